@@ -1,0 +1,113 @@
+internal import CSodium
+
+/// SHA-256 in steps, for data that does not fit in memory.
+public struct SHA256: Sendable {
+    private var state = crypto_hash_sha256_state()
+
+    public init() {
+        Library.start()
+        crypto_hash_sha256_init(&self.state)
+    }
+
+    public mutating func update(_ bytes: [UInt8]) {
+        crypto_hash_sha256_update(&self.state, bytes, UInt64(bytes.count))
+    }
+
+    public mutating func update(_ bytes: UnsafeRawBufferPointer) {
+        withBytePointer(bytes) { _ = crypto_hash_sha256_update(&self.state, $0, UInt64(bytes.count)) }
+    }
+
+    /// The 32-byte digest of all that was fed in.
+    public consuming func digest() -> [UInt8] {
+        var digest = [UInt8](repeating: 0, count: 32)
+        crypto_hash_sha256_final(&self.state, &digest)
+        return digest
+    }
+
+    /// The 32-byte digest of `bytes`.
+    public static func digest(of bytes: [UInt8]) -> [UInt8] {
+        var hash = SHA256()
+        hash.update(bytes)
+        return hash.digest()
+    }
+
+    /// The digest of two pieces, without joining them first.
+    public static func digest(of first: [UInt8], _ second: [UInt8], _ third: [UInt8] = []) -> [UInt8] {
+        var hash = SHA256()
+        hash.update(first)
+        hash.update(second)
+        hash.update(third)
+        return hash.digest()
+    }
+}
+
+/// BLAKE2b with a chosen output length.
+public enum BLAKE2b {
+    /// - Parameter length: of the digest, 16 to 64 bytes.
+    public static func digest(of bytes: [UInt8], length: Int = 32) -> [UInt8] {
+        Library.start()
+        precondition((16...64).contains(length), "BLAKE2b gives 16 to 64 bytes")
+        var digest = [UInt8](repeating: 0, count: length)
+        crypto_generichash(&digest, length, bytes, UInt64(bytes.count), nil, 0)
+        return digest
+    }
+}
+
+/// HMAC-SHA512 over guarded memory: the step of BIP-39 and SLIP-0010.
+public enum HMACSHA512 {
+    public static let byteCount = 64
+
+    /// Writes the 64-byte code of `messages`, one after the other, under `key` into `output`.
+    public static func authenticate(
+        _ messages: [UnsafeRawBufferPointer], key: UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer
+    ) {
+        Library.start()
+        precondition(output.count == self.byteCount, "HMAC-SHA512 gives 64 bytes")
+        var state = crypto_auth_hmacsha512_state()
+        defer { sodium_memzero(&state, MemoryLayout.size(ofValue: state)) }
+        withBytePointer(key) { _ = crypto_auth_hmacsha512_init(&state, $0, key.count) }
+        for message in messages {
+            withBytePointer(message) { _ = crypto_auth_hmacsha512_update(&state, $0, UInt64(message.count)) }
+        }
+        guard let start = output.baseAddress else { return }
+        crypto_auth_hmacsha512_final(&state, start.assumingMemoryBound(to: UInt8.self))
+    }
+}
+
+/// PBKDF2-HMAC-SHA512 (RFC 8018), which libsodium does not have: BIP-39's way from words to seed.
+public enum PBKDF2 {
+    /// Derives 64 bytes: one block of the function.
+    public static func derive(
+        password: borrowing SecretBytes, salt: borrowing SecretBytes, rounds: Int
+    ) throws(SodiumError) -> SecretBytes {
+        let result = try SecretBytes(count: HMACSHA512.byteCount)
+        let round = try SecretBytes(count: HMACSHA512.byteCount)
+        password.withBytes { password in
+            round.withMutableBytes { round in
+                result.withMutableBytes { result in
+                    let blockNumber: [UInt8] = [0, 0, 0, 1]
+                    salt.withBytes { salt in
+                        blockNumber.withUnsafeBytes {
+                            HMACSHA512.authenticate([salt, $0], key: password, into: round)
+                        }
+                    }
+                    result.copyMemory(from: UnsafeRawBufferPointer(round))
+                    for _ in 1..<rounds {
+                        HMACSHA512.authenticate([UnsafeRawBufferPointer(round)], key: password, into: round)
+                        for index in result.indices { result[index] ^= round[index] }
+                    }
+                }
+            }
+        }
+        return result
+    }
+}
+
+/// C wants an address even for no bytes.
+private func withBytePointer(_ bytes: UnsafeRawBufferPointer, _ body: (UnsafePointer<UInt8>) -> Void) {
+    if let start = bytes.baseAddress {
+        body(start.assumingMemoryBound(to: UInt8.self))
+    } else {
+        withUnsafePointer(to: 0, body)
+    }
+}

@@ -1,0 +1,56 @@
+/// MQTT's delivery promises that the runtime uses. QoS 2 is left out on purpose: with libmosquitto a crash in the
+/// message callback loses a QoS 2 message and redelivers a QoS 1 message.
+public enum DeliveryQuality: Int32, Sendable, Hashable {
+    case atMostOnce = 0
+    case atLeastOnce = 1
+}
+
+/// One MQTT application message.
+public struct Message: Sendable, Hashable {
+    public let topic: String
+    public let payload: [UInt8]
+    public let quality: DeliveryQuality
+    /// On a received message: it was kept by the broker and may be old.
+    public let retained: Bool
+
+    public init(
+        topic: String,
+        payload: [UInt8],
+        quality: DeliveryQuality = .atLeastOnce,
+        retained: Bool = false
+    ) {
+        self.topic = topic
+        self.payload = payload
+        self.quality = quality
+        self.retained = retained
+    }
+}
+
+/// Why a message did not reach the broker.
+public enum BusError: Error, Equatable {
+    /// No connection to the broker; nothing was kept for later.
+    case offline
+    /// The connection ended before the broker acknowledged: it may or may not have the message.
+    case unacknowledged
+    /// Topic, filter or payload break MQTT's rules or the bus's limits.
+    case refused(String)
+}
+
+/// Publish and subscribe. The runtime assumes at-least-once delivery, duplicates and silence.
+public protocol MessageBus: Sendable {
+    /// Hands every message that matches `filter` to `receive`, now and after every reconnect.
+    ///
+    /// `receive` runs on the bus's thread, and the broker is told that a message arrived only after it returned: what
+    /// must not be lost is made durable inside it. It must not call the bus and must not wait.
+    func subscribe(
+        to filter: String,
+        quality: DeliveryQuality,
+        receive: @escaping @Sendable (Message) -> Void
+    ) throws(BusError)
+
+    /// Publishes and returns when the broker acknowledged (QoS 1) or the message left (QoS 0).
+    func publish(_ message: Message) async throws(BusError)
+
+    /// Whether the broker is connected at this moment.
+    var isConnected: Bool { get }
+}
