@@ -53,5 +53,10 @@ let package = Package(
         library("World"),
         library("Encoding"),
         library("Sodium", ["CSodium"]),
+        library("Database", ["CSQLite", system]),
+        // Floor 2
+        library("Ledger", ["World", "Encoding", "Sodium", "Database", system]),
+        // Floor 3
+        library("Wallet", ["Ledger", "World", "Encoding", "Sodium", "Database", system]),
     ]
 )

@@ -1,0 +1,213 @@
+internal import CSQLite
+
+/// What a database call failed with: SQLite's extended code and its words.
+public struct DatabaseError: Error, Equatable, CustomStringConvertible {
+    /// SQLite's extended result code.
+    public let code: Int32
+    public let message: String
+    /// The statement or the file that it was about.
+    public let subject: String
+
+    public var description: String { "\(self.message) (SQLite \(self.code)) at \(self.subject)" }
+
+    /// The disk is full or does not write: nothing that came after the last commit is stored.
+    public var isStorageFault: Bool { [SQLITE_FULL, SQLITE_IOERR, SQLITE_READONLY].contains(self.code & 0xff) }
+    /// A row with the same key is there already.
+    public var isConstraint: Bool { self.code & 0xff == SQLITE_CONSTRAINT }
+}
+
+/// A value as SQLite stores it.
+public enum DatabaseValue: Sendable, Hashable {
+    case null
+    case integer(Int64)
+    case text(String)
+    case blob([UInt8])
+}
+
+/// One connection to one SQLite file. Not Sendable: an actor or a lock owns it.
+///
+/// Writing connections run in WAL mode with `synchronous=FULL`: a commit that returned survives a power cut. One
+/// process owns the file for writing; SQLite 3.40 has a rare fault when two connections reset the log at once.
+public final class Connection {
+    /// Who may do what with the file.
+    public enum Access: Sendable {
+        /// Creates the file (mode 0600 by the process's umask) where there is none.
+        case write
+        /// Never changes the file; sees what is committed, also while another process writes.
+        case read
+    }
+
+    private let handle: OpaquePointer
+    private let path: String
+
+    /// Opens `path`, or a database that lives in memory when the path is nil.
+    public init(path: String?, access: Access = .write) throws(DatabaseError) {
+        var handle: OpaquePointer?
+        let flags = access == .write ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY
+        let name = path ?? ":memory:"
+        let code = sqlite3_open_v2(name, &handle, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nil)
+        guard code == SQLITE_OK, let handle else {
+            let message = String(cString: sqlite3_errstr(code))
+            sqlite3_close(handle)
+            throw DatabaseError(code: code, message: message, subject: name)
+        }
+        self.handle = handle
+        self.path = name
+        sqlite3_busy_timeout(handle, 5_000)
+        try self.execute("PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON")
+        if access == .write {
+            try self.execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=256")
+        }
+    }
+
+    deinit { sqlite3_close_v2(self.handle) }
+
+    /// Runs statements without parameters and results.
+    public func execute(_ sql: String) throws(DatabaseError) {
+        guard sqlite3_exec(self.handle, sql, nil, nil, nil) == SQLITE_OK else { throw self.fault(sql) }
+    }
+
+    /// Runs one statement to its end.
+    public func run(_ sql: String, _ parameters: DatabaseValue...) throws(DatabaseError) {
+        _ = try self.rows(sql, parameters: parameters, limit: 0)
+    }
+
+    /// All rows of one query, at most `limit`.
+    public func query(
+        _ sql: String, _ parameters: DatabaseValue..., limit: Int = 100_000
+    ) throws(DatabaseError) -> [Row] {
+        try self.rows(sql, parameters: parameters, limit: limit)
+    }
+
+    /// The rows of one query with the parameters in a list.
+    public func query(
+        _ sql: String, parameters: [DatabaseValue], limit: Int = 100_000
+    ) throws(DatabaseError) -> [Row] {
+        try self.rows(sql, parameters: parameters, limit: limit)
+    }
+
+    /// Runs `body` in one write transaction: all of it is durable when this returns, or nothing of it happened.
+    public func transaction<Result, Failure: Error>(
+        _ body: () throws(Failure) -> Result
+    ) throws -> Result {
+        try self.execute("BEGIN IMMEDIATE")
+        do {
+            let result = try body()
+            try self.execute("COMMIT")
+            return result
+        } catch {
+            // The first error counts; when the file is gone, ROLLBACK fails too.
+            try? self.execute("ROLLBACK")
+            throw error
+        }
+    }
+
+    /// Brings the schema to the newest version. `steps[n]` leads from version n to n + 1 (`PRAGMA user_version`).
+    /// - Throws: `DatabaseError` with code 26 (NOTADB) when the file was written by a newer program.
+    public func migrate(_ steps: [String]) throws {
+        let version = try self.query("PRAGMA user_version").first?.integer(0) ?? 0
+        guard version <= steps.count else {
+            throw DatabaseError(
+                code: SQLITE_NOTADB, message: "the file has schema \(version), this program knows \(steps.count)",
+                subject: self.path)
+        }
+        for (index, step) in steps.enumerated() where index >= version {
+            try self.transaction {
+                try self.execute(step)
+                try self.execute("PRAGMA user_version=\(index + 1)")
+            }
+        }
+    }
+
+    /// What SQLite finds wrong with the file; empty when it is sound.
+    public func integrityFaults() throws(DatabaseError) -> [String] {
+        try self.query("PRAGMA integrity_check").map { $0.text(0) }.filter { $0 != "ok" }
+    }
+
+    private func rows(_ sql: String, parameters: [DatabaseValue], limit: Int) throws(DatabaseError) -> [Row] {
+        var statement: OpaquePointer?
+        guard sqlite3_prepare_v2(self.handle, sql, -1, &statement, nil) == SQLITE_OK, let statement else {
+            throw self.fault(sql)
+        }
+        defer { sqlite3_finalize(statement) }
+        for (index, parameter) in parameters.enumerated() {
+            guard self.bind(parameter, to: statement, at: Int32(index + 1)) == SQLITE_OK else { throw self.fault(sql) }
+        }
+        var rows: [Row] = []
+        while true {
+            switch sqlite3_step(statement) {
+            case SQLITE_ROW: if rows.count < limit { rows.append(Row(copying: statement)) }
+            case SQLITE_DONE: return rows
+            default: throw self.fault(sql)
+            }
+        }
+    }
+
+    private func bind(_ value: DatabaseValue, to statement: OpaquePointer, at index: Int32) -> Int32 {
+        // SQLite copies the bytes before it returns (SQLITE_TRANSIENT, a macro that Swift does not see).
+        let copy = unsafeBitCast(-1, to: sqlite3_destructor_type.self)
+        return switch value {
+        case .null: sqlite3_bind_null(statement, index)
+        case .integer(let integer): sqlite3_bind_int64(statement, index, integer)
+        case .text(let text): sqlite3_bind_text(statement, index, text, Int32(text.utf8.count), copy)
+        case .blob(let bytes):
+            bytes.isEmpty ? sqlite3_bind_zeroblob(statement, index, 0)
+                : sqlite3_bind_blob(statement, index, bytes, Int32(bytes.count), copy)
+        }
+    }
+
+    private func fault(_ subject: String) -> DatabaseError {
+        DatabaseError(
+            code: sqlite3_extended_errcode(self.handle), message: String(cString: sqlite3_errmsg(self.handle)),
+            subject: self.path + ": " + String(subject.prefix(120)))
+    }
+}
+
+/// One row of a result, copied out of SQLite.
+public struct Row: Sendable {
+    private let values: [DatabaseValue]
+
+    init(copying statement: OpaquePointer) {
+        self.values = (0..<sqlite3_column_count(statement)).map { column in
+            switch sqlite3_column_type(statement, column) {
+            case SQLITE_INTEGER: .integer(sqlite3_column_int64(statement, column))
+            case SQLITE_TEXT: .text(sqlite3_column_text(statement, column).map { String(cString: $0) } ?? "")
+            case SQLITE_BLOB:
+                .blob([UInt8](UnsafeRawBufferPointer(
+                    start: sqlite3_column_blob(statement, column), count: Int(sqlite3_column_bytes(statement, column)))))
+            default: .null
+            }
+        }
+    }
+
+    /// The column (0-based) as a number; 0 for null. Another type is a bug of the query.
+    public func integer(_ column: Int) -> Int64 {
+        switch self.values[column] {
+        case .integer(let value): value
+        case .null: 0
+        default: preconditionFailure("column \(column) is not a number")
+        }
+    }
+
+    /// The column as text; empty for null.
+    public func text(_ column: Int) -> String { self.optionalText(column) ?? "" }
+
+    public func optionalText(_ column: Int) -> String? {
+        switch self.values[column] {
+        case .text(let value): value
+        case .null: nil
+        default: preconditionFailure("column \(column) is not text")
+        }
+    }
+
+    /// The column as bytes; empty for null.
+    public func blob(_ column: Int) -> [UInt8] { self.optionalBlob(column) ?? [] }
+
+    public func optionalBlob(_ column: Int) -> [UInt8]? {
+        switch self.values[column] {
+        case .blob(let value): value
+        case .null: nil
+        default: preconditionFailure("column \(column) is not bytes")
+        }
+    }
+}

@@ -1,0 +1,103 @@
+public import SystemPackage
+#if canImport(Glibc)
+internal import Glibc
+#elseif canImport(Musl)
+internal import Musl
+#endif
+
+/// Why a small file was not read or written.
+public enum FileError: Error, Equatable, CustomStringConvertible {
+    case system(path: String, Errno)
+    /// More bytes than anyone needs there.
+    case tooLarge(path: String, limit: Int)
+    /// Others may read or write the file; mode in octal.
+    case openToOthers(path: String, mode: UInt32)
+
+    public var description: String {
+        switch self {
+        case .system(let path, let errno): "\(path): \(errno)"
+        case .tooLarge(let path, let limit): "\(path): larger than \(limit) bytes"
+        case .openToOthers(let path, let mode):
+            "\(path): mode \(String(mode & 0o777, radix: 8)) lets others in; run: chmod 600 \(path)"
+        }
+    }
+}
+
+/// Small files that are whole or not there at all, also after a power cut.
+public enum DurableFile {
+    /// Replaces the file: temporary file in the same folder, write, fsync, rename, fsync of the folder.
+    public static func write(_ bytes: [UInt8], to path: FilePath, mode: FilePermissions = [.ownerReadWrite]) throws(FileError) {
+        let temporary = FilePath("\(path).new")
+        do {
+            try? FileDescriptor.remove(temporary)
+            let file = try FileDescriptor.open(
+                temporary, .writeOnly, options: [.create, .exclusiveCreate, .closeOnExec], permissions: mode)
+            try file.closeAfter {
+                try file.writeAll(bytes)
+                guard fsync(file.rawValue) == 0 else { throw Errno(rawValue: errno) }
+            }
+            guard rename(temporary.string, path.string) == 0 else { throw Errno(rawValue: errno) }
+            try Self.synchronizeFolder(of: path)
+        } catch let error {
+            throw .system(path: path.string, error as? Errno ?? .ioError)
+        }
+    }
+
+    /// The whole file.
+    /// - Parameter limit: the most bytes that are taken, in bytes.
+    public static func read(_ path: FilePath, limit: Int = 16 << 20) throws(FileError) -> [UInt8] {
+        do {
+            let file = try FileDescriptor.open(path, .readOnly, options: [.closeOnExec])
+            var bytes: [UInt8] = []
+            var chunk = [UInt8](repeating: 0, count: 64 << 10)
+            try file.closeAfter {
+                while case let count = try chunk.withUnsafeMutableBytes({ try file.read(into: $0) }), count > 0 {
+                    bytes.append(contentsOf: chunk[0..<count])
+                    if bytes.count > limit { throw Errno.fileTooLarge }
+                }
+            }
+            return bytes
+        } catch let error {
+            let code = error as? Errno ?? .ioError
+            if code == .fileTooLarge { throw .tooLarge(path: path.string, limit: limit) }
+            throw .system(path: path.string, code)
+        }
+    }
+
+    /// Refuses a file that its group or others may read or write: secrets come from private files only.
+    public static func requirePrivate(_ path: FilePath) throws(FileError) {
+        var status = stat()
+        guard stat(path.string, &status) == 0 else { throw .system(path: path.string, Errno(rawValue: errno)) }
+        guard status.st_mode & 0o077 == 0 else { throw .openToOthers(path: path.string, mode: status.st_mode) }
+    }
+
+    /// Makes a folder that only its owner enters, and its parents; an existing one is left as it is.
+    public static func createFolder(_ path: FilePath) throws(FileError) {
+        guard mkdir(path.string, 0o700) != 0 else { return }
+        switch errno {
+        case EEXIST: return
+        case ENOENT:
+            try self.createFolder(path.removingLastComponent())
+            guard mkdir(path.string, 0o700) == 0 || errno == EEXIST else {
+                throw .system(path: path.string, Errno(rawValue: errno))
+            }
+        default: throw .system(path: path.string, Errno(rawValue: errno))
+        }
+    }
+
+    public static func exists(_ path: FilePath) -> Bool { access(path.string, F_OK) == 0 }
+
+    private static func synchronizeFolder(of path: FilePath) throws {
+        let parent = path.removingLastComponent()
+        let folder = try FileDescriptor.open(parent.isEmpty ? "." : parent, .readOnly, options: [.directory, .closeOnExec])
+        try folder.closeAfter {
+            guard fsync(folder.rawValue) == 0 else { throw Errno(rawValue: errno) }
+        }
+    }
+}
+
+extension FileDescriptor {
+    fileprivate static func remove(_ path: FilePath) throws {
+        guard unlink(path.string) == 0 else { throw Errno(rawValue: errno) }
+    }
+}

@@ -1,0 +1,28 @@
+/// What a payment is made in: a CAIP-19 asset and how its atomic units are shown.
+public struct Asset: Sendable, Hashable {
+    /// CAIP-19, for example `solana:<genesis>/token:<mint>` or `solana:<genesis>/slip44:501`.
+    public let id: String
+    /// For people only; never compared.
+    public let symbol: String
+    /// How many decimal places an atomic unit is below one unit; 0 to 18.
+    public let decimals: Int
+
+    public init(id: String, symbol: String, decimals: Int) {
+        precondition((0...18).contains(decimals), "an asset has 0 to 18 decimals")
+        self.id = id
+        self.symbol = symbol
+        self.decimals = decimals
+    }
+
+    /// An amount of atomic units as an exact decimal string: 1500 at 6 decimals is "0.001500".
+    public func decimal(_ atomic: some BinaryInteger) -> String {
+        let digits = String(atomic.magnitude)
+        let padded = String(repeating: "0", count: max(0, self.decimals + 1 - digits.count)) + digits
+        let sign = atomic < 0 ? "-" : ""
+        guard self.decimals > 0 else { return sign + padded }
+        return "\(sign)\(padded.dropLast(self.decimals)).\(padded.suffix(self.decimals))"
+    }
+
+    /// The amount with its symbol, for people.
+    public func text(_ atomic: some BinaryInteger) -> String { "\(self.decimal(atomic)) \(self.symbol)" }
+}

@@ -1,0 +1,96 @@
+public import Sodium
+
+/// Proof that the ledger reserved money for one payment under the owner's policy. Only the ledger makes it, it cannot
+/// be copied, and the wallet uses it up when it signs: "nothing signs without a reservation" is checked by the compiler.
+public struct Authorization: ~Copyable, Sendable {
+    public let intent: IntentID
+    public let proposal: Proposal
+    /// 1 for the first signature of this intent; more only after proof that the earlier one is dead.
+    public let attempt: Int
+
+    init(intent: IntentID, proposal: Proposal, attempt: Int) {
+        self.intent = intent
+        self.proposal = proposal
+        self.attempt = attempt
+    }
+
+    /// Turns the permission into what was done with it.
+    package consuming func signed(_ message: [UInt8], with signature: Signature, by key: PublicKey) -> SignedAttempt {
+        SignedAttempt(
+            intent: self.intent, proposal: self.proposal, attempt: self.attempt, message: message,
+            signature: signature, key: key)
+    }
+}
+
+/// A signature that exists only in memory so far. The ledger takes it and gives a ``JournalledPayment``.
+public struct SignedAttempt: ~Copyable, Sendable {
+    public let intent: IntentID
+    public let proposal: Proposal
+    public let attempt: Int
+    public let message: [UInt8]
+    public let signature: Signature
+    public let key: PublicKey
+}
+
+/// A payment whose exact bytes are on disk: only this may be sent.
+public struct JournalledPayment: Sendable {
+    public let intent: IntentID
+    public let proposal: Proposal
+    public let attempt: Int
+    public let state: IntentState
+    /// What is sent, to the byte.
+    public let payload: [UInt8]
+    /// What was signed, to the byte.
+    public let message: [UInt8]
+    public let signature: Signature
+    /// The chain's block height after which the message can no longer be executed.
+    public let lastValidBlockHeight: UInt64
+    /// The transaction id as far as it is known. Of a sponsored payment only the sponsor knows it at first.
+    public let transaction: String?
+
+    init(
+        intent: IntentID, proposal: Proposal, attempt: Int, state: IntentState, payload: [UInt8], message: [UInt8],
+        signature: Signature, lastValidBlockHeight: UInt64, transaction: String?
+    ) {
+        self.intent = intent
+        self.proposal = proposal
+        self.attempt = attempt
+        self.state = state
+        self.payload = payload
+        self.message = message
+        self.signature = signature
+        self.lastValidBlockHeight = lastValidBlockHeight
+        self.transaction = transaction
+    }
+}
+
+/// What the ledger says to a proposal.
+public enum Decision: ~Copyable, Sendable {
+    /// Reserved: sign it.
+    case authorized(Authorization)
+    /// The policy says no.
+    case denied(Denial)
+    /// The policy asks for the owner's approval first.
+    case waiting(Denial)
+    /// Signed before and not yet proved dead or done: send the same bytes, or reconcile.
+    case inFlight(JournalledPayment)
+    /// Paid already.
+    case settled(IntentRecord)
+}
+
+/// Why the policy refused, and what it would allow now.
+public struct Denial: Error, Sendable, Hashable, CustomStringConvertible {
+    /// The rule, as named in the policy: `payee`, `limit:per-day`, `funds`...
+    public let rule: String
+    public let reason: String
+    /// The most that this rule would allow at this moment, in atomic units; nil when no amount would pass.
+    public let allowedNow: UInt64?
+
+    public init(rule: String, reason: String, allowedNow: UInt64? = nil) {
+        self.rule = rule
+        self.reason = reason
+        self.allowedNow = allowedNow
+    }
+
+    public var description: String { "\(self.reason) (rule \(self.rule))" }
+}

@@ -1,0 +1,162 @@
+internal import Database
+internal import Sodium
+public import SystemPackage
+
+/// One intent as it is stored.
+public struct IntentRecord: Sendable, Hashable {
+    public let id: IntentID
+    public let proposal: Proposal
+    public let state: IntentState
+    /// Why it stands there, in words; empty for the ordinary course.
+    public let reason: String
+    /// Milliseconds since 1970.
+    public let createdAt: Int64
+    public let updatedAt: Int64
+    public let delivery: Delivery
+    /// The verified receipt or the proof of the loss, as JSON.
+    public let receipt: String?
+    /// The chain's transaction id, once known.
+    public let transaction: String?
+}
+
+/// What an asset's money does, in atomic units. Signed, since a difference with the chain must be shown, not hidden.
+public struct Balance: Sendable, Hashable {
+    public let asset: Asset
+    /// Free to spend.
+    public let available: Int64
+    /// Set aside for payments whose outcome is open.
+    public let reserved: Int64
+    /// Gone to payees, losses included.
+    public let spent: Int64
+    /// Part of `spent` for which nothing was delivered.
+    public let lost: Int64
+    /// Came in from the owner.
+    public let deposited: Int64
+    /// Came in from customers.
+    public let earned: Int64
+}
+
+/// One step of one payment, as the journal keeps it.
+public struct JournalEntry: Sendable, Hashable {
+    public let sequence: Int64
+    /// Milliseconds since 1970.
+    public let at: Int64
+    public let intent: IntentID
+    public let before: IntentState?
+    public let after: IntentState
+    public let detail: String
+}
+
+/// Reads a ledger. Works on the file of a running or a stopped robot, and inside the ledger itself.
+public struct LedgerView: ~Copyable {
+    private let database: Connection
+
+    /// Opens the money file below `home` for reading.
+    /// - Throws: `DatabaseError` when there is none.
+    public init(path: FilePath) throws { self.init(try Connection(path: path.string, access: .read)) }
+
+    init(_ database: Connection) { self.database = database }
+
+    public borrowing func balances() throws -> [Balance] {
+        try self.assets().map { asset in
+            func sum(_ pattern: String) throws -> Int64 {
+                try self.database.query(
+                    "SELECT SUM(amount) FROM entry WHERE asset = ? AND account GLOB ?", .text(asset.id), .text(pattern)
+                ).first?.integer(0) ?? 0
+            }
+            return Balance(
+                asset: asset, available: try sum(Account.wallet), reserved: try sum(Account.reserved),
+                spent: try sum("expenses:*"), lost: try sum(Account.losses), deposited: -(try sum(Account.deposits)),
+                earned: -(try sum("income:*")))
+        }
+    }
+
+    public borrowing func assets() throws -> [Asset] {
+        try self.database.query("SELECT id, symbol, decimals FROM asset ORDER BY id").map {
+            Asset(id: $0.text(0), symbol: $0.text(1), decimals: Int($0.integer(2)))
+        }
+    }
+
+    /// The newest intents first.
+    public borrowing func intents(limit: Int = 1_000) throws -> [IntentRecord] {
+        try self.records("ORDER BY i.created_at DESC, i.rowid DESC LIMIT ?", .integer(Int64(limit)))
+    }
+
+    public borrowing func intent(_ id: IntentID) throws -> IntentRecord? {
+        try self.records("WHERE i.id = ?", .text(id.description)).first
+    }
+
+    /// The intents in one of `states`, oldest first.
+    public borrowing func intents(in states: [IntentState]) throws -> [IntentRecord] {
+        let list = states.map { "'\($0.rawValue)'" }.joined(separator: ",")
+        return try self.records("WHERE i.state IN (\(list)) ORDER BY i.created_at, i.rowid")
+    }
+
+    /// The intents for one purchase, whoever the payee.
+    public borrowing func intents(purpose: Purpose, job: String, series: UInt32) throws -> [IntentRecord] {
+        try self.records(
+            "WHERE i.purpose = ? AND i.job = ? AND i.series = ? ORDER BY i.created_at, i.rowid",
+            .text(purpose.rawValue), .text(job), .integer(Int64(series)))
+    }
+
+    /// The steps after `sequence`, oldest first.
+    public borrowing func journal(after sequence: Int64 = 0, limit: Int = 10_000) throws -> [JournalEntry] {
+        try self.database.query(
+            "SELECT seq, at, intent, state_before, state_after, detail FROM journal WHERE seq > ? ORDER BY seq LIMIT ?",
+            .integer(sequence), .integer(Int64(limit))
+        ).compactMap { row in
+            guard let after = IntentState(rawValue: row.text(4)) else { return nil }
+            return JournalEntry(
+                sequence: row.integer(0), at: row.integer(1), intent: IntentID(row.text(2)),
+                before: row.optionalText(3).flatMap { IntentState(rawValue: $0) }, after: after, detail: row.text(5))
+        }
+    }
+
+    /// The last attempt of an intent, if anything was signed.
+    public borrowing func payment(_ record: IntentRecord) throws -> JournalledPayment? {
+        let rows = try self.database.query(
+            """
+            SELECT number, message, signature, payload, last_valid_height FROM attempt
+            WHERE intent = ? ORDER BY number DESC LIMIT 1
+            """, .text(record.id.description))
+        guard let row = rows.first else { return nil }
+        return JournalledPayment(
+            intent: record.id, proposal: record.proposal, attempt: Int(row.integer(0)), state: record.state,
+            payload: row.blob(3), message: row.blob(1), signature: try .init(row.blob(2)),
+            lastValidBlockHeight: UInt64(bitPattern: row.integer(4)), transaction: record.transaction)
+    }
+
+    /// Postings that do not sum to zero, and other damage; empty when all is well.
+    public borrowing func faults() throws -> [String] {
+        let unbalanced = try self.database.query(
+            "SELECT posting, asset, SUM(amount) FROM entry GROUP BY posting, asset HAVING SUM(amount) <> 0"
+        ).map { "posting \($0.integer(0)) is off by \($0.integer(2)) in \($0.text(1))" }
+        let negative = try self.database.query(
+            "SELECT asset, SUM(amount) FROM entry WHERE account = ? GROUP BY asset HAVING SUM(amount) < 0",
+            .text(Account.reserved)
+        ).map { "reservations in \($0.text(0)) are negative: \($0.integer(1))" }
+        return try self.database.integrityFaults() + unbalanced + negative
+    }
+
+    private borrowing func records(_ clause: String, _ parameters: DatabaseValue...) throws -> [IntentRecord] {
+        try self.database.query(
+            """
+            SELECT i.id, i.purpose, i.job, i.payee, a.id, a.symbol, a.decimals, i.amount, i.series, i.note, i.state,
+                i.reason, i.created_at, i.updated_at, i.delivery, i.receipt, i.chain_transaction
+            FROM intent i JOIN asset a ON a.id = i.asset \(clause)
+            """, parameters: parameters
+        ).compactMap { row in
+            guard let purpose = Purpose(rawValue: row.text(1)), let state = IntentState(rawValue: row.text(10)),
+                let delivery = Delivery(rawValue: row.text(14))
+            else { return nil }
+            let asset = Asset(id: row.text(4), symbol: row.text(5), decimals: Int(row.integer(6)))
+            return IntentRecord(
+                id: IntentID(row.text(0)),
+                proposal: Proposal(
+                    purpose: purpose, job: row.text(2), payee: row.text(3), asset: asset,
+                    amount: UInt64(row.integer(7)), series: UInt32(row.integer(8)), note: row.text(9)),
+                state: state, reason: row.text(11), createdAt: row.integer(12), updatedAt: row.integer(13),
+                delivery: delivery, receipt: row.optionalText(15), transaction: row.optionalText(16))
+        }
+    }
+}

@@ -1,0 +1,52 @@
+/// The tables of the money file. Entries and journal only ever grow: triggers refuse changes.
+enum Schema {
+    static let steps = [
+        """
+        CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+        CREATE TABLE asset (id TEXT PRIMARY KEY, symbol TEXT NOT NULL, decimals INTEGER NOT NULL) STRICT;
+        CREATE TABLE policy (
+            seq INTEGER PRIMARY KEY, file BLOB NOT NULL, applied_at INTEGER NOT NULL
+        ) STRICT;
+        CREATE TABLE intent (
+            id TEXT PRIMARY KEY, purpose TEXT NOT NULL, job TEXT NOT NULL, payee TEXT NOT NULL,
+            asset TEXT NOT NULL REFERENCES asset(id), amount INTEGER NOT NULL CHECK (amount >= 0),
+            series INTEGER NOT NULL, note TEXT NOT NULL, state TEXT NOT NULL, reason TEXT,
+            reserved_at INTEGER, created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL,
+            delivery TEXT NOT NULL DEFAULT 'pending', receipt TEXT, chain_transaction TEXT
+        ) STRICT;
+        CREATE INDEX intent_purchase ON intent (purpose, job, series);
+        CREATE INDEX intent_window ON intent (asset, reserved_at);
+        CREATE TABLE attempt (
+            intent TEXT NOT NULL REFERENCES intent(id), number INTEGER NOT NULL, message BLOB NOT NULL,
+            signature BLOB NOT NULL, payload BLOB NOT NULL, last_valid_height INTEGER NOT NULL,
+            signed_at INTEGER NOT NULL, PRIMARY KEY (intent, number)
+        ) STRICT;
+        CREATE TABLE entry (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, posting INTEGER NOT NULL, at INTEGER NOT NULL,
+            account TEXT NOT NULL, asset TEXT NOT NULL REFERENCES asset(id), amount INTEGER NOT NULL,
+            intent TEXT REFERENCES intent(id), reference TEXT NOT NULL
+        ) STRICT;
+        CREATE INDEX entry_account ON entry (account, asset);
+        CREATE TABLE journal (
+            seq INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, intent TEXT NOT NULL,
+            state_before TEXT, state_after TEXT NOT NULL, detail TEXT NOT NULL
+        ) STRICT;
+        CREATE TRIGGER entry_keep BEFORE UPDATE ON entry BEGIN SELECT RAISE(ABORT, 'entries are final'); END;
+        CREATE TRIGGER entry_stay BEFORE DELETE ON entry BEGIN SELECT RAISE(ABORT, 'entries are final'); END;
+        CREATE TRIGGER journal_keep BEFORE UPDATE ON journal BEGIN SELECT RAISE(ABORT, 'the journal is final'); END;
+        CREATE TRIGGER journal_stay BEFORE DELETE ON journal BEGIN SELECT RAISE(ABORT, 'the journal is final'); END;
+        CREATE TRIGGER attempt_keep BEFORE UPDATE ON attempt BEGIN SELECT RAISE(ABORT, 'signed bytes are final'); END;
+        CREATE TRIGGER attempt_stay BEFORE DELETE ON attempt BEGIN SELECT RAISE(ABORT, 'signed bytes are final'); END;
+        """
+    ]
+}
+
+/// The accounts of the double entry. Every posting sums to zero per asset.
+enum Account {
+    static let wallet = "assets:wallet"
+    static let reserved = "assets:reserved"
+    static let deposits = "equity:owner"
+    static func expense(_ purpose: Purpose) -> String { "expenses:\(purpose.rawValue)" }
+    static func income(_ purpose: Purpose) -> String { "income:\(purpose.rawValue)" }
+    static let losses = "expenses:losses"
+}

@@ -1,0 +1,111 @@
+import Encoding
+
+extension RPCClient {
+    /// `getGenesisHash`: compare it with ``Network/genesisHash`` before paying anything.
+    public func genesisHash() async throws(RPCError) -> String {
+        let result = try await self.call("getGenesisHash", [])
+        return try self.reading(result.string)
+    }
+
+    /// `getSlot`.
+    public func slot(_ commitment: Commitment = .confirmed) async throws(RPCError) -> UInt64 {
+        let result = try await self.call("getSlot", [Self.options(commitment)])
+        return try self.reading { () throws(JSONError) in try result.integer() }
+    }
+
+    /// `getBlockHeight`.
+    public func blockHeight(_ commitment: Commitment = .confirmed) async throws(RPCError) -> UInt64 {
+        let result = try await self.call("getBlockHeight", [Self.options(commitment)])
+        return try self.reading { () throws(JSONError) in try result.integer() }
+    }
+
+    /// `getLatestBlockhash`. A hash that is only processed may belong to a fork that vanishes.
+    public func latestBlockhash(_ commitment: Commitment = .confirmed) async throws(RPCError) -> LatestBlockhash {
+        let result = try await self.call("getLatestBlockhash", [Self.options(commitment)])
+        return try self.reading { () throws(JSONError) in
+            let text = try result["value"]["blockhash"].address()
+            return LatestBlockhash(
+                blockhash: Blockhash(exactly: text.bytes),
+                lastValidBlockHeight: try result["value"]["lastValidBlockHeight"].integer(),
+                slot: try result["context"]["slot"].integer())
+        }
+    }
+
+    /// `isBlockhashValid`.
+    public func isBlockhashValid(
+        _ blockhash: Blockhash, _ commitment: Commitment = .confirmed
+    ) async throws(RPCError) -> Bool {
+        let result = try await self.call("isBlockhashValid", [.string(blockhash.description), Self.options(commitment)])
+        return try self.reading(result["value"].bool)
+    }
+
+    /// `getMinimumBalanceForRentExemption`: lamports that an account of `space` bytes must keep.
+    public func minimumBalanceForRentExemption(space: Int) async throws(RPCError) -> UInt64 {
+        let result = try await self.call("getMinimumBalanceForRentExemption", [.integer(Int64(space))])
+        return try self.reading { () throws(JSONError) in try result.integer() }
+    }
+
+    // MARK: Accounts
+
+    /// `getBalance`: lamports, 0 where there is no account.
+    public func balance(of address: Address, _ commitment: Commitment = .confirmed) async throws(RPCError) -> UInt64 {
+        let result = try await self.call("getBalance", [.string(address.description), Self.options(commitment)])
+        return try self.reading { () throws(JSONError) in try result["value"].integer() }
+    }
+
+    /// `getTokenAccountBalance`; nil when the account does not exist.
+    public func tokenBalance(
+        of account: Address, _ commitment: Commitment = .confirmed
+    ) async throws(RPCError) -> TokenBalance? {
+        let result: JSONField
+        do throws(RPCError) {
+            result = try await self.call(
+                "getTokenAccountBalance", [.string(account.description), Self.options(commitment)])
+        } catch {
+            // Nodes answer with "invalid parameters" for an account that is not there; only this text tells it apart.
+            guard case .server(-32602, let message, _) = error, message.contains("could not find account") else {
+                throw error
+            }
+            return nil
+        }
+        return try self.reading { () throws(JSONError) in
+            TokenBalance(
+                amount: try result["value"]["amount"].decimal(), decimals: try result["value"]["decimals"].integer())
+        }
+    }
+
+    /// `getAccountInfo`; nil when the account does not exist.
+    public func accountInfo(
+        of address: Address, _ commitment: Commitment = .confirmed
+    ) async throws(RPCError) -> AccountInfo? {
+        let options = Self.options(commitment, ["encoding": "base64"])
+        let result = try await self.call("getAccountInfo", [.string(address.description), options])
+        return try self.reading { () throws(JSONError) in
+            guard let value = result["value"].ifPresent else { return nil }
+            return AccountInfo(
+                lamports: try value["lamports"].integer(), owner: try value["owner"].address(),
+                data: try value["data"].encodedBytes(), executable: try value["executable"].bool())
+        }
+    }
+
+    /// The mint at `address`, of SPL Token.
+    /// - Throws: `RPCError.notFound` when there is none.
+    public func mint(at address: Address, _ commitment: Commitment = .confirmed) async throws(RPCError) -> Mint {
+        guard let info = try await self.accountInfo(of: address, commitment), info.owner == .tokenProgram,
+            let mint = try? Mint(decoding: info.data)
+        else { throw .notFound(address) }
+        return mint
+    }
+
+    /// `requestAirdrop`: only networks for tests give lamports away.
+    public func requestAirdrop(to address: Address, lamports: UInt64) async throws(RPCError) -> String {
+        let result = try await self.call("requestAirdrop", [.string(address.description), JSON(lamports)])
+        return try self.reading(result.string)
+    }
+
+    static func options(_ commitment: Commitment, _ more: JSON = [:]) -> JSON {
+        var options = more
+        options["commitment"] = .string(commitment.rawValue)
+        return options
+    }
+}

@@ -1,0 +1,32 @@
+public import Encoding
+public import World
+
+/// Why a Solana node gave no usable answer.
+public enum RPCError: Error, Equatable, CustomStringConvertible {
+    /// No answer. Except for `WebError.refused` the node may have acted on the request.
+    case transport(WebError)
+    /// An HTTP status other than 200 without a JSON-RPC error, 429 for instance.
+    case status(Int)
+    /// The answer is not what the method promises.
+    case malformed(JSONError)
+    /// The node refused. -32002 is a failed preflight; `data` then has `err` and `logs`.
+    case server(code: Int, message: String, data: JSON?)
+    /// There is no such account.
+    case notFound(Address)
+
+    public var description: String {
+        switch self {
+        case .transport(let error): "no answer: \(error)"
+        case .status(let status): "HTTP status \(status)"
+        case .malformed(let error): "unusable answer: \(error)"
+        case .server(let code, let message, _): "\(message) (\(code))"
+        case .notFound(let address): "there is no account \(address)"
+        }
+    }
+
+    /// The chain's reason inside a refusal, for instance `{"InstructionError":[2,{"Custom":1}]}`.
+    public var chainError: JSON? {
+        guard case .server(_, _, let data?) = self, let error = data["err"], error != .null else { return nil }
+        return error
+    }
+}

@@ -1,0 +1,75 @@
+public import Ledger
+public import Sodium
+
+/// The unlocked keys of this machine. Signs payments that the ledger authorized, and typed statements; nothing else.
+public actor UnlockedWallet {
+    private let payment: SigningKey
+    private let sponsor: SigningKey
+    private let identity: SigningKey
+    private nonisolated let keys: [KeyRole: PublicKey]
+
+    init(payment: consuming SigningKey, sponsor: consuming SigningKey, identity: consuming SigningKey) {
+        self.keys = [
+            .payment: payment.publicKey, .sponsor: sponsor.publicKey, .identity: identity.publicKey,
+        ]
+        self.payment = payment
+        self.sponsor = sponsor
+        self.identity = identity
+    }
+
+    /// The public half of one key.
+    public nonisolated func publicKey(_ role: KeyRole) -> PublicKey {
+        guard let key = self.keys[role] else { preconditionFailure("every role has a key") }
+        return key
+    }
+
+    /// Signs the message of one authorized payment and uses the authorization up. A fee is signed by the sponsor key,
+    /// everything else by the payment key.
+    ///
+    /// The signature is verified before this returns. It must be journalled before it is sent.
+    public func sign(
+        _ authorization: consuming Authorization, message: [UInt8]
+    ) throws(SodiumError) -> SignedAttempt {
+        switch authorization.proposal.purpose {
+        case .fee:
+            let signature = try self.sponsor.signature(over: message)
+            return authorization.signed(message, with: signature, by: self.sponsor.publicKey)
+        case .storage, .compute:
+            let signature = try self.payment.signature(over: message)
+            return authorization.signed(message, with: signature, by: self.payment.publicKey)
+        }
+    }
+
+    /// Signs a statement with the identity key.
+    public func sign(_ statement: Statement) throws(SodiumError) -> Signature {
+        try self.identity.signature(over: statement.signedBytes)
+    }
+}
+
+/// Something that this machine says about itself or its work. What is signed starts with a line that names the kind, so
+/// that no signature can be taken for another kind, nor for a transaction.
+public struct Statement: Sendable, Hashable {
+    /// The kinds that may be signed; a closed list.
+    public enum Kind: String, Sendable, Hashable {
+        case offer
+        case receipt
+        case possession
+    }
+
+    public let kind: Kind
+    /// Canonical bytes of what is said.
+    public let body: [UInt8]
+
+    public init(_ kind: Kind, body: [UInt8]) {
+        self.kind = kind
+        self.body = body
+    }
+
+    /// `depai/<kind>/v1`, a line feed, the body.
+    public var signedBytes: [UInt8] { Array("depai/\(self.kind.rawValue)/v1\n".utf8) + self.body }
+
+    /// Whether `signature` is `key`'s over this statement.
+    public func isSigned(by key: PublicKey, _ signature: Signature) -> Bool {
+        key.verifies(signature, over: self.signedBytes)
+    }
+}

@@ -1,0 +1,345 @@
+/// The machine: one loop over instructions of 16 bytes, with an explicit stack of frames.
+///
+/// Why the unsafe pointers are in bounds: slots, constants, jump targets, function, global and segment indexes in
+/// instructions come from `FunctionCompiler`, which checked them; a frame is entered only after `frameWords` and
+/// the depth were compared with the stack; each address is compared with the size of the memory before use.
+extension Instance {
+    /// Runs a function whose arguments are in the first slots of the stack; its result comes to slot 0.
+    func execute(function index: Int) -> Fault? {
+        let program = self.module.program
+        return program.code.withUnsafeBufferPointer { code in
+            program.functions.withUnsafeBufferPointer { functions in
+                program.constants.withUnsafeBufferPointer { constants in
+                    program.jumps.withUnsafeBufferPointer { jumps in
+                        guard let code = code.baseAddress, let functions = functions.baseAddress else {
+                            return .unreachable
+                        }
+                        let image = Image(code: code, functions: functions, constants: constants, jumps: jumps)
+                        return self.execute(function: index, in: image)
+                    }
+                }
+            }
+        }
+    }
+
+    /// The flat arrays of the program while a run lasts. Empty arrays may have no address.
+    private struct Image {
+        let code: UnsafePointer<Instruction>
+        let functions: UnsafePointer<Program.Function>
+        let constants: UnsafeBufferPointer<UInt64>
+        let jumps: UnsafeBufferPointer<Int32>
+    }
+
+    /// Prepares a frame: the stack holds it, the locals are zero, the constants in their slots.
+    ///
+    /// - Returns: the first instruction, `nil` if there is no room.
+    @inline(__always)
+    private func enter(
+        _ function: UnsafePointer<Program.Function>, at slots: UnsafeMutablePointer<UInt64>, in image: Image
+    ) -> UnsafePointer<Instruction>? {
+        let used = slots - self.stack
+        guard function.pointee.frameWords <= self.module.limits.stackWords - used else { return nil }
+        let parameters = function.pointee.parameters
+        let locals = function.pointee.locals
+        var slot = parameters
+        while slot < locals {
+            slots[slot] = 0
+            slot += 1
+        }
+        let first = function.pointee.firstConstant
+        var position = 0
+        while position < function.pointee.constants {
+            slots[locals &+ position] = image.constants[first &+ position]
+            position &+= 1
+        }
+        return image.code + function.pointee.entry
+    }
+
+    private func execute(function index: Int, in image: Image) -> Fault? {
+        let bottom = self.frames
+        let top = bottom + (self.module.limits.callDepth - 1)
+        var frame = bottom
+        var r = self.stack
+        guard var next = self.enter(image.functions + index, at: r, in: image) else { return .callStackExhausted }
+        var memory = self.memory.base
+        var size = self.memory.count
+        var left = self.unitsLeft
+        var fault: Fault
+
+        run: while true {
+            let i = next.pointee
+            next += 1
+            switch i.op {
+            case .charge:
+                guard left >= UInt64(UInt32(bitPattern: i.a)) else {
+                    fault = .unitsExhausted
+                    break run
+                }
+                left &-= UInt64(UInt32(bitPattern: i.a))
+            case .unreachable:
+                fault = .unreachable
+                break run
+            case .copy: r[u64: i.d] = r[u64: i.a]
+            case .constant: r[u64: i.d] = UInt64(UInt32(bitPattern: i.a)) | UInt64(UInt32(bitPattern: i.b)) << 32
+            case .jump: next = image.code + Int(i.d)
+            case .jumpIf: if r[bool: i.a] { next = image.code + Int(i.d) }
+            case .jumpUnless: if !r[bool: i.a] { next = image.code + Int(i.d) }
+            case .jumpTable:
+                let entry = min(Int(r[u32: i.a]), Int(i.b))
+                next = image.code + Int(image.jumps[Int(i.d) &+ entry])
+            case .call:
+                guard frame < top, let entry = self.enter(image.functions + Int(i.d), at: r + Int(i.a), in: image)
+                else {
+                    fault = .callStackExhausted
+                    break run
+                }
+                frame.initialize(to: Frame(next: next, slots: r))
+                frame += 1
+                r += Int(i.a)
+                next = entry
+            case .callIndirect:
+                let entry = Int(r[u32: i.b])
+                guard entry < self.table.count, self.table[entry] >= 0 else {
+                    fault = .undefinedElement
+                    break run
+                }
+                let callee = image.functions + Int(self.table[entry])
+                guard callee.pointee.typeID == i.d else {
+                    fault = .indirectCallMismatch
+                    break run
+                }
+                guard frame < top, let entry = self.enter(callee, at: r + Int(i.a), in: image) else {
+                    fault = .callStackExhausted
+                    break run
+                }
+                frame.initialize(to: Frame(next: next, slots: r))
+                frame += 1
+                r += Int(i.a)
+                next = entry
+            case .giveBack, .end:
+                if i.op == .giveBack { r[0] = r[u64: i.a] }
+                guard frame > bottom else {
+                    self.unitsLeft = left
+                    return nil
+                }
+                frame -= 1
+                next = frame.pointee.next
+                r = frame.pointee.slots
+            case .select:
+                r[u64: i.d] = r[bool: next.pointee.a] ? r[u64: i.a] : r[u64: i.b]
+                next += 1
+            case .globalGet: r[u64: i.d] = self.globals[Int(i.a)]
+            case .globalSet: self.globals[Int(i.d)] = r[u64: i.a]
+            case .memorySize: r[u32: i.d] = self.memory.pages
+            case .memoryGrow:
+                r[u32: i.d] = self.memory.grow(by: r[u32: i.a])
+                memory = self.memory.base
+                size = self.memory.count
+            case .memoryCopy, .memoryFill, .memoryInit, .dataDrop:
+                if let found = self.bulk(i, r, &left) {
+                    fault = found
+                    break run
+                }
+
+            // Memory: little endian, as all hosts of Swift are.
+            case .i32Load:
+                let at = Int(r[u32: i.a]) &+ Int(UInt32(bitPattern: i.b))
+                guard at &+ 4 <= size else {
+                    fault = .memoryOutOfBounds
+                    break run
+                }
+                r[u32: i.d] = memory.loadUnaligned(fromByteOffset: at, as: UInt32.self)
+            case .i64Load:
+                let at = Int(r[u32: i.a]) &+ Int(UInt32(bitPattern: i.b))
+                guard at &+ 8 <= size else {
+                    fault = .memoryOutOfBounds
+                    break run
+                }
+                r[u64: i.d] = memory.loadUnaligned(fromByteOffset: at, as: UInt64.self)
+            case .i32Load8S:
+                let at = Int(r[u32: i.a]) &+ Int(UInt32(bitPattern: i.b))
+                guard at &+ 1 <= size else {
+                    fault = .memoryOutOfBounds
+                    break run
+                }
+                r[s32: i.d] = Int32(memory.loadUnaligned(fromByteOffset: at, as: Int8.self))
+            case .i32Load8U:
+                let at = Int(r[u32: i.a]) &+ Int(UInt32(bitPattern: i.b))
+                guard at &+ 1 <= size else {
+                    fault = .memoryOutOfBounds
+                    break run
+                }
+                r[u32: i.d] = UInt32(memory.loadUnaligned(fromByteOffset: at, as: UInt8.self))
+            case .i32Load16S:
+                let at = Int(r[u32: i.a]) &+ Int(UInt32(bitPattern: i.b))
+                guard at &+ 2 <= size else {
+                    fault = .memoryOutOfBounds
+                    break run
+                }
+                r[s32: i.d] = Int32(memory.loadUnaligned(fromByteOffset: at, as: Int16.self))
+            case .i32Load16U:
+                let at = Int(r[u32: i.a]) &+ Int(UInt32(bitPattern: i.b))
+                guard at &+ 2 <= size else {
+                    fault = .memoryOutOfBounds
+                    break run
+                }
+                r[u32: i.d] = UInt32(memory.loadUnaligned(fromByteOffset: at, as: UInt16.self))
+            case .i64Load8S:
+                let at = Int(r[u32: i.a]) &+ Int(UInt32(bitPattern: i.b))
+                guard at &+ 1 <= size else {
+                    fault = .memoryOutOfBounds
+                    break run
+                }
+                r[s64: i.d] = Int64(memory.loadUnaligned(fromByteOffset: at, as: Int8.self))
+            case .i64Load16S:
+                let at = Int(r[u32: i.a]) &+ Int(UInt32(bitPattern: i.b))
+                guard at &+ 2 <= size else {
+                    fault = .memoryOutOfBounds
+                    break run
+                }
+                r[s64: i.d] = Int64(memory.loadUnaligned(fromByteOffset: at, as: Int16.self))
+            case .i64Load32S:
+                let at = Int(r[u32: i.a]) &+ Int(UInt32(bitPattern: i.b))
+                guard at &+ 4 <= size else {
+                    fault = .memoryOutOfBounds
+                    break run
+                }
+                r[s64: i.d] = Int64(memory.loadUnaligned(fromByteOffset: at, as: Int32.self))
+            case .i32Store:
+                let at = Int(r[u32: i.a]) &+ Int(UInt32(bitPattern: i.d))
+                guard at &+ 4 <= size else {
+                    fault = .memoryOutOfBounds
+                    break run
+                }
+                memory.storeBytes(of: r[u32: i.b], toByteOffset: at, as: UInt32.self)
+            case .i64Store:
+                let at = Int(r[u32: i.a]) &+ Int(UInt32(bitPattern: i.d))
+                guard at &+ 8 <= size else {
+                    fault = .memoryOutOfBounds
+                    break run
+                }
+                memory.storeBytes(of: r[u64: i.b], toByteOffset: at, as: UInt64.self)
+            case .i32Store8:
+                let at = Int(r[u32: i.a]) &+ Int(UInt32(bitPattern: i.d))
+                guard at &+ 1 <= size else {
+                    fault = .memoryOutOfBounds
+                    break run
+                }
+                memory.storeBytes(of: UInt8(truncatingIfNeeded: r[u32: i.b]), toByteOffset: at, as: UInt8.self)
+            case .i32Store16:
+                let at = Int(r[u32: i.a]) &+ Int(UInt32(bitPattern: i.d))
+                guard at &+ 2 <= size else {
+                    fault = .memoryOutOfBounds
+                    break run
+                }
+                memory.storeBytes(of: UInt16(truncatingIfNeeded: r[u32: i.b]), toByteOffset: at, as: UInt16.self)
+
+            // i32.
+            case .i32Eqz: r[bool: i.d] = r[u32: i.a] == 0
+            case .i32Eq: r[bool: i.d] = r[u32: i.a] == r[u32: i.b]
+            case .i32Ne: r[bool: i.d] = r[u32: i.a] != r[u32: i.b]
+            case .i32LtS: r[bool: i.d] = r[s32: i.a] < r[s32: i.b]
+            case .i32LtU: r[bool: i.d] = r[u32: i.a] < r[u32: i.b]
+            case .i32GtS: r[bool: i.d] = r[s32: i.a] > r[s32: i.b]
+            case .i32GtU: r[bool: i.d] = r[u32: i.a] > r[u32: i.b]
+            case .i32LeS: r[bool: i.d] = r[s32: i.a] <= r[s32: i.b]
+            case .i32LeU: r[bool: i.d] = r[u32: i.a] <= r[u32: i.b]
+            case .i32GeS: r[bool: i.d] = r[s32: i.a] >= r[s32: i.b]
+            case .i32GeU: r[bool: i.d] = r[u32: i.a] >= r[u32: i.b]
+            case .jumpI32Eq: if r[u32: i.a] == r[u32: i.b] { next = image.code + Int(i.d) }
+            case .jumpI32Ne: if r[u32: i.a] != r[u32: i.b] { next = image.code + Int(i.d) }
+            case .jumpI32LtS: if r[s32: i.a] < r[s32: i.b] { next = image.code + Int(i.d) }
+            case .jumpI32LtU: if r[u32: i.a] < r[u32: i.b] { next = image.code + Int(i.d) }
+            case .jumpI32GtS: if r[s32: i.a] > r[s32: i.b] { next = image.code + Int(i.d) }
+            case .jumpI32GtU: if r[u32: i.a] > r[u32: i.b] { next = image.code + Int(i.d) }
+            case .jumpI32LeS: if r[s32: i.a] <= r[s32: i.b] { next = image.code + Int(i.d) }
+            case .jumpI32LeU: if r[u32: i.a] <= r[u32: i.b] { next = image.code + Int(i.d) }
+            case .jumpI32GeS: if r[s32: i.a] >= r[s32: i.b] { next = image.code + Int(i.d) }
+            case .jumpI32GeU: if r[u32: i.a] >= r[u32: i.b] { next = image.code + Int(i.d) }
+            case .i32Clz: r[u32: i.d] = UInt32(truncatingIfNeeded: r[u32: i.a].leadingZeroBitCount)
+            case .i32Ctz: r[u32: i.d] = UInt32(truncatingIfNeeded: r[u32: i.a].trailingZeroBitCount)
+            case .i32Popcnt: r[u32: i.d] = UInt32(truncatingIfNeeded: r[u32: i.a].nonzeroBitCount)
+            case .i32Add: r[u32: i.d] = r[u32: i.a] &+ r[u32: i.b]
+            case .i32Sub: r[u32: i.d] = r[u32: i.a] &- r[u32: i.b]
+            case .i32Mul: r[u32: i.d] = r[u32: i.a] &* r[u32: i.b]
+            case .i32And: r[u32: i.d] = r[u32: i.a] & r[u32: i.b]
+            case .i32Or: r[u32: i.d] = r[u32: i.a] | r[u32: i.b]
+            case .i32Xor: r[u32: i.d] = r[u32: i.a] ^ r[u32: i.b]
+            case .i32Shl: r[u32: i.d] = r[u32: i.a] &<< r[u32: i.b]
+            case .i32ShrU: r[u32: i.d] = r[u32: i.a] &>> r[u32: i.b]
+            case .i32ShrS: r[s32: i.d] = r[s32: i.a] &>> r[s32: i.b]
+            case .i32Rotl:
+                let value = r[u32: i.a]
+                r[u32: i.d] = value &<< r[u32: i.b] | value &>> (0 &- r[u32: i.b])
+            case .i32Rotr:
+                let value = r[u32: i.a]
+                r[u32: i.d] = value &>> r[u32: i.b] | value &<< (0 &- r[u32: i.b])
+            case .i32DivS, .i32DivU, .i32RemS, .i32RemU:
+                if let found = Self.divide32(i, r) {
+                    fault = found
+                    break run
+                }
+
+            // i64.
+            case .i64Eqz: r[bool: i.d] = r[u64: i.a] == 0
+            case .i64Eq: r[bool: i.d] = r[u64: i.a] == r[u64: i.b]
+            case .i64Ne: r[bool: i.d] = r[u64: i.a] != r[u64: i.b]
+            case .i64LtS: r[bool: i.d] = r[s64: i.a] < r[s64: i.b]
+            case .i64LtU: r[bool: i.d] = r[u64: i.a] < r[u64: i.b]
+            case .i64GtS: r[bool: i.d] = r[s64: i.a] > r[s64: i.b]
+            case .i64GtU: r[bool: i.d] = r[u64: i.a] > r[u64: i.b]
+            case .i64LeS: r[bool: i.d] = r[s64: i.a] <= r[s64: i.b]
+            case .i64LeU: r[bool: i.d] = r[u64: i.a] <= r[u64: i.b]
+            case .i64GeS: r[bool: i.d] = r[s64: i.a] >= r[s64: i.b]
+            case .i64GeU: r[bool: i.d] = r[u64: i.a] >= r[u64: i.b]
+            case .jumpI64Eq: if r[u64: i.a] == r[u64: i.b] { next = image.code + Int(i.d) }
+            case .jumpI64Ne: if r[u64: i.a] != r[u64: i.b] { next = image.code + Int(i.d) }
+            case .jumpI64LtS: if r[s64: i.a] < r[s64: i.b] { next = image.code + Int(i.d) }
+            case .jumpI64LtU: if r[u64: i.a] < r[u64: i.b] { next = image.code + Int(i.d) }
+            case .jumpI64GtS: if r[s64: i.a] > r[s64: i.b] { next = image.code + Int(i.d) }
+            case .jumpI64GtU: if r[u64: i.a] > r[u64: i.b] { next = image.code + Int(i.d) }
+            case .jumpI64LeS: if r[s64: i.a] <= r[s64: i.b] { next = image.code + Int(i.d) }
+            case .jumpI64LeU: if r[u64: i.a] <= r[u64: i.b] { next = image.code + Int(i.d) }
+            case .jumpI64GeS: if r[s64: i.a] >= r[s64: i.b] { next = image.code + Int(i.d) }
+            case .jumpI64GeU: if r[u64: i.a] >= r[u64: i.b] { next = image.code + Int(i.d) }
+            case .i64Clz: r[u64: i.d] = UInt64(truncatingIfNeeded: r[u64: i.a].leadingZeroBitCount)
+            case .i64Ctz: r[u64: i.d] = UInt64(truncatingIfNeeded: r[u64: i.a].trailingZeroBitCount)
+            case .i64Popcnt: r[u64: i.d] = UInt64(truncatingIfNeeded: r[u64: i.a].nonzeroBitCount)
+            case .i64Add: r[u64: i.d] = r[u64: i.a] &+ r[u64: i.b]
+            case .i64Sub: r[u64: i.d] = r[u64: i.a] &- r[u64: i.b]
+            case .i64Mul: r[u64: i.d] = r[u64: i.a] &* r[u64: i.b]
+            case .i64And: r[u64: i.d] = r[u64: i.a] & r[u64: i.b]
+            case .i64Or: r[u64: i.d] = r[u64: i.a] | r[u64: i.b]
+            case .i64Xor: r[u64: i.d] = r[u64: i.a] ^ r[u64: i.b]
+            case .i64Shl: r[u64: i.d] = r[u64: i.a] &<< r[u64: i.b]
+            case .i64ShrU: r[u64: i.d] = r[u64: i.a] &>> r[u64: i.b]
+            case .i64ShrS: r[s64: i.d] = r[s64: i.a] &>> r[s64: i.b]
+            case .i64Rotl:
+                let value = r[u64: i.a]
+                r[u64: i.d] = value &<< r[u64: i.b] | value &>> (0 &- r[u64: i.b])
+            case .i64Rotr:
+                let value = r[u64: i.a]
+                r[u64: i.d] = value &>> r[u64: i.b] | value &<< (0 &- r[u64: i.b])
+            case .i64DivS, .i64DivU, .i64RemS, .i64RemU:
+                if let found = Self.divide64(i, r) {
+                    fault = found
+                    break run
+                }
+
+            // The commonest float operators; the others are in Machine+Numbers.
+            case .f64Add: r[f64: i.d] = r[f64: i.a] + r[f64: i.b]
+            case .f64Sub: r[f64: i.d] = r[f64: i.a] - r[f64: i.b]
+            case .f64Mul: r[f64: i.d] = r[f64: i.a] * r[f64: i.b]
+            case .f64Div: r[f64: i.d] = r[f64: i.a] / r[f64: i.b]
+            default:
+                if let found = Self.number(i, r) {
+                    fault = found
+                    break run
+                }
+            }
+        }
+        // What the block paid for operators that were not reached is given back.
+        self.unitsLeft = left &+ UInt64((next - 1).pointee.unspent)
+        return fault
+    }
+}
