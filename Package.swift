@@ -44,10 +44,11 @@ let package = Package(
         .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.0"),
     ],
     targets: [
-        // Floor 0: the distribution's C libraries.
+        // Floor 0: the distribution's C libraries and the kernel.
         .systemLibrary(name: "CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"])]),
         .systemLibrary(name: "CMosquitto", pkgConfig: "libmosquitto", providers: [.apt(["libmosquitto-dev"])]),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+        .systemLibrary(name: "CLinux"),
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         // Floor 1
         library("World"),
@@ -55,6 +56,7 @@ let package = Package(
         library("Sodium", ["CSodium"]),
         library("Database", ["CSQLite", system]),
         // Floor 2
+        library("Linux", ["World", "CMosquitto", "CCurl", "CLinux"]),
         library("Ledger", ["World", "Encoding", "Sodium", "Database", system]),
         // Floor 3
         library("Wallet", ["Ledger", "World", "Encoding", "Sodium", "Database", system]),

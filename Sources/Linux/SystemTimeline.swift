@@ -1,0 +1,49 @@
+internal import CLinux
+internal import Glibc
+public import World
+
+/// The machine's own clocks.
+public struct SystemTimeline: Timeline {
+    public init() {}
+
+    public var now: Timestamp {
+        let time = Self.read(CLOCK_REALTIME)
+        return Timestamp(
+            milliseconds: Int64(time.tv_sec) * 1_000 + Int64(time.tv_nsec) / 1_000_000, quality: Self.quality)
+    }
+
+    /// Counts while the machine sleeps, too.
+    public var uptime: Duration {
+        let time = Self.read(CLOCK_BOOTTIME)
+        return .seconds(time.tv_sec) + .nanoseconds(time.tv_nsec)
+    }
+
+    public func sleep(for duration: Duration) async throws { try await Task.sleep(for: duration) }
+
+    private static func read(_ clock: clockid_t) -> timespec {
+        var time = timespec()
+        clock_gettime(clock, &time)
+        return time
+    }
+
+    /// The kernel knows whether a time daemon disciplines its clock.
+    private static var quality: ClockQuality {
+        var state = timex()
+        return adjtimex(&state) == TIME_ERROR ? .rtc : .ntp
+    }
+}
+
+/// The kernel's random source.
+public struct SystemEntropy: Entropy {
+    public init() {}
+
+    public func fill(_ buffer: UnsafeMutableRawBufferPointer) {
+        var start = 0
+        while start < buffer.count {
+            guard let address = buffer.baseAddress else { return }
+            let count = getrandom(address + start, buffer.count - start, 0)
+            if count < 0, errno != EINTR { preconditionFailure("the kernel has no random source: errno \(errno)") }
+            start += max(0, count)
+        }
+    }
+}
