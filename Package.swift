@@ -59,6 +59,9 @@ let package = Package(
         library("Linux", ["World", "CMosquitto", "CCurl", "CLinux"]),
         library("Ledger", ["World", "Encoding", "Sodium", "Database", system]),
         // Floor 3
+        library("Solana", ["World", "Encoding", "Sodium"]),
         library("Wallet", ["Ledger", "World", "Encoding", "Sodium", "Database", system]),
+        // Floor 4
+        library("Payments", ["Wallet", "Ledger", "Solana", "World", "Encoding", "Sodium"]),
     ]
 )

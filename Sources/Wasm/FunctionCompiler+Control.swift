@@ -11,7 +11,7 @@ extension FunctionCompiler {
         var elsePatch: Int?
         if kind == .if { elsePatch = self.emitJump(when: false, condition) }
         if kind != .block { self.closeCharge() }
-        let start = kind == .loop ? Int(self.hereAsTarget()) : 0
+        let start = kind == .loop ? self.hereAsTarget() : 0
         var label = Label(
             kind: kind, result: result, height: self.stack.count, start: start, isDead: !self.isLive)
         label.elsePatch = elsePatch
@@ -38,7 +38,7 @@ extension FunctionCompiler {
             self.emit(.jump)
         }
         self.closeCharge()
-        if let patch = label.elsePatch { self.code[patch].d = self.hereAsTarget() }
+        if let patch = label.elsePatch { self.aim(patch, at: self.hereAsTarget()) }
         label.elsePatch = nil
         label.kind = .else
         label.isUnreachable = false
@@ -54,9 +54,9 @@ extension FunctionCompiler {
         {
             self.closeCharge()
         }
-        if let patch = label.elsePatch { self.code[patch].d = self.hereAsTarget() }
-        for patch in label.patches { self.code[patch].d = self.hereAsTarget() }
-        for patch in label.tablePatches { self.jumps[patch] = self.hereAsTarget() }
+        if let patch = label.elsePatch { self.aim(patch, at: self.hereAsTarget()) }
+        for patch in label.patches { self.aim(patch, at: self.hereAsTarget()) }
+        for patch in label.tablePatches { self.jumps[patch] = UInt32(self.hereAsTarget()) }
         self.labels.removeLast()
         if let result = label.result, label.kind != .function { try self.push(result) }
     }
@@ -81,7 +81,7 @@ extension FunctionCompiler {
         self.labels[self.labels.count - 1].isUnreachable = true
     }
 
-    mutating func emitReturn(_ value: Int32?) {
+    mutating func emitReturn(_ value: UInt32?) {
         if let value { self.emit(.giveBack, a: value) } else { self.emit(.end) }
     }
 
@@ -111,7 +111,7 @@ extension FunctionCompiler {
         let target = try self.target()
         let condition = try self.pop(.i32)
         let label = self.labels[target]
-        var value: Int32?
+        var value: UInt32?
         if let type = label.jumpType {
             let place = try self.pop(type)
             try self.push(type, place: place)
@@ -122,7 +122,7 @@ extension FunctionCompiler {
             let skip = self.emitJump(when: false, condition)
             self.emitLeap(to: target, with: value)
             self.closeCharge()
-            if let skip { self.code[skip].d = self.hereAsTarget() }
+            if let skip { self.aim(skip, at: self.hereAsTarget()) }
         } else {
             let jump = self.emitJump(when: true, condition)
             self.closeCharge()
@@ -150,22 +150,22 @@ extension FunctionCompiler {
     }
 
     /// The jump table; a target that needs a value moved, or a return, gets a few instructions on the way.
-    private mutating func emitTable(of targets: [Int], index: Int32, value: Int32?) {
+    private mutating func emitTable(of targets: [Int], index: UInt32, value: UInt32?) {
         let first = self.jumps.count
-        self.emit(.jumpTable, d: Int32(self.jumpBase + first), a: index, b: Int32(targets.count - 1))
+        self.emit(.jumpTable, d: UInt32(self.jumpBase + first), a: index, b: UInt32(targets.count - 1))
         self.closeCharge()
         self.jumps += Array(repeating: 0, count: targets.count)
-        var detours: [Int: Int32] = [:]
+        var detours: [Int: UInt32] = [:]
         for (entry, target) in targets.enumerated() {
             let label = self.labels[target]
             if label.kind == .loop {
-                self.jumps[first + entry] = Int32(label.start)
+                self.jumps[first + entry] = UInt32(label.start)
             } else if label.kind != .function, value == nil {
                 self.labels[target].tablePatches.append(first + entry)
             } else if let detour = detours[target] {
                 self.jumps[first + entry] = detour
             } else {
-                let detour = self.hereAsTarget()
+                let detour = UInt32(self.hereAsTarget())
                 detours[target] = detour
                 self.jumps[first + entry] = detour
                 self.emitLeap(to: target, with: value)
@@ -174,7 +174,7 @@ extension FunctionCompiler {
     }
 
     /// Moves the value and jumps, or returns.
-    private mutating func emitLeap(to target: Int, with value: Int32?) {
+    private mutating func emitLeap(to target: Int, with value: UInt32?) {
         let label = self.labels[target]
         guard label.kind != .function else { return self.emitReturn(value) }
         if let value, value != self.slot(label.height) {
@@ -188,7 +188,7 @@ extension FunctionCompiler {
     /// Gives a jump its target: known for a loop, later for a block.
     private mutating func resolve(_ jump: Int, to target: Int) {
         if self.labels[target].kind == .loop {
-            self.code[jump].d = Int32(self.labels[target].start)
+            self.aim(jump, at: self.labels[target].start)
         } else {
             self.labels[target].patches.append(jump)
         }
@@ -197,7 +197,7 @@ extension FunctionCompiler {
     /// Emits a jump that is taken if the condition is `when`, together with the comparison just before it.
     ///
     /// - Returns: the instruction to give a target, `nil` in dead code.
-    private mutating func emitJump(when taken: Bool, _ condition: Int32) -> Int? {
+    private mutating func emitJump(when taken: Bool, _ condition: UInt32) -> Int? {
         guard self.isLive else { return nil }
         if let last = self.code.last, self.producer == self.code.count - 1, last.d == condition {
             let comparison = taken ? last.op : last.op.inverse ?? last.op
@@ -221,7 +221,7 @@ extension FunctionCompiler {
     mutating func compileCall() throws(ModuleError) {
         let index = try self.cursor.index()
         guard index < self.context.functions.count else { throw self.invalid("unknown function \(index)") }
-        try self.emitCall(.call, Int32(index), self.context.type(ofFunction: index))
+        try self.emitCall(.call, UInt32(index), self.context.type(ofFunction: index))
     }
 
     mutating func compileCallIndirect() throws(ModuleError) {
@@ -235,9 +235,9 @@ extension FunctionCompiler {
 
     /// The arguments are brought to their stack slots, which become the first locals of the callee's frame.
     private mutating func emitCall(
-        _ op: Operator, _ callee: Int32, _ type: FunctionType, entry: Int32 = 0
+        _ op: Operator, _ callee: UInt32, _ type: FunctionType, entry: UInt32 = 0
     ) throws(ModuleError) {
-        var places: [Int32] = []
+        var places: [UInt32] = []
         for parameter in type.parameters.reversed() { places.append(try self.pop(parameter)) }
         let base = self.stack.count
         for (position, place) in places.reversed().enumerated() {

@@ -62,8 +62,8 @@ extension FunctionCompiler {
         if let place = self.constantPlace(value.bits) {
             try self.push(value.type, place: place)
         } else {
-            let low = Int32(truncatingIfNeeded: value.bits)
-            try self.emitResult(.constant, of: value.type, a: low, b: Int32(truncatingIfNeeded: value.bits >> 32))
+            let low = UInt32(truncatingIfNeeded: value.bits)
+            try self.emitResult(.constant, of: value.type, a: low, b: UInt32(truncatingIfNeeded: value.bits >> 32))
         }
     }
 
@@ -74,7 +74,7 @@ extension FunctionCompiler {
         guard byte < 0x23 else { return try self.compileGlobal(index, isSet: byte == 0x24) }
         guard index < self.locals.count else { throw self.invalid("unknown local \(index)") }
         let type = self.locals[index]
-        let local = Int32(index)
+        let local = UInt32(index)
         guard byte != 0x20 else { return try self.push(type, place: local) }
         let place = try self.pop(type)
         self.settleLocals(local)
@@ -90,9 +90,9 @@ extension FunctionCompiler {
     private mutating func compileGlobal(_ index: Int, isSet: Bool) throws(ModuleError) {
         guard index < self.context.globals.count else { throw self.invalid("unknown global \(index)") }
         let global = self.context.globals[index]
-        guard isSet else { return try self.emitResult(.globalGet, of: global.type, a: Int32(index)) }
+        guard isSet else { return try self.emitResult(.globalGet, of: global.type, a: UInt32(index)) }
         guard global.isMutable else { throw self.invalid("global \(index) is constant") }
-        self.emit(.globalSet, d: Int32(index), a: try self.pop(global.type))
+        self.emit(.globalSet, d: UInt32(index), a: try self.pop(global.type))
     }
 
     // MARK: Memory
@@ -112,7 +112,7 @@ extension FunctionCompiler {
         let alignment = try self.cursor.u32()
         guard alignment & 0x40 == 0 else { throw self.unsupported("second memory") }
         guard alignment <= access.widthLog2 else { throw self.invalid("alignment above the natural one") }
-        let offset = Int32(bitPattern: try self.cursor.u32())
+        let offset = try self.cursor.u32()
         if access.isStore {
             let value = try self.pop(access.type)
             self.emit(access.op, d: offset, a: try self.pop(.i32), b: value)
@@ -161,14 +161,14 @@ extension FunctionCompiler {
         }
         guard let count = self.context.dataCount else { throw self.invalid("data count section is missing") }
         guard segment < count else { throw self.invalid("unknown data segment \(segment)") }
-        guard !isDrop else { return self.emit(.dataDrop, a: Int32(segment)) }
+        guard !isDrop else { return self.emit(.dataDrop, a: UInt32(segment)) }
         // The instruction has no room for four operands: these three go to slots in a row.
         if self.isLive, self.stack.count >= 3 {
             for position in self.stack.count - 3..<self.stack.count { self.settle(position) }
         }
         try self.pop(.i32)
         try self.pop(.i32)
-        self.emit(.memoryInit, d: try self.pop(.i32), a: Int32(segment))
+        self.emit(.memoryInit, d: try self.pop(.i32), a: UInt32(segment))
     }
 
     // MARK: Numbers

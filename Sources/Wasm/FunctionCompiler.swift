@@ -10,7 +10,7 @@ struct FunctionCompiler {
     /// A value on the operand stack. The type is unknown only in code that cannot be reached.
     struct Operand {
         let type: ValueType?
-        let place: Int32
+        let place: UInt32
     }
 
     /// An open block.
@@ -55,12 +55,12 @@ struct FunctionCompiler {
     var stack: [Operand] = []
     var labels: [Label] = []
     var code: [Instruction] = []
-    var jumps: [Int32] = []
+    var jumps: [UInt32] = []
     let jumpBase: Int
     /// The instruction that computed the value on top, if nothing was emitted and no jump arrives since.
     var producer: Int?
     private(set) var constants: [UInt64] = []
-    private var constantPlaces: [UInt64: Int32] = [:]
+    private var constantPlaces: [UInt64: UInt32] = [:]
     private var highestStack = 0
     /// The instruction that charges for the current block, and its units so far.
     private var charge: Int?
@@ -106,7 +106,7 @@ struct FunctionCompiler {
                 typeID: self.context.typeIDs[self.context.functions[self.index]]))
         program.code += self.code
         program.constants += self.constants
-        program.jumps += self.jumps
+        program.jumps += self.jumps.map { $0 + UInt32(self.codeBase) }
     }
 
     private mutating func decodeLocals() throws(ModuleError) {
@@ -133,21 +133,21 @@ struct FunctionCompiler {
 // MARK: Places
 
 extension FunctionCompiler {
-    private var stackBase: Int32 { Int32(self.locals.count + Self.constantSlots) }
+    private var stackBase: UInt32 { UInt32(self.locals.count + Self.constantSlots) }
 
     /// The slot of a stack position.
-    mutating func slot(_ position: Int) -> Int32 {
+    mutating func slot(_ position: Int) -> UInt32 {
         self.highestStack = max(self.highestStack, position + 1)
-        return self.stackBase + Int32(position)
+        return self.stackBase + UInt32(position)
     }
 
-    func isStackSlot(_ place: Int32) -> Bool { place >= self.stackBase }
+    func isStackSlot(_ place: UInt32) -> Bool { place >= self.stackBase }
 
     /// The place of a constant, or `nil` if the frame has no room for it.
-    mutating func constantPlace(_ bits: UInt64) -> Int32? {
+    mutating func constantPlace(_ bits: UInt64) -> UInt32? {
         if let place = self.constantPlaces[bits] { return place }
         guard self.isLive, self.constants.count < Self.constantSlots else { return nil }
-        let place = Int32(self.locals.count + self.constants.count)
+        let place = UInt32(self.locals.count + self.constants.count)
         self.constants.append(bits)
         self.constantPlaces[bits] = place
         return place
@@ -163,10 +163,10 @@ extension FunctionCompiler {
     }
 
     /// Moves operands that are still in a local (in this one, or in any) away, before it may change.
-    mutating func settleLocals(_ local: Int32? = nil) {
+    mutating func settleLocals(_ local: UInt32? = nil) {
         for position in self.stack.indices {
             let place = self.stack[position].place
-            if local == nil ? place < Int32(self.locals.count) : place == local { self.settle(position) }
+            if local == nil ? place < UInt32(self.locals.count) : place == local { self.settle(position) }
         }
     }
 }
@@ -175,16 +175,21 @@ extension FunctionCompiler {
 
 extension FunctionCompiler {
     /// Adds an instruction, in live code only.
-    mutating func emit(_ op: Operator, d: Int32 = 0, a: Int32 = 0, b: Int32 = 0) {
+    mutating func emit(_ op: Operator, d: UInt32 = 0, a: UInt32 = 0, b: UInt32 = 0) {
         guard self.isLive else { return }
         self.producer = nil
         self.code.append(Instruction(op: op, unspent: UInt16(self.units), d: d, a: a, b: b))
     }
 
     /// The target of a jump to the next instruction. What was computed before is no longer known to be on top.
-    mutating func hereAsTarget() -> Int32 {
+    mutating func hereAsTarget() -> Int {
         self.producer = nil
-        return Int32(self.codeBase + self.code.count)
+        return self.code.count
+    }
+
+    /// Gives the jump at `position` its target, as a distance from the instruction after it.
+    mutating func aim(_ position: Int, at target: Int) {
+        self.code[position].d = UInt32(bitPattern: Int32(target - position - 1))
     }
 
     /// Counts one unit for the operator being compiled: `depai-units/1`.
@@ -201,7 +206,7 @@ extension FunctionCompiler {
     /// Ends the block that is charged at once: at each target of a jump and after each operator that may leave.
     mutating func closeCharge() {
         guard let charge = self.charge else { return }
-        self.code[charge].a = Int32(self.units)
+        self.code[charge].a = UInt32(self.units)
         for position in charge + 1..<self.code.count {
             self.code[position].unspent = UInt16(self.units) - self.code[position].unspent
         }
@@ -214,7 +219,7 @@ extension FunctionCompiler {
 
 extension FunctionCompiler {
     /// Pushes a value that is in `place`, or in the slot of its position.
-    mutating func push(_ type: ValueType?, place: Int32? = nil) throws(ModuleError) {
+    mutating func push(_ type: ValueType?, place: UInt32? = nil) throws(ModuleError) {
         guard self.stack.count < self.limits.operands else {
             throw .tooLarge(what: "operands", limit: self.limits.operands, actual: self.stack.count + 1)
         }
@@ -232,7 +237,7 @@ extension FunctionCompiler {
     }
 
     @discardableResult
-    mutating func pop(_ type: ValueType) throws(ModuleError) -> Int32 {
+    mutating func pop(_ type: ValueType) throws(ModuleError) -> UInt32 {
         let operand = try self.pop()
         if let found = operand.type, found != type { throw self.invalid("expected \(type), found \(found)") }
         return operand.place
@@ -240,7 +245,7 @@ extension FunctionCompiler {
 
     /// Emits an instruction whose result goes to the slot of the next stack position.
     mutating func emitResult(
-        _ op: Operator, of type: ValueType?, a: Int32 = 0, b: Int32 = 0
+        _ op: Operator, of type: ValueType?, a: UInt32 = 0, b: UInt32 = 0
     ) throws(ModuleError) {
         try self.push(type)
         self.emit(op, d: self.slot(self.stack.count - 1), a: a, b: b)

@@ -3,6 +3,8 @@
 /// It belongs to one task. Calls may follow one another; their units add up against one limit. After a trap the
 /// memory is as the trap left it, and further calls are possible.
 public final class Instance {
+    static let emptyEntry = UInt32.max
+
     /// The most that all calls together may use.
     public let unitLimit: UInt64
     let module: Module
@@ -10,8 +12,8 @@ public final class Instance {
     let globals: UnsafeMutablePointer<UInt64>
     let stack: UnsafeMutablePointer<UInt64>
     let frames: UnsafeMutablePointer<Frame>
-    /// Function indexes; -1 for an empty entry.
-    var table: [Int32]
+    /// Function indexes, as many as `Module.tableElements`; `emptyEntry` for none.
+    let table: UnsafeMutablePointer<UInt32>
     /// Segments that `memory.init` finds empty: dropped ones, and those written at instantiation.
     var isDropped: [Bool]
     var unitsLeft: UInt64
@@ -32,7 +34,8 @@ public final class Instance {
         self.unitLimit = unitLimit
         self.unitsLeft = unitLimit
         self.memory = LinearMemory(module.memory)
-        self.table = Array(repeating: -1, count: module.tableElements)
+        self.table = .allocate(capacity: max(1, module.tableElements))
+        self.table.initialize(repeating: Self.emptyEntry, count: module.tableElements)
         self.isDropped = module.data.map { $0.offset != nil }
         self.globals = .allocate(capacity: max(1, module.globals.count))
         for (index, value) in module.globals.enumerated() { self.globals[index] = value }
@@ -43,6 +46,7 @@ public final class Instance {
     }
 
     deinit {
+        self.table.deallocate()
         self.globals.deallocate()
         self.stack.deallocate()
         self.frames.deallocate()
@@ -81,8 +85,10 @@ public final class Instance {
     func initialize() throws(Trap) {
         for segment in self.module.elements {
             let end = segment.offset + segment.functions.count
-            guard end <= self.table.count else { throw .tableOutOfBounds }
-            self.table.replaceSubrange(segment.offset..<end, with: segment.functions)
+            guard end <= self.module.tableElements else { throw .tableOutOfBounds }
+            for (entry, function) in segment.functions.enumerated() {
+                self.table[segment.offset + entry] = function
+            }
         }
         for segment in self.module.data {
             guard let offset = segment.offset else { continue }

@@ -1,7 +1,8 @@
 /// Operators that are rarer or longer than the loop of the machine should hold.
 extension Instance {
     /// Bulk memory: one unit for each byte, on top of the one for the operator, charged before anything moves.
-    func bulk(_ i: Instruction, _ r: UnsafeMutablePointer<UInt64>, _ left: inout UInt64) -> Fault? {
+    func bulk(_ at: UnsafePointer<Instruction>, _ r: UnsafeMutablePointer<UInt64>) -> Fault? {
+        let i = at.pointee
         if i.op == .dataDrop {
             self.isDropped[Int(i.a)] = true
             return nil
@@ -10,7 +11,7 @@ extension Instance {
         let target = Int(r[u32: i.d])
         let source = Int(r[u32: isInit ? i.d + 1 : i.a])
         let count = Int(r[u32: isInit ? i.d + 2 : i.b])
-        guard left >= UInt64(count) else { return .unitsExhausted }
+        guard self.unitsLeft >= UInt64(count) else { return .unitsExhausted }
         let isDone: Bool
         switch i.op {
         case .memoryCopy: isDone = self.memory.copy(to: target, from: source, count: count)
@@ -22,12 +23,12 @@ extension Instance {
             isDone = self.memory.write(bytes[source..<source + count], at: target)
         }
         guard isDone else { return .memoryOutOfBounds }
-        left -= UInt64(count)
+        self.unitsLeft -= UInt64(count)
         return nil
     }
 
-    @inline(__always)
-    static func divide32(_ i: Instruction, _ r: UnsafeMutablePointer<UInt64>) -> Fault? {
+    static func divide32(_ at: UnsafePointer<Instruction>, _ r: UnsafeMutablePointer<UInt64>) -> Fault? {
+        let i = at.pointee
         guard r[u32: i.b] != 0 else { return .divideByZero }
         switch i.op {
         case .i32DivU: r[u32: i.d] = r[u32: i.a] / r[u32: i.b]
@@ -41,8 +42,8 @@ extension Instance {
         return nil
     }
 
-    @inline(__always)
-    static func divide64(_ i: Instruction, _ r: UnsafeMutablePointer<UInt64>) -> Fault? {
+    static func divide64(_ at: UnsafePointer<Instruction>, _ r: UnsafeMutablePointer<UInt64>) -> Fault? {
+        let i = at.pointee
         guard r[u64: i.b] != 0 else { return .divideByZero }
         switch i.op {
         case .i64DivU: r[u64: i.d] = r[u64: i.a] / r[u64: i.b]
@@ -57,7 +58,8 @@ extension Instance {
     }
 
     /// Floats and conversions.
-    static func number(_ i: Instruction, _ r: UnsafeMutablePointer<UInt64>) -> Fault? {
+    static func number(_ at: UnsafePointer<Instruction>, _ r: UnsafeMutablePointer<UInt64>) -> Fault? {
+        let i = at.pointee
         switch i.op {
         case .f64Eq: r[bool: i.d] = r[f64: i.a] == r[f64: i.b]
         case .f64Ne: r[bool: i.d] = r[f64: i.a] != r[f64: i.b]
@@ -143,7 +145,7 @@ extension Instance {
 
     /// The integer part, or a fault. Every `Float` is exact as a `Double`, so four ranges serve both.
     private static func truncate(
-        _ op: Operator, _ value: Double, to slot: Int32, _ r: UnsafeMutablePointer<UInt64>
+        _ op: Operator, _ value: Double, to slot: UInt32, _ r: UnsafeMutablePointer<UInt64>
     ) -> Fault? {
         if value.isNaN { return .invalidConversion }
         switch op {
@@ -165,7 +167,7 @@ extension Instance {
 
     /// The integer part, the nearest end of the range if it does not fit, zero for NaN.
     private static func saturate(
-        _ op: Operator, _ value: Double, to slot: Int32, _ r: UnsafeMutablePointer<UInt64>
+        _ op: Operator, _ value: Double, to slot: UInt32, _ r: UnsafeMutablePointer<UInt64>
     ) {
         let value = value.isNaN ? 0 : value
         switch op {

@@ -27,7 +27,7 @@ extension Instance {
         let code: UnsafePointer<Instruction>
         let functions: UnsafePointer<Program.Function>
         let constants: UnsafeBufferPointer<UInt64>
-        let jumps: UnsafeBufferPointer<Int32>
+        let jumps: UnsafeBufferPointer<UInt32>
     }
 
     /// Prepares a frame: the stack holds it, the locals are zero, the constants in their slots.
@@ -71,19 +71,19 @@ extension Instance {
             next += 1
             switch i.op {
             case .charge:
-                guard left >= UInt64(UInt32(bitPattern: i.a)) else {
+                guard left >= UInt64(i.a) else {
                     fault = .unitsExhausted
                     break run
                 }
-                left &-= UInt64(UInt32(bitPattern: i.a))
-            case .unreachable:
+                left &-= UInt64(i.a)
+            case .unreachable, .selectCondition, .i64ExtendI32U:  // the compiler emits the latter two never alone
                 fault = .unreachable
                 break run
             case .copy: r[u64: i.d] = r[u64: i.a]
-            case .constant: r[u64: i.d] = UInt64(UInt32(bitPattern: i.a)) | UInt64(UInt32(bitPattern: i.b)) << 32
-            case .jump: next = image.code + Int(i.d)
-            case .jumpIf: if r[bool: i.a] { next = image.code + Int(i.d) }
-            case .jumpUnless: if !r[bool: i.a] { next = image.code + Int(i.d) }
+            case .constant: r[u64: i.d] = UInt64(i.a) | UInt64(i.b) << 32
+            case .jump: next += Int(Int32(bitPattern: i.d))
+            case .jumpIf: if r[bool: i.a] { next += Int(Int32(bitPattern: i.d)) }
+            case .jumpUnless: if !r[bool: i.a] { next += Int(Int32(bitPattern: i.d)) }
             case .jumpTable:
                 let entry = min(Int(r[u32: i.a]), Int(i.b))
                 next = image.code + Int(image.jumps[Int(i.d) &+ entry])
@@ -99,7 +99,7 @@ extension Instance {
                 next = entry
             case .callIndirect:
                 let entry = Int(r[u32: i.b])
-                guard entry < self.table.count, self.table[entry] >= 0 else {
+                guard entry < self.module.tableElements, self.table[entry] != Self.emptyEntry else {
                     fault = .undefinedElement
                     break run
                 }
@@ -136,98 +136,101 @@ extension Instance {
                 memory = self.memory.base
                 size = self.memory.count
             case .memoryCopy, .memoryFill, .memoryInit, .dataDrop:
-                if let found = self.bulk(i, r, &left) {
+                self.unitsLeft = left
+                let found = self.bulk(next - 1, r)
+                left = self.unitsLeft
+                if let found {
                     fault = found
                     break run
                 }
 
             // Memory: little endian, as all hosts of Swift are.
             case .i32Load:
-                let at = Int(r[u32: i.a]) &+ Int(UInt32(bitPattern: i.b))
+                let at = Int(r[u32: i.a]) &+ Int(i.b)
                 guard at &+ 4 <= size else {
                     fault = .memoryOutOfBounds
                     break run
                 }
                 r[u32: i.d] = memory.loadUnaligned(fromByteOffset: at, as: UInt32.self)
             case .i64Load:
-                let at = Int(r[u32: i.a]) &+ Int(UInt32(bitPattern: i.b))
+                let at = Int(r[u32: i.a]) &+ Int(i.b)
                 guard at &+ 8 <= size else {
                     fault = .memoryOutOfBounds
                     break run
                 }
                 r[u64: i.d] = memory.loadUnaligned(fromByteOffset: at, as: UInt64.self)
             case .i32Load8S:
-                let at = Int(r[u32: i.a]) &+ Int(UInt32(bitPattern: i.b))
+                let at = Int(r[u32: i.a]) &+ Int(i.b)
                 guard at &+ 1 <= size else {
                     fault = .memoryOutOfBounds
                     break run
                 }
                 r[s32: i.d] = Int32(memory.loadUnaligned(fromByteOffset: at, as: Int8.self))
             case .i32Load8U:
-                let at = Int(r[u32: i.a]) &+ Int(UInt32(bitPattern: i.b))
+                let at = Int(r[u32: i.a]) &+ Int(i.b)
                 guard at &+ 1 <= size else {
                     fault = .memoryOutOfBounds
                     break run
                 }
                 r[u32: i.d] = UInt32(memory.loadUnaligned(fromByteOffset: at, as: UInt8.self))
             case .i32Load16S:
-                let at = Int(r[u32: i.a]) &+ Int(UInt32(bitPattern: i.b))
+                let at = Int(r[u32: i.a]) &+ Int(i.b)
                 guard at &+ 2 <= size else {
                     fault = .memoryOutOfBounds
                     break run
                 }
                 r[s32: i.d] = Int32(memory.loadUnaligned(fromByteOffset: at, as: Int16.self))
             case .i32Load16U:
-                let at = Int(r[u32: i.a]) &+ Int(UInt32(bitPattern: i.b))
+                let at = Int(r[u32: i.a]) &+ Int(i.b)
                 guard at &+ 2 <= size else {
                     fault = .memoryOutOfBounds
                     break run
                 }
                 r[u32: i.d] = UInt32(memory.loadUnaligned(fromByteOffset: at, as: UInt16.self))
             case .i64Load8S:
-                let at = Int(r[u32: i.a]) &+ Int(UInt32(bitPattern: i.b))
+                let at = Int(r[u32: i.a]) &+ Int(i.b)
                 guard at &+ 1 <= size else {
                     fault = .memoryOutOfBounds
                     break run
                 }
                 r[s64: i.d] = Int64(memory.loadUnaligned(fromByteOffset: at, as: Int8.self))
             case .i64Load16S:
-                let at = Int(r[u32: i.a]) &+ Int(UInt32(bitPattern: i.b))
+                let at = Int(r[u32: i.a]) &+ Int(i.b)
                 guard at &+ 2 <= size else {
                     fault = .memoryOutOfBounds
                     break run
                 }
                 r[s64: i.d] = Int64(memory.loadUnaligned(fromByteOffset: at, as: Int16.self))
             case .i64Load32S:
-                let at = Int(r[u32: i.a]) &+ Int(UInt32(bitPattern: i.b))
+                let at = Int(r[u32: i.a]) &+ Int(i.b)
                 guard at &+ 4 <= size else {
                     fault = .memoryOutOfBounds
                     break run
                 }
                 r[s64: i.d] = Int64(memory.loadUnaligned(fromByteOffset: at, as: Int32.self))
             case .i32Store:
-                let at = Int(r[u32: i.a]) &+ Int(UInt32(bitPattern: i.d))
+                let at = Int(r[u32: i.a]) &+ Int(i.d)
                 guard at &+ 4 <= size else {
                     fault = .memoryOutOfBounds
                     break run
                 }
                 memory.storeBytes(of: r[u32: i.b], toByteOffset: at, as: UInt32.self)
             case .i64Store:
-                let at = Int(r[u32: i.a]) &+ Int(UInt32(bitPattern: i.d))
+                let at = Int(r[u32: i.a]) &+ Int(i.d)
                 guard at &+ 8 <= size else {
                     fault = .memoryOutOfBounds
                     break run
                 }
                 memory.storeBytes(of: r[u64: i.b], toByteOffset: at, as: UInt64.self)
             case .i32Store8:
-                let at = Int(r[u32: i.a]) &+ Int(UInt32(bitPattern: i.d))
+                let at = Int(r[u32: i.a]) &+ Int(i.d)
                 guard at &+ 1 <= size else {
                     fault = .memoryOutOfBounds
                     break run
                 }
                 memory.storeBytes(of: UInt8(truncatingIfNeeded: r[u32: i.b]), toByteOffset: at, as: UInt8.self)
             case .i32Store16:
-                let at = Int(r[u32: i.a]) &+ Int(UInt32(bitPattern: i.d))
+                let at = Int(r[u32: i.a]) &+ Int(i.d)
                 guard at &+ 2 <= size else {
                     fault = .memoryOutOfBounds
                     break run
@@ -246,16 +249,16 @@ extension Instance {
             case .i32LeU: r[bool: i.d] = r[u32: i.a] <= r[u32: i.b]
             case .i32GeS: r[bool: i.d] = r[s32: i.a] >= r[s32: i.b]
             case .i32GeU: r[bool: i.d] = r[u32: i.a] >= r[u32: i.b]
-            case .jumpI32Eq: if r[u32: i.a] == r[u32: i.b] { next = image.code + Int(i.d) }
-            case .jumpI32Ne: if r[u32: i.a] != r[u32: i.b] { next = image.code + Int(i.d) }
-            case .jumpI32LtS: if r[s32: i.a] < r[s32: i.b] { next = image.code + Int(i.d) }
-            case .jumpI32LtU: if r[u32: i.a] < r[u32: i.b] { next = image.code + Int(i.d) }
-            case .jumpI32GtS: if r[s32: i.a] > r[s32: i.b] { next = image.code + Int(i.d) }
-            case .jumpI32GtU: if r[u32: i.a] > r[u32: i.b] { next = image.code + Int(i.d) }
-            case .jumpI32LeS: if r[s32: i.a] <= r[s32: i.b] { next = image.code + Int(i.d) }
-            case .jumpI32LeU: if r[u32: i.a] <= r[u32: i.b] { next = image.code + Int(i.d) }
-            case .jumpI32GeS: if r[s32: i.a] >= r[s32: i.b] { next = image.code + Int(i.d) }
-            case .jumpI32GeU: if r[u32: i.a] >= r[u32: i.b] { next = image.code + Int(i.d) }
+            case .jumpI32Eq: if r[u32: i.a] == r[u32: i.b] { next += Int(Int32(bitPattern: i.d)) }
+            case .jumpI32Ne: if r[u32: i.a] != r[u32: i.b] { next += Int(Int32(bitPattern: i.d)) }
+            case .jumpI32LtS: if r[s32: i.a] < r[s32: i.b] { next += Int(Int32(bitPattern: i.d)) }
+            case .jumpI32LtU: if r[u32: i.a] < r[u32: i.b] { next += Int(Int32(bitPattern: i.d)) }
+            case .jumpI32GtS: if r[s32: i.a] > r[s32: i.b] { next += Int(Int32(bitPattern: i.d)) }
+            case .jumpI32GtU: if r[u32: i.a] > r[u32: i.b] { next += Int(Int32(bitPattern: i.d)) }
+            case .jumpI32LeS: if r[s32: i.a] <= r[s32: i.b] { next += Int(Int32(bitPattern: i.d)) }
+            case .jumpI32LeU: if r[u32: i.a] <= r[u32: i.b] { next += Int(Int32(bitPattern: i.d)) }
+            case .jumpI32GeS: if r[s32: i.a] >= r[s32: i.b] { next += Int(Int32(bitPattern: i.d)) }
+            case .jumpI32GeU: if r[u32: i.a] >= r[u32: i.b] { next += Int(Int32(bitPattern: i.d)) }
             case .i32Clz: r[u32: i.d] = UInt32(truncatingIfNeeded: r[u32: i.a].leadingZeroBitCount)
             case .i32Ctz: r[u32: i.d] = UInt32(truncatingIfNeeded: r[u32: i.a].trailingZeroBitCount)
             case .i32Popcnt: r[u32: i.d] = UInt32(truncatingIfNeeded: r[u32: i.a].nonzeroBitCount)
@@ -275,7 +278,7 @@ extension Instance {
                 let value = r[u32: i.a]
                 r[u32: i.d] = value &>> r[u32: i.b] | value &<< (0 &- r[u32: i.b])
             case .i32DivS, .i32DivU, .i32RemS, .i32RemU:
-                if let found = Self.divide32(i, r) {
+                if let found = Self.divide32(next - 1, r) {
                     fault = found
                     break run
                 }
@@ -292,16 +295,16 @@ extension Instance {
             case .i64LeU: r[bool: i.d] = r[u64: i.a] <= r[u64: i.b]
             case .i64GeS: r[bool: i.d] = r[s64: i.a] >= r[s64: i.b]
             case .i64GeU: r[bool: i.d] = r[u64: i.a] >= r[u64: i.b]
-            case .jumpI64Eq: if r[u64: i.a] == r[u64: i.b] { next = image.code + Int(i.d) }
-            case .jumpI64Ne: if r[u64: i.a] != r[u64: i.b] { next = image.code + Int(i.d) }
-            case .jumpI64LtS: if r[s64: i.a] < r[s64: i.b] { next = image.code + Int(i.d) }
-            case .jumpI64LtU: if r[u64: i.a] < r[u64: i.b] { next = image.code + Int(i.d) }
-            case .jumpI64GtS: if r[s64: i.a] > r[s64: i.b] { next = image.code + Int(i.d) }
-            case .jumpI64GtU: if r[u64: i.a] > r[u64: i.b] { next = image.code + Int(i.d) }
-            case .jumpI64LeS: if r[s64: i.a] <= r[s64: i.b] { next = image.code + Int(i.d) }
-            case .jumpI64LeU: if r[u64: i.a] <= r[u64: i.b] { next = image.code + Int(i.d) }
-            case .jumpI64GeS: if r[s64: i.a] >= r[s64: i.b] { next = image.code + Int(i.d) }
-            case .jumpI64GeU: if r[u64: i.a] >= r[u64: i.b] { next = image.code + Int(i.d) }
+            case .jumpI64Eq: if r[u64: i.a] == r[u64: i.b] { next += Int(Int32(bitPattern: i.d)) }
+            case .jumpI64Ne: if r[u64: i.a] != r[u64: i.b] { next += Int(Int32(bitPattern: i.d)) }
+            case .jumpI64LtS: if r[s64: i.a] < r[s64: i.b] { next += Int(Int32(bitPattern: i.d)) }
+            case .jumpI64LtU: if r[u64: i.a] < r[u64: i.b] { next += Int(Int32(bitPattern: i.d)) }
+            case .jumpI64GtS: if r[s64: i.a] > r[s64: i.b] { next += Int(Int32(bitPattern: i.d)) }
+            case .jumpI64GtU: if r[u64: i.a] > r[u64: i.b] { next += Int(Int32(bitPattern: i.d)) }
+            case .jumpI64LeS: if r[s64: i.a] <= r[s64: i.b] { next += Int(Int32(bitPattern: i.d)) }
+            case .jumpI64LeU: if r[u64: i.a] <= r[u64: i.b] { next += Int(Int32(bitPattern: i.d)) }
+            case .jumpI64GeS: if r[s64: i.a] >= r[s64: i.b] { next += Int(Int32(bitPattern: i.d)) }
+            case .jumpI64GeU: if r[u64: i.a] >= r[u64: i.b] { next += Int(Int32(bitPattern: i.d)) }
             case .i64Clz: r[u64: i.d] = UInt64(truncatingIfNeeded: r[u64: i.a].leadingZeroBitCount)
             case .i64Ctz: r[u64: i.d] = UInt64(truncatingIfNeeded: r[u64: i.a].trailingZeroBitCount)
             case .i64Popcnt: r[u64: i.d] = UInt64(truncatingIfNeeded: r[u64: i.a].nonzeroBitCount)
@@ -321,7 +324,7 @@ extension Instance {
                 let value = r[u64: i.a]
                 r[u64: i.d] = value &>> r[u64: i.b] | value &<< (0 &- r[u64: i.b])
             case .i64DivS, .i64DivU, .i64RemS, .i64RemU:
-                if let found = Self.divide64(i, r) {
+                if let found = Self.divide64(next - 1, r) {
                     fault = found
                     break run
                 }
@@ -331,8 +334,18 @@ extension Instance {
             case .f64Sub: r[f64: i.d] = r[f64: i.a] - r[f64: i.b]
             case .f64Mul: r[f64: i.d] = r[f64: i.a] * r[f64: i.b]
             case .f64Div: r[f64: i.d] = r[f64: i.a] / r[f64: i.b]
-            default:
-                if let found = Self.number(i, r) {
+            case .f64Eq, .f64Ne, .f64Lt, .f64Gt, .f64Le, .f64Ge, .f64Abs, .f64Neg, .f64Copysign,
+                .f64Ceil, .f64Floor, .f64Trunc, .f64Nearest, .f64Sqrt, .f64Min, .f64Max,
+                .f64ConvertI32S, .f64ConvertI32U, .f64ConvertI64S, .f64ConvertI64U, .f64PromoteF32,
+                .i32WrapI64, .i64ExtendI32S, .i32Extend8S, .i32Extend16S, .i64Extend8S, .i64Extend16S,
+                .i64Extend32S, .i32TruncSatF32S, .i32TruncSatF32U, .i64TruncSatF32S, .i64TruncSatF32U,
+                .i32TruncSatF64S, .i32TruncSatF64U, .i64TruncSatF64S, .i64TruncSatF64U, .i32TruncF32S,
+                .i32TruncF32U, .i64TruncF32S, .i64TruncF32U, .i32TruncF64S, .i32TruncF64U,
+                .i64TruncF64S, .i64TruncF64U, .f32Eq, .f32Ne, .f32Lt, .f32Gt, .f32Le, .f32Ge, .f32Abs,
+                .f32Neg, .f32Copysign, .f32Ceil, .f32Floor, .f32Trunc, .f32Nearest, .f32Sqrt, .f32Add,
+                .f32Sub, .f32Mul, .f32Div, .f32Min, .f32Max, .f32ConvertI32S, .f32ConvertI32U,
+                .f32ConvertI64S, .f32ConvertI64U, .f32DemoteF64:
+                if let found = Self.number(next - 1, r) {
                     fault = found
                     break run
                 }

@@ -61,7 +61,7 @@ struct MemoryType: Sendable {
 /// Function indexes for the table, written at instantiation.
 struct ElementSegment: Sendable {
     let offset: Int
-    let functions: [Int32]
+    let functions: [UInt32]
 }
 
 /// Bytes for the linear memory: written at instantiation, or by `memory.init` if there is no offset.
@@ -76,7 +76,7 @@ struct Program: Sendable {
     var functions: [Function] = []
     var constants: [UInt64] = []
     /// Targets of the jump tables.
-    var jumps: [Int32] = []
+    var jumps: [UInt32] = []
 
     /// A frame has `parameters`, then the other locals, `FunctionCompiler.constantSlots` constants, operands.
     struct Function: Sendable {
@@ -86,7 +86,7 @@ struct Program: Sendable {
         let firstConstant: Int
         let constants: Int
         let frameWords: Int
-        let typeID: Int32
+        let typeID: UInt32
     }
 }
 
@@ -99,7 +99,7 @@ struct ModuleContext {
 
     var types: [FunctionType] = []
     /// For each type the first equal one, so that indirect calls compare one number.
-    var typeIDs: [Int32] = []
+    var typeIDs: [UInt32] = []
     /// For each function the index of its type.
     var functions: [Int] = []
     var globals: [Global] = []

@@ -1,6 +1,6 @@
 extension ModuleDecoder {
     mutating func decodeTypes(_ section: inout Cursor) throws(ModuleError) {
-        var firstEqual: [FunctionType: Int32] = [:]
+        var firstEqual: [FunctionType: UInt32] = [:]
         for index in 0..<(try section.count("types", limit: self.limits.types)) {
             switch try section.byte() {
             case 0x60: break
@@ -14,7 +14,7 @@ extension ModuleDecoder {
             let results = try section.index()
             guard results <= 1 else { throw section.unsupported("multi-value") }
             let type = FunctionType(parameters: parameters, result: results == 1 ? try section.valueType() : nil)
-            let id = firstEqual[type] ?? Int32(index)
+            let id = firstEqual[type] ?? UInt32(index)
             firstEqual[type] = id
             self.context.types.append(type)
             self.context.typeIDs.append(id)
@@ -160,13 +160,13 @@ extension ModuleDecoder {
             guard self.context.hasTable else { throw section.malformed("element segment without table") }
             let offset = try self.constant(of: .i32, from: &section)
             if flags == 2, try section.byte() != 0 { throw section.unsupported("reference types") }
-            var functions: [Int32] = []
+            var functions: [UInt32] = []
             for _ in 0..<(try section.count("tableElements", limit: self.limits.tableElements)) {
                 let index = try section.index()
                 guard index < self.context.functions.count else {
                     throw section.malformed("unknown function \(index)")
                 }
-                functions.append(Int32(index))
+                functions.append(UInt32(index))
             }
             self.elements.append(ElementSegment(offset: Int(offset), functions: functions))
         }

@@ -5,14 +5,14 @@
 ///
 /// `d`, `a` and `b` are the operands of `Instruction`: `slot = f(a, b)` unless a comment says otherwise.
 enum Operator: UInt8 {
-    // Control. Targets are indexes into the code of the module.
+    // Control. Jumps have in d the signed distance from the instruction after them.
     case charge = 0x00  // a units, or stop
     case unreachable
     case copy  // d = a
     case constant  // d = the 64 bits of a and b
-    case jump  // to d
-    case jumpIf  // to d if a
-    case jumpUnless  // to d unless a
+    case jump  // by d
+    case jumpIf  // by d if a
+    case jumpUnless  // by d unless a
     case jumpTable  // to jumps[d + min(a, b)]
     case call  // function d, frame at a
     case callIndirect  // type d, frame at a, table entry in b
@@ -79,7 +79,7 @@ enum Operator: UInt8 {
     case i32TruncSatF32S, i32TruncSatF32U, i32TruncSatF64S, i32TruncSatF64U
     case i64TruncSatF32S, i64TruncSatF32U, i64TruncSatF64S, i64TruncSatF64U
 
-    // A comparison and the conditional jump after it: to d if a compares to b. Same order as above.
+    // A comparison and the conditional jump after it: by d if a compares to b. Same order as above.
     case jumpI32Eq = 0xd0
     case jumpI32Ne, jumpI32LtS, jumpI32LtU, jumpI32GtS, jumpI32GtU, jumpI32LeS, jumpI32LeU
     case jumpI32GeS, jumpI32GeU
@@ -116,7 +116,7 @@ struct Instruction {
     var op: Operator
     /// Units of this block's charge that belong to operators after this one: not used if this one traps.
     var unspent: UInt16 = 0
-    var d: Int32 = 0
-    var a: Int32 = 0
-    var b: Int32 = 0
+    var d: UInt32 = 0
+    var a: UInt32 = 0
+    var b: UInt32 = 0
 }

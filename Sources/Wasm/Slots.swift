@@ -6,43 +6,43 @@ extension UnsafeMutablePointer<UInt64> {
     static var canonicalNaN64: UInt64 { 0x7ff8_0000_0000_0000 }
 
     @inline(__always)
-    subscript(u64 slot: Int32) -> UInt64 {
+    subscript(u64 slot: UInt32) -> UInt64 {
         get { self[Int(slot)] }
         nonmutating set { self[Int(slot)] = newValue }
     }
 
     @inline(__always)
-    subscript(s64 slot: Int32) -> Int64 {
+    subscript(s64 slot: UInt32) -> Int64 {
         get { Int64(bitPattern: self[Int(slot)]) }
         nonmutating set { self[Int(slot)] = UInt64(bitPattern: newValue) }
     }
 
     @inline(__always)
-    subscript(u32 slot: Int32) -> UInt32 {
+    subscript(u32 slot: UInt32) -> UInt32 {
         get { UInt32(truncatingIfNeeded: self[Int(slot)]) }
         nonmutating set { self[Int(slot)] = UInt64(newValue) }
     }
 
     @inline(__always)
-    subscript(s32 slot: Int32) -> Int32 {
+    subscript(s32 slot: UInt32) -> Int32 {
         get { Int32(truncatingIfNeeded: self[Int(slot)]) }
         nonmutating set { self[Int(slot)] = UInt64(UInt32(bitPattern: newValue)) }
     }
 
     @inline(__always)
-    subscript(f64 slot: Int32) -> Double {
+    subscript(f64 slot: UInt32) -> Double {
         get { Double(bitPattern: self[Int(slot)]) }
         nonmutating set { self[Int(slot)] = newValue.isNaN ? Self.canonicalNaN64 : newValue.bitPattern }
     }
 
     @inline(__always)
-    subscript(f32 slot: Int32) -> Float {
+    subscript(f32 slot: UInt32) -> Float {
         get { Float(bitPattern: self[u32: slot]) }
         nonmutating set { self[u32: slot] = newValue.isNaN ? Self.canonicalNaN32 : newValue.bitPattern }
     }
 
     @inline(__always)
-    subscript(bool slot: Int32) -> Bool {
+    subscript(bool slot: UInt32) -> Bool {
         get { self[u32: slot] != 0 }
         nonmutating set { self[Int(slot)] = newValue ? 1 : 0 }
     }

@@ -1,0 +1,181 @@
+public import Encoding
+public import Ledger
+internal import Sodium
+public import Solana
+public import Wallet
+public import World
+
+/// Verifies payments and brings them to the chain, paying the network fee (x402 facilitator, scheme `exact` on Solana).
+///
+/// The fee is the facilitator's own spending: it goes through its ledger and policy like any other payment, keyed by
+/// the message, so that one payment is sponsored once however often it arrives.
+public struct Facilitator: Sendable {
+    private let ledger: PaymentLedger
+    private let wallet: UnlockedWallet
+    private let rpc: RPCClient
+    private let network: Network
+    private let timeline: any Timeline
+    /// How long a settlement waits for the chain before it answers `settlement_pending`.
+    private let patience: Duration
+
+    public init(
+        ledger: PaymentLedger, wallet: UnlockedWallet, rpc: RPCClient, network: Network, timeline: any Timeline,
+        patience: Duration = .seconds(20)
+    ) {
+        self.ledger = ledger
+        self.wallet = wallet
+        self.rpc = rpc
+        self.network = network
+        self.timeline = timeline
+        self.patience = patience
+    }
+
+    /// The address that sponsors: account 0 of every transaction.
+    public var feePayer: Address { Address(self.wallet.publicKey(.sponsor)) }
+
+    /// Lamports for two signatures and the priority fee of ``ExactTransfer``.
+    static let feeLimit: UInt64 = 20_000
+
+    /// The answer of `GET /supported`.
+    public var supported: JSON {
+        [
+            "kinds": [
+                [
+                    "x402Version": JSON(X402.version), "scheme": "exact", "network": .string(self.network.chainID),
+                    "extra": ["feePayer": .string(self.feePayer.description)],
+                ]
+            ],
+            "extensions": [.string(X402.identifierExtension)],
+            "signers": ["solana:*": [.string(self.feePayer.description)]],
+        ]
+    }
+
+    /// Checks a payment against the requirements without moving anything: `POST /verify`.
+    ///
+    /// - Returns: who pays, and how much.
+    /// - Throws: `X402Error` with the code of the broken rule, `RPCError` when the chain cannot be asked.
+    public func verify(_ payload: PaymentPayload, against requirements: PaymentRequirements) async throws -> ExactPayment {
+        let (transaction, payment) = try self.read(payload, against: requirements)
+        // Our own signature is still missing, and the payer's was verified above.
+        let result = try await self.rpc.simulate(transaction.bytes, sigVerify: false)
+        if let err = result.err {
+            throw X402Error.invalid(code: "invalid_transaction_state", reason: "the chain would refuse: \(err.text)")
+        }
+        return payment
+    }
+
+    /// Brings a verified payment to the chain and waits until it is confirmed: `POST /settle`. The same payment again
+    /// gives the same transaction.
+    public func settle(
+        _ payload: PaymentPayload, against requirements: PaymentRequirements
+    ) async throws -> SettlementResponse {
+        let (transaction, payment) = try self.read(payload, against: requirements)
+        let payer = payment.payer.description
+        let proposal = Proposal(
+            purpose: .fee, job: Hex.encode(SHA256.digest(of: transaction.messageBytes)), payee: "network",
+            asset: SolanaNames.sol(on: self.network), amount: Self.feeLimit, note: "sponsors \(payer)")
+        let height = try await self.rpc.blockHeight(.confirmed)
+        let sponsored: JournalledPayment
+        switch try await self.ledger.authorize(proposal) {
+        case .settled(let record):
+            return try await self.outcome(of: record.transaction ?? "", payer: payer) ?? self.pending("", payer)
+        case .denied(let denial), .waiting(let denial):
+            return SettlementResponse(
+                failure: "unexpected_settle_error", message: "the facilitator does not sponsor: \(denial)", payer: payer,
+                network: self.network.chainID)
+        case .inFlight(let payment): sponsored = payment
+        case .authorized(let authorization):
+            let signed = try await self.wallet.sign(authorization, message: transaction.messageBytes)
+            var complete = transaction
+            try complete.place(signed.signature, of: self.feePayer)
+            try complete.verifySignatures()
+            // Later than any blockhash that is valid now.
+            sponsored = try await self.ledger.journal(
+                signed, payload: complete.bytes, lastValidBlockHeight: height + Blockhash.lifetimeBlocks)
+        }
+        return try await self.send(sponsored, payer: payer)
+    }
+
+    /// Reads the transaction of a payload and applies every rule that needs no chain.
+    private func read(
+        _ payload: PaymentPayload, against requirements: PaymentRequirements
+    ) throws -> (Transaction, ExactPayment) {
+        guard payload.accepted.json == requirements.json else {
+            throw X402Error.invalid(code: "invalid_payment_requirements", reason: "the accepted terms are not the offered ones")
+        }
+        guard requirements.network == self.network.chainID else {
+            throw X402Error.invalid(code: "invalid_network", reason: "\(requirements.network) is not served here")
+        }
+        let transaction: Transaction
+        do {
+            transaction = try Transaction(decoding: payload.transaction)
+        } catch {
+            throw X402Error.malformed("\(error)")
+        }
+        let payment = try ExactPayment(decoding: transaction.message)
+        try payment.pays(requirements)
+        guard payment.feePayer == self.feePayer, payment.payer != self.feePayer else {
+            throw X402Error.invalid(code: "invalid_exact_svm_payload_fee_payer_mismatch", reason: "the fee payer is not ours")
+        }
+        guard let signature = transaction.signature(of: payment.payer), let key = payment.payer.publicKey,
+            key.verifies(signature, over: transaction.messageBytes)
+        else {
+            throw X402Error.invalid(code: "invalid_exact_svm_payload_transaction_signature", reason: "the payer's signature is missing or wrong")
+        }
+        return (transaction, payment)
+    }
+
+    /// Sends the exact journalled bytes and follows them.
+    private func send(_ sponsored: JournalledPayment, payer: String) async throws -> SettlementResponse {
+        let transaction = try Transaction(decoding: sponsored.payload)
+        guard let id = transaction.id else { throw X402Error.malformed("the sponsor's signature is missing") }
+        try await self.ledger.markSubmitted(sponsored)
+        let deadline = self.timeline.uptime + self.patience
+        var refusal: String?
+        while true {
+            if let response = try await self.outcome(of: id, payer: payer) {
+                // A failed transaction pays its fee as well.
+                try await self.ledger.settle(sponsored.intent, proof: SettlementProof(transaction: id, slot: 0))
+                return response
+            }
+            do throws(RPCError) {
+                _ = try await self.rpc.send(sponsored.payload, skipPreflight: false, maxRetries: 0)
+            } catch {
+                refusal = "\(error)"
+                // Refused before it was executed, and the chain is past its lifetime: this payment is dead.
+                if try await self.rpc.blockHeight(.finalized) > sponsored.lastValidBlockHeight {
+                    try await self.ledger.expire(sponsored.intent, height: sponsored.lastValidBlockHeight)
+                    return SettlementResponse(
+                        failure: "invalid_transaction_state", message: "the payment expired", transaction: id,
+                        payer: payer, network: self.network.chainID)
+                }
+                if let reason = error.chainError, try await self.outcome(of: id, payer: payer) == nil {
+                    return SettlementResponse(
+                        failure: "invalid_transaction_state", message: "the chain refuses: \(reason.text)",
+                        transaction: id, payer: payer, network: self.network.chainID)
+                }
+            }
+            guard self.timeline.uptime < deadline else { return self.pending(id, payer, refusal) }
+            try await self.timeline.sleep(for: .milliseconds(200))
+        }
+    }
+
+    private func pending(_ id: String, _ payer: String, _ reason: String? = nil) -> SettlementResponse {
+        SettlementResponse(
+            failure: "settlement_pending", message: reason ?? "not confirmed yet; send the same payment again",
+            transaction: id, payer: payer, network: self.network.chainID)
+    }
+
+    /// What the chain says about a transaction, at `confirmed`; nil when it is not decided.
+    private func outcome(of id: String, payer: String) async throws -> SettlementResponse? {
+        guard let status = try await self.rpc.signatureStatuses(of: [id]).first ?? nil else { return nil }
+        // The error first: "confirmed" says that the chain agrees, also about a failure.
+        if let err = status.err {
+            return SettlementResponse(
+                failure: "invalid_transaction_state", message: "executed and failed: \(err.text)", transaction: id,
+                payer: payer, network: self.network.chainID)
+        }
+        guard status.succeeded(at: .confirmed) else { return nil }
+        return SettlementResponse(transaction: id, payer: payer, network: self.network.chainID)
+    }
+}

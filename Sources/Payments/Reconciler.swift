@@ -1,0 +1,92 @@
+internal import Encoding
+public import Ledger
+public import Solana
+
+/// Finds out from the chain what became of payments. Believes no counterparty: only what our own RPC node shows counts.
+public struct Reconciler: Sendable {
+    private let ledger: PaymentLedger
+    private let rpc: RPCClient
+
+    public init(ledger: PaymentLedger, rpc: RPCClient) {
+        self.ledger = ledger
+        self.rpc = rpc
+    }
+
+    /// How many of the account's newest transactions are looked at for one payment.
+    static let searchDepth = 200
+
+    /// What the chain says.
+    public enum Finding: Sendable, Hashable {
+        case settled(SettlementProof)
+        case failed(transaction: String, reason: String)
+        /// Not executed, and the chain is past the height until which it could be.
+        case dead(height: UInt64)
+        /// Not executed yet; it still may be.
+        case open
+    }
+
+    /// Looks for `payment` and books what is proved.
+    ///
+    /// - Parameters:
+    ///   - hint: a transaction id that somebody claims; checked like everything else.
+    ///   - account: the token account that pays.
+    /// - Throws: `RPCError` when the chain cannot be asked; then nothing is known and nothing is booked.
+    public func reconcile(_ payment: JournalledPayment, hint: String?, account: Address) async throws -> Finding {
+        let finding = try await self.find(payment, hint: hint, account: account)
+        switch finding {
+        case .settled(let proof): try await self.ledger.settle(payment.intent, proof: proof)
+        case .failed(let transaction, let reason):
+            try await self.ledger.fail(payment.intent, transaction: transaction, reason: reason)
+        case .dead(let height): try await self.ledger.expire(payment.intent, height: height)
+        case .open: break
+        }
+        return finding
+    }
+
+    private func find(_ payment: JournalledPayment, hint: String?, account: Address) async throws -> Finding {
+        // The height is read first: a transaction that landed before it is then visible in what follows.
+        let height = try await self.rpc.blockHeight(.finalized)
+        if let hint, let finding = try await self.read(hint, payment) { return finding }
+        // A sponsor signs first and so chooses the transaction's id; only the paying account leads to it.
+        let message = try TransactionMessage(decoding: payment.message)
+        let memo = InstructionContent.contents(of: message).lazy.compactMap { content -> String? in
+            if case .memo(let text, _) = content { text } else { nil }
+        }.first
+        for activity in try await self.rpc.signatures(for: account, limit: Self.searchDepth) {
+            if let memo, let text = activity.memo, !text.contains(memo) { continue }
+            if let finding = try await self.read(activity.signature, payment) { return finding }
+        }
+        return height > payment.lastValidBlockHeight ? .dead(height: height) : .open
+    }
+
+    /// What the transaction `id` is to this payment; nil when it is another one or not there.
+    private func read(_ id: String, _ payment: JournalledPayment) async throws -> Finding? {
+        guard let found = try await self.rpc.transaction(id), found.transaction?.messageBytes == payment.message else {
+            return nil
+        }
+        // The error first: a failed transaction is confirmed as well.
+        if let err = found.err { return .failed(transaction: id, reason: "the chain refused: \(err.text)") }
+        return .settled(SettlementProof(transaction: id, slot: found.slot))
+    }
+
+    /// Books a difference between chain and ledger that can only be a deposit: nothing is in flight, and the chain has
+    /// more. Returns what the chain has in atomic units; less than the ledger knows is left for a person to see.
+    public func bookDeposits(of asset: Asset, account: Address, mint: Address?) async throws -> UInt64 {
+        let onChain: UInt64
+        if mint == nil {
+            onChain = try await self.rpc.balance(of: account, .confirmed)
+        } else {
+            onChain = try await self.rpc.tokenBalance(of: account, .confirmed)?.amount ?? 0
+        }
+        let (open, balance) = try await self.ledger.read { view in
+            let open = try view.intents(in: [.signed, .submitted, .unknown]).contains { $0.proposal.asset.id == asset.id }
+            return (open, try view.balances().first { $0.asset.id == asset.id })
+        }
+        let known = UInt64(max(0, (balance?.available ?? 0) + (balance?.reserved ?? 0)))
+        if !open, onChain > known {
+            let reference = "deposit \(account) \(balance?.deposited ?? 0)+\(onChain - known)"
+            try await self.ledger.deposit(onChain - known, asset: asset, reference: reference)
+        }
+        return onChain
+    }
+}

@@ -1,0 +1,283 @@
+public import Encoding
+
+/// The messages of x402 version 2 (x402-specification-v2, transports-v2/http): what they say, and their JSON.
+public enum X402 {
+    public static let version = 2
+    /// With status 402, server to client.
+    public static let requiredHeader = "PAYMENT-REQUIRED"
+    /// On the retry, client to server.
+    public static let signatureHeader = "PAYMENT-SIGNATURE"
+    /// With the answer, server to client.
+    public static let responseHeader = "PAYMENT-RESPONSE"
+    /// The extension that makes a repeated request harmless.
+    public static let identifierExtension = "payment-identifier"
+
+    /// A header's text: padded standard Base64 of compact JSON.
+    static func encode(_ message: JSON) -> String { Base64.standard.encode(Array(message.text.utf8)) }
+
+    /// Reads a header's text.
+    static func decode(_ header: String) throws(X402Error) -> JSONField {
+        do {
+            let bytes = try Base64.standard.decode(header)
+            return JSONField(try JSON.read(bytes, limits: .init(bytes: 64 << 10, depth: 16)))
+        } catch {
+            throw .malformed("\(error)")
+        }
+    }
+}
+
+/// One way to pay that a seller offers.
+public struct PaymentRequirements: Sendable, Equatable {
+    public let scheme: String
+    /// CAIP-2.
+    public let network: String
+    /// Atomic units.
+    public let amount: UInt64
+    /// Mint address.
+    public let asset: String
+    /// Base58 owner of the receiving account.
+    public let payTo: String
+    public let maxTimeoutSeconds: Int
+    /// Who pays the network fee and signs first.
+    public let feePayer: String?
+    public let memo: String?
+    /// `upfront`: settled before the work; absent on the wire means `authorization`.
+    public let paymentFlow: String
+    /// As it was received or will be sent: the payload echoes it without change.
+    public let json: JSON
+
+    public init(
+        network: String, amount: UInt64, asset: String, payTo: String, maxTimeoutSeconds: Int, feePayer: String,
+        memo: String?, paymentFlow: String
+    ) {
+        self.scheme = "exact"
+        self.network = network
+        self.amount = amount
+        self.asset = asset
+        self.payTo = payTo
+        self.maxTimeoutSeconds = maxTimeoutSeconds
+        self.feePayer = feePayer
+        self.memo = memo
+        self.paymentFlow = paymentFlow
+        var extra: JSON = ["feePayer": .string(feePayer), "paymentFlow": .string(paymentFlow)]
+        if let memo { extra["memo"] = .string(memo) }
+        self.json = [
+            "scheme": "exact", "network": .string(network), "amount": .string(String(amount)),
+            "asset": .string(asset), "payTo": .string(payTo), "maxTimeoutSeconds": JSON(maxTimeoutSeconds),
+            "extra": extra,
+        ]
+    }
+
+    init(_ field: JSONField) throws(JSONError) {
+        self.scheme = try field["scheme"].string()
+        self.network = try field["network"].string()
+        self.amount = try field["amount"].decimal()
+        self.asset = try field["asset"].string()
+        self.payTo = try field["payTo"].string()
+        self.maxTimeoutSeconds = try field["maxTimeoutSeconds"].integer()
+        self.feePayer = try field["extra"]["feePayer"].ifPresent?.string()
+        self.memo = try field["extra"]["memo"].ifPresent?.string()
+        self.paymentFlow = try field["extra"]["paymentFlow"].ifPresent?.string() ?? "authorization"
+        self.json = field.value ?? .null
+    }
+}
+
+/// What a seller answers to an unpaid request.
+public struct PaymentRequired: Sendable, Equatable {
+    /// Why it is asked, for people.
+    public let error: String?
+    public let resource: String
+    public let accepts: [PaymentRequirements]
+    /// Whether the seller wants a payment identifier.
+    public let wantsIdentifier: Bool
+
+    public init(resource: String, accepts: [PaymentRequirements], error: String? = nil) {
+        self.error = error
+        self.resource = resource
+        self.accepts = accepts
+        self.wantsIdentifier = true
+    }
+
+    /// Reads the `PAYMENT-REQUIRED` header.
+    public init(header: String) throws(X402Error) {
+        let root = try X402.decode(header)
+        do {
+            guard try root["x402Version"].integer(Int.self) == X402.version else {
+                throw root["x402Version"].fault("only version \(X402.version) is spoken here")
+            }
+            self.error = try root["error"].ifPresent?.string()
+            self.resource = try root["resource"]["url"].string()
+            let offers = try root["accepts"].elements()
+            guard (1...32).contains(offers.count) else { throw root["accepts"].fault("1 to 32 ways to pay") }
+            var accepts: [PaymentRequirements] = []
+            for offer in offers { accepts.append(try PaymentRequirements(offer)) }
+            self.accepts = accepts
+            self.wantsIdentifier = root["extensions"][X402.identifierExtension].exists
+        } catch {
+            throw .malformed("\(error)")
+        }
+    }
+
+    /// The text of the `PAYMENT-REQUIRED` header.
+    public var header: String {
+        var message: JSON = [
+            "x402Version": JSON(X402.version), "resource": ["url": .string(self.resource)],
+            "accepts": .array(self.accepts.map(\.json)),
+            "extensions": [
+                X402.identifierExtension: [
+                    "info": ["required": true],
+                    "schema": ["type": "object", "properties": ["id": ["type": "string"]], "required": ["id"]],
+                ]
+            ],
+        ]
+        if let error { message["error"] = .string(error) }
+        return X402.encode(message)
+    }
+}
+
+/// A signed payment as it travels.
+public struct PaymentPayload: Sendable, Equatable {
+    public let resource: String
+    /// The chosen requirements, unchanged.
+    public let accepted: PaymentRequirements
+    /// A partially signed Solana transaction.
+    public let transaction: [UInt8]
+    /// The same purchase has the same identifier, however often it is sent: 16 to 128 characters of `[A-Za-z0-9_-]`.
+    public let identifier: String?
+    /// The message's own bytes.
+    public let bytes: [UInt8]
+
+    public init(resource: String, accepted: PaymentRequirements, transaction: [UInt8], identifier: String?) {
+        self.resource = resource
+        self.accepted = accepted
+        self.transaction = transaction
+        self.identifier = identifier
+        var message: JSON = [
+            "x402Version": JSON(X402.version), "resource": ["url": .string(resource)], "accepted": accepted.json,
+            "payload": ["transaction": .string(Base64.standard.encode(transaction))],
+        ]
+        if let identifier {
+            message["extensions"] = [X402.identifierExtension: ["info": ["required": true, "id": .string(identifier)]]]
+        }
+        self.bytes = Array(message.text.utf8)
+    }
+
+    /// Reads the bytes of a payload.
+    public init(bytes: [UInt8]) throws(X402Error) {
+        do {
+            let root = JSONField(try JSON.read(bytes, limits: .init(bytes: 64 << 10, depth: 16)))
+            guard try root["x402Version"].integer(Int.self) == X402.version else {
+                throw root["x402Version"].fault("only version \(X402.version) is spoken here")
+            }
+            self.resource = try root["resource"]["url"].ifPresent?.string() ?? ""
+            self.accepted = try PaymentRequirements(root["accepted"])
+            self.transaction = try Base64.standard.decode(try root["payload"]["transaction"].string())
+            self.identifier = try root["extensions"][X402.identifierExtension]["info"]["id"].ifPresent?.string()
+            self.bytes = bytes
+        } catch {
+            throw .malformed("\(error)")
+        }
+        if let identifier, !Self.isIdentifier(identifier) { throw .malformed("the payment identifier is not one") }
+    }
+
+    /// Reads the `PAYMENT-SIGNATURE` header.
+    public init(header: String) throws(X402Error) {
+        guard header.utf8.count <= 64 << 10, let bytes = try? Base64.standard.decode(header) else {
+            throw .malformed("\(X402.signatureHeader) is not Base64")
+        }
+        try self.init(bytes: bytes)
+    }
+
+    static func isIdentifier(_ text: String) -> Bool {
+        (16...128).contains(text.utf8.count)
+            && text.utf8.allSatisfy { byte in
+                switch byte {
+                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                    UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"):
+                    true
+                default: false
+                }
+            }
+    }
+}
+
+/// What became of a payment, in a facilitator's words.
+public struct SettlementResponse: Sendable, Equatable {
+    public let success: Bool
+    /// A code of the specification; `settlement_pending` with a transaction means: not decided, ask again.
+    public let errorReason: String?
+    public let errorMessage: String?
+    public let payer: String?
+    /// Base58, empty when there is none.
+    public let transaction: String
+    public let network: String
+
+    public init(transaction: String, payer: String, network: String) {
+        self.success = true
+        self.errorReason = nil
+        self.errorMessage = nil
+        self.payer = payer
+        self.transaction = transaction
+        self.network = network
+    }
+
+    public init(failure reason: String, message: String, transaction: String = "", payer: String?, network: String) {
+        self.success = false
+        self.errorReason = reason
+        self.errorMessage = message
+        self.payer = payer
+        self.transaction = transaction
+        self.network = network
+    }
+
+    /// Reads the `PAYMENT-RESPONSE` header.
+    public init(header: String) throws(X402Error) { try self.init(try X402.decode(header)) }
+
+    /// Reads the body of a facilitator's answer.
+    public init(_ root: JSONField) throws(X402Error) {
+        do {
+            self.success = try root["success"].bool()
+            self.errorReason = try root["errorReason"].ifPresent?.string()
+            self.errorMessage = try root["errorMessage"].ifPresent?.string()
+            self.payer = try root["payer"].ifPresent?.string()
+            self.transaction = try root["transaction"].string()
+            self.network = try root["network"].string()
+        } catch {
+            throw .malformed("\(error)")
+        }
+    }
+
+    public var json: JSON {
+        var message: JSON = [
+            "success": .bool(self.success), "transaction": .string(self.transaction), "network": .string(self.network),
+        ]
+        if let errorReason { message["errorReason"] = .string(errorReason) }
+        if let errorMessage { message["errorMessage"] = .string(errorMessage) }
+        if let payer { message["payer"] = .string(payer) }
+        return message
+    }
+
+    /// The text of the `PAYMENT-RESPONSE` header.
+    public var header: String { X402.encode(self.json) }
+}
+
+/// Why an x402 message or payment is not accepted. `code` is what the wire says.
+public enum X402Error: Error, Equatable, CustomStringConvertible {
+    case malformed(String)
+    /// A rule of the scheme is broken; the code is the specification's, the reason is for people.
+    case invalid(code: String, reason: String)
+
+    public var code: String {
+        switch self {
+        case .malformed: "invalid_payload"
+        case .invalid(let code, _): code
+        }
+    }
+
+    public var description: String {
+        switch self {
+        case .malformed(let reason): "malformed payment message: \(reason)"
+        case .invalid(let code, let reason): "\(reason) (\(code))"
+        }
+    }
+}
