@@ -123,7 +123,8 @@ public struct Buyer: Sendable {
             }
         }
         switch try await self.ledger.authorize(proposal) {
-        case .denied(let denial), .waiting(let denial): return .stopped(.denied(denial))
+        case .denied(let denial): return .stopped(.denied(denial))
+        case .waiting(let denial): return .stopped(.denied(denial))
         case .inFlight(let payment): return .signed(payment)
         case .settled(let record):
             return .stopped(.unanswered(record.id, reason: "paid before"))

@@ -79,10 +79,8 @@ public struct Facilitator: Sendable {
         switch try await self.ledger.authorize(proposal) {
         case .settled(let record):
             return try await self.outcome(of: record.transaction ?? "", payer: payer) ?? self.pending("", payer)
-        case .denied(let denial), .waiting(let denial):
-            return SettlementResponse(
-                failure: "unexpected_settle_error", message: "the facilitator does not sponsor: \(denial)", payer: payer,
-                network: self.network.chainID)
+        case .denied(let denial): return self.unsponsored(denial, payer)
+        case .waiting(let denial): return self.unsponsored(denial, payer)
         case .inFlight(let payment): sponsored = payment
         case .authorized(let authorization):
             let signed = try await self.wallet.sign(authorization, message: transaction.messageBytes)
@@ -158,6 +156,12 @@ public struct Facilitator: Sendable {
             guard self.timeline.uptime < deadline else { return self.pending(id, payer, refusal) }
             try await self.timeline.sleep(for: .milliseconds(200))
         }
+    }
+
+    private func unsponsored(_ denial: Denial, _ payer: String) -> SettlementResponse {
+        SettlementResponse(
+            failure: "unexpected_settle_error", message: "the facilitator does not sponsor: \(denial)", payer: payer,
+            network: self.network.chainID)
     }
 
     private func pending(_ id: String, _ payer: String, _ reason: String? = nil) -> SettlementResponse {
