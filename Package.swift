@@ -55,6 +55,7 @@ let package = Package(
         library("Encoding"),
         library("Sodium", ["CSodium"]),
         library("Database", ["CSQLite", system]),
+        library("Wasm"),
         // Floor 2
         library("Linux", ["World", "CMosquitto", "CCurl", "CLinux"]),
         library("Ledger", ["World", "Encoding", "Sodium", "Database", system]),
@@ -63,5 +64,22 @@ let package = Package(
         library("Wallet", ["Ledger", "World", "Encoding", "Sodium", "Database", system]),
         // Floor 4
         library("Payments", ["Wallet", "Ledger", "Solana", "World", "Encoding", "Sodium"]),
+        library(
+            "Home", ["Wallet", "Ledger", "Solana", "World", "Encoding", "Sodium", "Database", system, yaml]),
+        // Floors 5 and 6
+        library("Market", ["Payments", "Wallet", "World", "Encoding", "Sodium"]),
+        library("Compute", ["Market", "Payments", "Ledger", "Wallet", "Wasm", "World", "Encoding", "Sodium"]),
+        library("Storage", ["Market", "Payments", "Ledger", "Wallet", "World", "Encoding", "Sodium"]),
+        // Floor 7
+        library(
+            "Node",
+            [
+                "Payments", "Storage", "Compute", "Market", "Ledger", "Wallet", "Solana", "Wasm", "World", "Encoding", "Sodium",
+                "Database", "Home", system, hummingbird, logging,
+            ]),
+        // Floor 8
+        .executableTarget(
+            name: "depai-node",
+            dependencies: ["Node", "Home", "Linux", "Database", arguments, lifecycle, logging, system], swiftSettings: strict),
     ]
 )

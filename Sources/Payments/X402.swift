@@ -68,6 +68,9 @@ public struct PaymentRequirements: Sendable, Equatable {
         ]
     }
 
+    /// Reads the `paymentRequirements` of a facilitator's request.
+    public init(facilitator field: JSONField) throws(JSONError) { try self.init(field) }
+
     init(_ field: JSONField) throws(JSONError) {
         self.scheme = try field["scheme"].string()
         self.network = try field["network"].string()

@@ -51,6 +51,14 @@ public enum BLAKE2b {
         crypto_generichash(&digest, length, bytes, UInt64(bytes.count), nil, 0)
         return digest
     }
+
+    /// A 32-byte key that is bound to `context`, from a secret of 16 to 64 bytes (keyed BLAKE2b).
+    public static func key(from secret: borrowing SecretBytes, context: String) throws(SodiumError) -> SecretBytes {
+        let key = try SecretBytes(count: 32)
+        let message = Array(context.utf8)
+        crypto_generichash(key.pointer, 32, message, UInt64(message.count), secret.pointer, secret.count)
+        return key
+    }
 }
 
 /// HMAC-SHA512 over guarded memory: the step of BIP-39 and SLIP-0010.

@@ -14,7 +14,7 @@ public struct Blockhash: Sendable, Hashable, CustomStringConvertible {
     public init(_ text: String) throws(DecodingError) { self.hash = try Address(text) }
 
     /// 32 bytes that the caller has counted.
-    init(exactly bytes: [UInt8]) { self.hash = Address(exactly: bytes) }
+    package init(exactly bytes: [UInt8]) { self.hash = Address(exactly: bytes) }
 
     /// The 32 bytes as they are on the wire.
     public var bytes: [UInt8] { self.hash.bytes }

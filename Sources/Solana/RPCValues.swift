@@ -63,6 +63,12 @@ public struct SimulationResult: Sendable, Equatable {
     public let logs: [String]
     /// Compute units used.
     public let units: UInt64
+
+    public init(err: JSON?, logs: [String], units: UInt64) {
+        self.err = err
+        self.logs = logs
+        self.units = units
+    }
 }
 
 /// Tokens in one account.
@@ -71,6 +77,11 @@ public struct TokenBalance: Sendable, Hashable {
     public let amount: UInt64
     /// Of the mint.
     public let decimals: UInt8
+
+    public init(amount: UInt64, decimals: UInt8) {
+        self.amount = amount
+        self.decimals = decimals
+    }
 }
 
 /// An account as it stands on the chain.
@@ -81,6 +92,13 @@ public struct AccountInfo: Sendable, Hashable {
     public let data: [UInt8]
     /// Whether it is a program.
     public let executable: Bool
+
+    public init(lamports: UInt64, owner: Address, data: [UInt8], executable: Bool) {
+        self.lamports = lamports
+        self.owner = owner
+        self.data = data
+        self.executable = executable
+    }
 }
 
 /// A transaction from the chain's history.
@@ -94,6 +112,14 @@ public struct ConfirmedTransaction: Sendable, Equatable {
     public let fee: UInt64?
     /// Nil when the bytes are of a kind that this module does not read.
     public let transaction: Transaction?
+
+    public init(slot: UInt64, blockTime: Int64?, err: JSON?, fee: UInt64?, transaction: Transaction?) {
+        self.slot = slot
+        self.blockTime = blockTime
+        self.err = err
+        self.fee = fee
+        self.transaction = transaction
+    }
 }
 
 /// One line of an address's history.
@@ -105,4 +131,11 @@ public struct AddressActivity: Sendable, Equatable {
     public let err: JSON?
     /// All memos as the node joins them: `[5] hello; [2] hi`, lengths in bytes.
     public let memo: String?
+
+    public init(signature: String, slot: UInt64, err: JSON?, memo: String?) {
+        self.signature = signature
+        self.slot = slot
+        self.err = err
+        self.memo = memo
+    }
 }

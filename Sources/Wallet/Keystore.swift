@@ -33,12 +33,15 @@ public enum KeyRole: String, Sendable, Hashable, CaseIterable {
     case sponsor
     /// Signs statements: receipts, offers, proofs. Never money.
     case identity
+    /// Seals what is stored at others'. Signs nothing.
+    case storage
 
     var path: DerivationPath {
         switch self {
         case .payment: .solana(account: 0)
         case .sponsor: .solana(account: 1)
         case .identity: .identity(uri: "depai://identity")
+        case .storage: .identity(uri: "depai://storage")
         }
     }
 }
@@ -160,8 +163,9 @@ public struct Keystore: Sendable {
             let wallet = UnlockedWallet(
                 payment: try SigningKey(seed: secrets.duplicated(from: 0, count: 32)),
                 sponsor: try SigningKey(seed: secrets.duplicated(from: 32, count: 32)),
-                identity: try SigningKey(seed: secrets.duplicated(from: 64, count: 32)))
-            for role in KeyRole.allCases where wallet.publicKey(role) != self.keys[role] {
+                identity: try SigningKey(seed: secrets.duplicated(from: 64, count: 32)),
+                storage: try secrets.duplicated(from: 96, count: 32))
+            for role in KeyRole.allCases where role != .storage && wallet.publicKey(role) != self.keys[role] {
                 throw KeystoreError.malformed("the \(role.rawValue) key does not match its public half")
             }
             return wallet

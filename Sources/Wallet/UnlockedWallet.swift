@@ -6,20 +6,25 @@ public actor UnlockedWallet {
     private let payment: SigningKey
     private let sponsor: SigningKey
     private let identity: SigningKey
+    private let storage: SecretBytes
     private nonisolated let keys: [KeyRole: PublicKey]
 
-    init(payment: consuming SigningKey, sponsor: consuming SigningKey, identity: consuming SigningKey) {
+    init(
+        payment: consuming SigningKey, sponsor: consuming SigningKey, identity: consuming SigningKey,
+        storage: consuming SecretBytes
+    ) {
         self.keys = [
             .payment: payment.publicKey, .sponsor: sponsor.publicKey, .identity: identity.publicKey,
         ]
         self.payment = payment
         self.sponsor = sponsor
         self.identity = identity
+        self.storage = storage
     }
 
-    /// The public half of one key.
+    /// The public half of one signing key.
     public nonisolated func publicKey(_ role: KeyRole) -> PublicKey {
-        guard let key = self.keys[role] else { preconditionFailure("every role has a key") }
+        guard let key = self.keys[role] else { preconditionFailure("\(role.rawValue) signs nothing") }
         return key
     }
 
@@ -43,6 +48,22 @@ public actor UnlockedWallet {
     /// Signs a statement with the identity key.
     public func sign(_ statement: Statement) throws(SodiumError) -> Signature {
         try self.identity.signature(over: statement.signedBytes)
+    }
+
+    /// Seals bytes that leave the machine (libsodium secretstream) under a key of their own.
+    /// - Parameter context: names what is sealed; the same context opens it.
+    public func seal(_ bytes: [UInt8], context: String) throws(SodiumError) -> [UInt8] {
+        try SecretStream.seal(bytes, key: try self.storageKey(context))
+    }
+
+    /// Opens what ``seal(_:context:)`` made.
+    /// - Throws: `SodiumError.forged` when anything was changed.
+    public func open(_ sealed: [UInt8], context: String) throws(SodiumError) -> [UInt8] {
+        try SecretStream.open(sealed, key: try self.storageKey(context))
+    }
+
+    private func storageKey(_ context: String) throws(SodiumError) -> SecretBytes {
+        try BLAKE2b.key(from: self.storage, context: "depai/seal/v1/\(context)")
     }
 }
 

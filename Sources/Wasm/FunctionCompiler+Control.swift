@@ -25,7 +25,9 @@ extension FunctionCompiler {
             return nil
         case .some(let byte) where byte & 0xc0 == 0x40: return try self.cursor.valueType()
         default:
-            guard try self.cursor.signed(bits: 33) >= 0 else { throw self.cursor.malformed("unknown block type") }
+            guard try self.cursor.signed(bits: 33) >= 0 else {
+                throw self.cursor.malformed("unknown block type")
+            }
             throw self.unsupported("multi-value")
         }
     }
@@ -64,7 +66,9 @@ extension FunctionCompiler {
     /// Checks what a block leaves behind and brings its value to where jumps to its end bring theirs.
     private mutating func closeBlockValue(_ label: Label, isFunction: Bool = false) throws(ModuleError) {
         let value = try label.result.map { (type) throws(ModuleError) in try self.pop(type) }
-        guard self.stack.count == label.height else { throw self.invalid("operands left at the end of a block") }
+        guard self.stack.count == label.height else {
+            throw self.invalid("operands left at the end of a block")
+        }
         if isFunction {
             self.emitReturn(value)
         } else if let value {
@@ -133,7 +137,9 @@ extension FunctionCompiler {
     mutating func compileBranchTable() throws(ModuleError) {
         let index = try self.pop(.i32)
         let count = try self.cursor.index()
-        guard count < self.cursor.end - self.cursor.offset else { throw self.cursor.malformed("table too long") }
+        guard count < self.cursor.end - self.cursor.offset else {
+            throw self.cursor.malformed("table too long")
+        }
         var targets: [Int] = []
         for _ in 0...count { targets.append(try self.target()) }
         let last = self.labels[targets[count]].jumpType

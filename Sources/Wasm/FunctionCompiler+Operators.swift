@@ -63,7 +63,8 @@ extension FunctionCompiler {
             try self.push(value.type, place: place)
         } else {
             let low = UInt32(truncatingIfNeeded: value.bits)
-            try self.emitResult(.constant, of: value.type, a: low, b: UInt32(truncatingIfNeeded: value.bits >> 32))
+            try self.emitResult(
+                .constant, of: value.type, a: low, b: UInt32(truncatingIfNeeded: value.bits >> 32))
         }
     }
 

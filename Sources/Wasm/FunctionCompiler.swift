@@ -1,8 +1,9 @@
 /// Validates one function body and compiles it for the machine, in one pass.
 ///
-/// The operand stack of WebAssembly is resolved here: each operand has a *place*, which is the number of a slot
-/// in the frame. A local or a constant stays where it is until somebody needs it elsewhere; a computed value is
-/// in the slot of its stack position. So `local.get 0, i32.const 1, i32.add, local.set 0` is one instruction.
+/// The operand stack of WebAssembly is resolved here: each operand has a *place*, which is the number of a
+/// slot in the frame. A local or a constant stays where it is until somebody needs it elsewhere; a computed
+/// value is in the slot of its stack position. So `local.get 0, i32.const 1, i32.add, local.set 0` is one
+/// instruction.
 ///
 /// Invariant that the machine relies on: each slot, target and index in an emitted instruction was checked or
 /// computed here, so the machine checks only what depends on values: addresses, table entries, depth, units.
@@ -37,8 +38,8 @@ struct FunctionCompiler {
         var jumpType: ValueType? { self.kind == .loop ? nil : self.result }
     }
 
-    /// Constants kept in the frame. A function with more of them writes the others where they are used, so that
-    /// the price of one unit for a call does not buy the copying of thousands of constants.
+    /// Constants kept in the frame. A function with more of them writes the others where they are used, so
+    /// that the price of one unit for a call does not buy the copying of thousands of constants.
     static let constantSlots = 64
     /// Longest charge, so that `Instruction.unspent` never overflows.
     private static let longestCharge = 60_000
@@ -181,7 +182,8 @@ extension FunctionCompiler {
         self.code.append(Instruction(op: op, unspent: UInt16(self.units), d: d, a: a, b: b))
     }
 
-    /// The target of a jump to the next instruction. What was computed before is no longer known to be on top.
+    /// The target of a jump to the next instruction. What was computed before is no longer known to be on
+    /// top.
     mutating func hereAsTarget() -> Int {
         self.producer = nil
         return self.code.count
@@ -203,7 +205,8 @@ extension FunctionCompiler {
         self.units += 1
     }
 
-    /// Ends the block that is charged at once: at each target of a jump and after each operator that may leave.
+    /// Ends the block that is charged at once: at each target of a jump and after each operator that may
+    /// leave.
     mutating func closeCharge() {
         guard let charge = self.charge else { return }
         self.code[charge].a = UInt32(self.units)
@@ -228,8 +231,11 @@ extension FunctionCompiler {
     }
 
     mutating func pop() throws(ModuleError) -> Operand {
-        guard let label = self.labels.last, let operand = self.stack.last, self.stack.count > label.height else {
-            guard self.labels.last?.isUnreachable == true else { throw self.invalid("operand stack is empty") }
+        guard let label = self.labels.last, let operand = self.stack.last, self.stack.count > label.height
+        else {
+            guard self.labels.last?.isUnreachable == true else {
+                throw self.invalid("operand stack is empty")
+            }
             return Operand(type: nil, place: 0)
         }
         self.stack.removeLast()

@@ -1,7 +1,7 @@
 /// One running instance of a module: linear memory, globals, table and the exact count of units.
 ///
-/// It belongs to one task. Calls may follow one another; their units add up against one limit. After a trap the
-/// memory is as the trap left it, and further calls are possible.
+/// It belongs to one task. Calls may follow one another; their units add up against one limit. After a trap
+/// the memory is as the trap left it, and further calls are possible.
 public final class Instance {
     static let emptyEntry = UInt32.max
 
@@ -75,7 +75,8 @@ public final class Instance {
 
     /// Copies bytes into the linear memory.
     public func write(_ bytes: [UInt8], at address: UInt32) throws(Trap) {
-        guard self.memory.write(bytes[...], at: Int(address)) else { throw .memoryOutOfBounds }
+        guard self.memory.contains(Int(address), bytes.count) else { throw .memoryOutOfBounds }
+        self.memory.write(bytes[...], to: Int(address))
     }
 
     /// A copy of the whole linear memory, for hashing.
@@ -92,7 +93,8 @@ public final class Instance {
         }
         for segment in self.module.data {
             guard let offset = segment.offset else { continue }
-            guard self.memory.write(segment.bytes[...], at: offset) else { throw .memoryOutOfBounds }
+            guard self.memory.contains(offset, segment.bytes.count) else { throw .memoryOutOfBounds }
+            self.memory.write(segment.bytes[...], to: offset)
         }
         if let start = self.module.start { try self.run(function: start, arguments: []) }
     }

@@ -30,5 +30,6 @@ public struct Limits: Sendable, Hashable {
     /// Bytes of one name.
     public var nameBytes = 1_000
 
+    /// The default limits: what a small board can bear.
     public init() {}
 }

@@ -1,5 +1,5 @@
-/// The linear memory. The pointer is valid for `count` bytes; whoever uses it directly checks addresses first.
-/// It grows by doubling what is allocated, so that a module cannot make us copy it page by page.
+/// The linear memory. The pointer is valid for `count` bytes; whoever uses it directly checks addresses
+/// first. It grows by doubling what is allocated, so that a module cannot make us copy it page by page.
 final class LinearMemory {
     static let pageBytes = 1 << 16
 
@@ -56,25 +56,21 @@ final class LinearMemory {
         return Array(UnsafeRawBufferPointer(start: self.base + address, count: count))
     }
 
-    func write(_ bytes: ArraySlice<UInt8>, at address: Int) -> Bool {
-        guard self.contains(address, bytes.count) else { return false }
+    // The following three rely on a caller that asked `contains` for each range.
+
+    func write(_ bytes: ArraySlice<UInt8>, to target: Int) {
         bytes.withUnsafeBytes { source in
             if let start = source.baseAddress {
-                (self.base + address).copyMemory(from: start, byteCount: source.count)
+                (self.base + target).copyMemory(from: start, byteCount: source.count)
             }
         }
-        return true
     }
 
-    func copy(to target: Int, from source: Int, count: Int) -> Bool {
-        guard self.contains(target, count), self.contains(source, count) else { return false }
+    func copy(to target: Int, from source: Int, count: Int) {
         (self.base + target).copyMemory(from: self.base + source, byteCount: count)
-        return true
     }
 
-    func fill(_ target: Int, with byte: UInt8, count: Int) -> Bool {
-        guard self.contains(target, count) else { return false }
+    func fill(_ target: Int, with byte: UInt8, count: Int) {
         (self.base + target).initializeMemory(as: UInt8.self, repeating: byte, count: count)
-        return true
     }
 }

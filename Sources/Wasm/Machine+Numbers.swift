@@ -1,30 +1,42 @@
 /// Operators that are rarer or longer than the loop of the machine should hold.
 extension Instance {
-    /// Bulk memory: one unit for each byte, on top of the one for the operator, charged before anything moves.
+    /// Bulk memory: one unit for each byte, on top of the one for the operator. Nothing moves before the
+    /// addresses are known to be inside and the bytes are paid for.
     func bulk(_ at: UnsafePointer<Instruction>, _ r: UnsafeMutablePointer<UInt64>) -> Fault? {
         let i = at.pointee
-        if i.op == .dataDrop {
-            self.isDropped[Int(i.a)] = true
-            return nil
-        }
-        let isInit = i.op == .memoryInit
         let target = Int(r[u32: i.d])
-        let source = Int(r[u32: isInit ? i.d + 1 : i.a])
-        let count = Int(r[u32: isInit ? i.d + 2 : i.b])
-        guard self.unitsLeft >= UInt64(count) else { return .unitsExhausted }
-        let isDone: Bool
         switch i.op {
-        case .memoryCopy: isDone = self.memory.copy(to: target, from: source, count: count)
+        case .memoryCopy:
+            let source = Int(r[u32: i.a])
+            let count = Int(r[u32: i.b])
+            guard self.memory.contains(target, count), self.memory.contains(source, count) else {
+                return .memoryOutOfBounds
+            }
+            guard self.pay(count) else { return .unitsExhausted }
+            self.memory.copy(to: target, from: source, count: count)
         case .memoryFill:
-            isDone = self.memory.fill(target, with: UInt8(truncatingIfNeeded: source), count: count)
+            let count = Int(r[u32: i.b])
+            guard self.memory.contains(target, count) else { return .memoryOutOfBounds }
+            guard self.pay(count) else { return .unitsExhausted }
+            self.memory.fill(target, with: UInt8(truncatingIfNeeded: r[u32: i.a]), count: count)
         default:
+            let source = Int(r[u32: i.d + 1])
+            let count = Int(r[u32: i.d + 2])
             let bytes = self.isDropped[Int(i.a)] ? [] : self.module.data[Int(i.a)].bytes
-            guard source <= bytes.count, count <= bytes.count - source else { return .memoryOutOfBounds }
-            isDone = self.memory.write(bytes[source..<source + count], at: target)
+            guard source <= bytes.count, count <= bytes.count - source, self.memory.contains(target, count)
+            else {
+                return .memoryOutOfBounds
+            }
+            guard self.pay(count) else { return .unitsExhausted }
+            self.memory.write(bytes[source..<source + count], to: target)
         }
-        guard isDone else { return .memoryOutOfBounds }
-        self.unitsLeft -= UInt64(count)
         return nil
+    }
+
+    private func pay(_ bytes: Int) -> Bool {
+        guard self.unitsLeft >= UInt64(bytes) else { return false }
+        self.unitsLeft -= UInt64(bytes)
+        return true
     }
 
     static func divide32(_ at: UnsafePointer<Instruction>, _ r: UnsafeMutablePointer<UInt64>) -> Fault? {

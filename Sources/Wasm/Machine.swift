@@ -1,8 +1,9 @@
 /// The machine: one loop over instructions of 16 bytes, with an explicit stack of frames.
 ///
-/// Why the unsafe pointers are in bounds: slots, constants, jump targets, function, global and segment indexes in
-/// instructions come from `FunctionCompiler`, which checked them; a frame is entered only after `frameWords` and
-/// the depth were compared with the stack; each address is compared with the size of the memory before use.
+/// Why the unsafe pointers are in bounds: slots, constants, jump targets, function, global and segment
+/// indexes in instructions come from `FunctionCompiler`, which checked them; a frame is entered only after
+/// `frameWords` and the depth were compared with the stack; each address is compared with the size of the
+/// memory before use.
 extension Instance {
     /// Runs a function whose arguments are in the first slots of the stack; its result comes to slot 0.
     func execute(function index: Int) -> Fault? {
@@ -14,7 +15,8 @@ extension Instance {
                         guard let code = code.baseAddress, let functions = functions.baseAddress else {
                             return .unreachable
                         }
-                        let image = Image(code: code, functions: functions, constants: constants, jumps: jumps)
+                        let image = Image(
+                            code: code, functions: functions, constants: constants, jumps: jumps)
                         return self.execute(function: index, in: image)
                     }
                 }
@@ -60,7 +62,9 @@ extension Instance {
         let top = bottom + (self.module.limits.callDepth - 1)
         var frame = bottom
         var r = self.stack
-        guard var next = self.enter(image.functions + index, at: r, in: image) else { return .callStackExhausted }
+        guard var next = self.enter(image.functions + index, at: r, in: image) else {
+            return .callStackExhausted
+        }
         var memory = self.memory.base
         var size = self.memory.count
         var left = self.unitsLeft
@@ -76,7 +80,8 @@ extension Instance {
                     break run
                 }
                 left &-= UInt64(i.a)
-            case .unreachable, .selectCondition, .i64ExtendI32U:  // the compiler emits the latter two never alone
+            // The compiler emits no `selectCondition` without `select`, and no `i64ExtendI32U`.
+            case .unreachable, .selectCondition, .i64ExtendI32U:
                 fault = .unreachable
                 break run
             case .copy: r[u64: i.d] = r[u64: i.a]
@@ -88,8 +93,8 @@ extension Instance {
                 let entry = min(Int(r[u32: i.a]), Int(i.b))
                 next = image.code + Int(image.jumps[Int(i.d) &+ entry])
             case .call:
-                guard frame < top, let entry = self.enter(image.functions + Int(i.d), at: r + Int(i.a), in: image)
-                else {
+                let callee = image.functions + Int(i.d)
+                guard frame < top, let entry = self.enter(callee, at: r + Int(i.a), in: image) else {
                     fault = .callStackExhausted
                     break run
                 }
@@ -135,7 +140,8 @@ extension Instance {
                 r[u32: i.d] = self.memory.grow(by: r[u32: i.a])
                 memory = self.memory.base
                 size = self.memory.count
-            case .memoryCopy, .memoryFill, .memoryInit, .dataDrop:
+            case .dataDrop: self.isDropped[Int(i.a)] = true
+            case .memoryCopy, .memoryFill, .memoryInit:
                 self.unitsLeft = left
                 let found = self.bulk(next - 1, r)
                 left = self.unitsLeft
@@ -228,14 +234,16 @@ extension Instance {
                     fault = .memoryOutOfBounds
                     break run
                 }
-                memory.storeBytes(of: UInt8(truncatingIfNeeded: r[u32: i.b]), toByteOffset: at, as: UInt8.self)
+                memory.storeBytes(
+                    of: UInt8(truncatingIfNeeded: r[u32: i.b]), toByteOffset: at, as: UInt8.self)
             case .i32Store16:
                 let at = Int(r[u32: i.a]) &+ Int(i.d)
                 guard at &+ 2 <= size else {
                     fault = .memoryOutOfBounds
                     break run
                 }
-                memory.storeBytes(of: UInt16(truncatingIfNeeded: r[u32: i.b]), toByteOffset: at, as: UInt16.self)
+                memory.storeBytes(
+                    of: UInt16(truncatingIfNeeded: r[u32: i.b]), toByteOffset: at, as: UInt16.self)
 
             // i32.
             case .i32Eqz: r[bool: i.d] = r[u32: i.a] == 0

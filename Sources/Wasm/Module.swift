@@ -5,7 +5,9 @@
 public struct Module: Sendable {
     /// An exported function.
     public struct Export: Sendable, Hashable {
+        /// The name to call it by.
         public let name: String
+        /// What it takes and gives.
         public let type: FunctionType
     }
 

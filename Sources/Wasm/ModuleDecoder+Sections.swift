@@ -13,7 +13,8 @@ extension ModuleDecoder {
             }
             let results = try section.index()
             guard results <= 1 else { throw section.unsupported("multi-value") }
-            let type = FunctionType(parameters: parameters, result: results == 1 ? try section.valueType() : nil)
+            let result = results == 1 ? try section.valueType() : nil
+            let type = FunctionType(parameters: parameters, result: result)
             let id = firstEqual[type] ?? UInt32(index)
             firstEqual[type] = id
             self.context.types.append(type)
@@ -61,7 +62,7 @@ extension ModuleDecoder {
         guard bounds.initial <= self.limits.memoryPages else {
             throw .tooLarge(what: "memoryPages", limit: self.limits.memoryPages, actual: bounds.initial)
         }
-        let maximum = min(bounds.maximum ?? .max, self.limits.memoryPages)
+        let maximum = min(bounds.maximum ?? 1 << 16, self.limits.memoryPages)
         self.memory = MemoryType(initial: bounds.initial, maximum: maximum)
         self.context.hasMemory = true
     }
@@ -92,7 +93,8 @@ extension ModuleDecoder {
         }
     }
 
-    /// A constant expression: one constant and `end`. Only imported globals could be named too: there are none.
+    /// A constant expression: one constant and `end`. Only imported globals could be named too: there are
+    /// none.
     private func constant(of type: ValueType, from section: inout Cursor) throws(ModuleError) -> UInt64 {
         let offset = section.offset
         let value: Value
@@ -142,7 +144,9 @@ extension ModuleDecoder {
 
     mutating func decodeStart(_ section: inout Cursor) throws(ModuleError) {
         let index = try section.index()
-        guard index < self.context.functions.count else { throw section.malformed("unknown function \(index)") }
+        guard index < self.context.functions.count else {
+            throw section.malformed("unknown function \(index)")
+        }
         guard self.context.type(ofFunction: index) == FunctionType(parameters: [], result: nil) else {
             throw section.malformed("start function with parameters or result")
         }

@@ -1,4 +1,5 @@
-/// Decodes the sections in one pass; the bodies are compiled where they stand, as all they refer to comes first.
+/// Decodes the sections in one pass; the bodies are compiled where they stand, as all they refer to comes
+/// first.
 struct ModuleDecoder {
     let limits: Limits
     var context = ModuleContext()
@@ -35,7 +36,9 @@ struct ModuleDecoder {
             }
             previousRank = rank
             try self.decode(section: id, from: &section)
-            guard section.isAtEnd else { throw section.malformed("section \(id) is longer than its contents") }
+            guard section.isAtEnd else {
+                throw section.malformed("section \(id) is longer than its contents")
+            }
         }
         guard self.program.functions.count == self.context.functions.count else {
             throw self.cursor.malformed("functions without bodies")

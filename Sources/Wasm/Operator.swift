@@ -104,8 +104,8 @@ extension Operator {
 
     private var comparison: (base: Operator, position: UInt8)? {
         switch self.rawValue {
-        case Operator.i32Eq.rawValue...Operator.i32GeU.rawValue: (.i32Eq, self.rawValue - Operator.i32Eq.rawValue)
-        case Operator.i64Eq.rawValue...Operator.i64GeU.rawValue: (.i64Eq, self.rawValue - Operator.i64Eq.rawValue)
+        case 0x46...0x4f: (.i32Eq, self.rawValue - 0x46)
+        case 0x51...0x5a: (.i64Eq, self.rawValue - 0x51)
         default: nil
         }
     }

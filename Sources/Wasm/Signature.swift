@@ -1,4 +1,5 @@
-/// Operand and result types of the operators whose typing is a table row: `operands` equal operands, one result.
+/// Operand and result types of the operators whose typing is a table row: `operands` equal operands, one
+/// result.
 struct Signature {
     let operand: ValueType
     let count: Int

@@ -8,9 +8,12 @@ public enum ValueType: UInt8, Sendable, Hashable {
 
 /// Parameters and result of a function. One result at most: several are the multi-value feature, refused.
 public struct FunctionType: Sendable, Hashable {
+    /// Types of the parameters, in order.
     public let parameters: [ValueType]
+    /// Type of the result, `nil` for none.
     public let result: ValueType?
 
+    /// A type from its parts.
     public init(parameters: [ValueType], result: ValueType?) {
         self.parameters = parameters
         self.result = result

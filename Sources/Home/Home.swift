@@ -1,0 +1,121 @@
+internal import Database
+internal import Encoding
+internal import Glibc
+public import Ledger
+public import Sodium
+public import SystemPackage
+public import Wallet
+public import World
+
+/// The folder that holds all state of one machine: keystore, ledger, pinned owner, configuration.
+public struct Home: Sendable, Hashable {
+    public let path: FilePath
+
+    public init(_ path: FilePath) { self.path = path }
+
+    public var keystorePath: FilePath { self.path.appending("keystore.json") }
+    public var ledgerPath: FilePath { self.path.appending("ledger.db") }
+    public var configurationPath: FilePath { self.path.appending("depai.yaml") }
+    private var ownerPath: FilePath { self.path.appending("owner.pub") }
+    private var lockPath: FilePath { self.path.appending("lock") }
+
+    /// Makes the home: keystore, pinned owner, first policy. An existing wallet is never touched.
+    ///
+    /// - Parameters:
+    ///   - policy: the owner's signed first policy, if there is one already; without it nothing can be spent.
+    public func create(
+        mnemonic: borrowing Mnemonic, passphrase: borrowing SecretBytes, owner: PublicKey, policy: [UInt8]?,
+        cost: PasswordCost = .standard, timeline: some Timeline, entropy: some Entropy
+    ) async throws -> Keystore {
+        try DurableFile.createFolder(self.path)
+        let lock = try self.lock()
+        defer { lock.release() }
+        guard owner.isSound else { throw HomeError.unsoundOwner }
+        guard !DurableFile.exists(self.keystorePath) else { throw KeystoreError.exists(self.keystorePath.string) }
+        // The owner first: a keystore without a pinned owner would be a wallet that nobody can command.
+        try DurableFile.write(Array((Base58.encode(owner.bytes) + "\n").utf8), to: self.ownerPath)
+        let keystore = try Keystore.create(
+            at: self.keystorePath, mnemonic: mnemonic, passphrase: passphrase, cost: cost, entropy: entropy)
+        if let policy {
+            let ledger = try self.openLedger(keystore, timeline: timeline)
+            try await ledger.apply(policy: policy)
+        }
+        return keystore
+    }
+
+    /// The keystore, locked.
+    public func keystore() throws -> Keystore { try Keystore(at: self.keystorePath) }
+
+    /// The key that signs policies for this machine, pinned when it was set up.
+    public func owner() throws -> PublicKey { try Self.readKey(self.ownerPath) }
+
+    /// Unlocks with a passphrase from a private file.
+    public func unlock(passphraseFile: FilePath) throws -> UnlockedWallet {
+        try self.keystore().unlock(passphrase: try SecretFile.read(passphraseFile))
+    }
+
+    /// Opens the money file for writing. The caller holds the lock.
+    public func openLedger(
+        _ keystore: Keystore, timeline: any Timeline, observer: @escaping @Sendable (JournalEntry) -> Void = { _ in }
+    ) throws -> PaymentLedger {
+        guard let payment = keystore.keys[.payment], let sponsor = keystore.keys[.sponsor] else {
+            throw KeystoreError.malformed("keys are missing")
+        }
+        return try PaymentLedger(
+            path: self.ledgerPath, wallet: payment, signers: [sponsor], owner: try self.owner(), timeline: timeline,
+            observer: observer)
+    }
+
+    /// Opens the money file for reading, whether a robot runs on it or not.
+    public func viewLedger() throws -> LedgerView {
+        guard DurableFile.exists(self.ledgerPath) else { throw HomeError.nothingYet(self.ledgerPath.string) }
+        return try LedgerView(path: self.ledgerPath)
+    }
+
+    /// Takes the home for one writing process; the kernel gives it back when the process ends, however it ends.
+    /// - Throws: `HomeError.inUse` when another process has it.
+    public func lock() throws -> HomeLock {
+        let file = try FileDescriptor.open(
+            self.lockPath, .readWrite, options: [.create, .closeOnExec], permissions: [.ownerReadWrite])
+        guard flock(file.rawValue, LOCK_EX | LOCK_NB) == 0 else {
+            try file.close()
+            throw HomeError.inUse(self.path.string)
+        }
+        return HomeLock(file: file)
+    }
+
+    /// Reads a base58 public key from a file.
+    public static func readKey(_ path: FilePath) throws -> PublicKey {
+        let text = String(decoding: try DurableFile.read(path, limit: 1_024), as: UTF8.self)
+        let line = text.split(whereSeparator: \.isWhitespace).first.map(String.init) ?? ""
+        do {
+            return try PublicKey(try Base58.decode(line))
+        } catch {
+            throw HomeError.badKey(path.string, "\(error)")
+        }
+    }
+}
+
+/// Keeps other writing processes away from a home until it is released or the process ends.
+public struct HomeLock: Sendable {
+    fileprivate let file: FileDescriptor
+
+    public func release() { try? self.file.close() }
+}
+
+/// Why a home cannot be used.
+public enum HomeError: Error, CustomStringConvertible {
+    case inUse(String)
+    case nothingYet(String)
+    case badKey(String, String)
+    case unsoundOwner
+
+    public var description: String {
+        switch self {
+        case .inUse(let path): "another process works in \(path)"
+        case .nothingYet(let path): "there is no ledger at \(path) yet"
+        case .badKey(let path, let reason): "\(path) holds no base58 Ed25519 key: \(reason)"
+        case .unsoundOwner: "the owner's key is not a sound Ed25519 key"
+        }
+    }
+}

@@ -1,0 +1,65 @@
+internal import Database
+public import Encoding
+public import Solana
+public import SystemPackage
+internal import Yams
+
+/// Reads configuration files: YAML 1.1 as people write it, decoded with the same strict reader as everything else.
+public enum Settings {
+    /// The file's content. Names that stand twice, anchors and tags are refused.
+    public static func read(_ path: FilePath) throws -> JSONField {
+        let text = String(decoding: try DurableFile.read(path, limit: 1 << 20), as: UTF8.self)
+        do {
+            guard let node = try Yams.compose(yaml: text) else { return JSONField(.object(JSON.Object())) }
+            return JSONField(try self.json(node))
+        } catch let error as YamlError {
+            throw SettingsError(path: path.string, reason: "\(error)")
+        }
+    }
+
+    private static func json(_ node: Node) throws -> JSON {
+        switch node {
+        case .mapping(let mapping):
+            var object = JSON.Object()
+            for (key, value) in mapping {
+                guard let name = key.string else { throw JSONError.value(pointer: "", reason: "a name is not a text") }
+                object[name] = try self.json(value)
+            }
+            return .object(object)
+        case .sequence(let sequence): return .array(try sequence.map { try self.json($0) })
+        case .scalar(let scalar):
+            // Quoted text stays text; only plain scalars are looked at as numbers and words.
+            guard scalar.style == .plain || scalar.style == .any else { return .string(scalar.string) }
+            if let integer = Int64(scalar.string) { return .integer(integer) }
+            if ["true", "false"].contains(scalar.string) { return .bool(scalar.string == "true") }
+            if ["null", "~", ""].contains(scalar.string) { return .null }
+            if scalar.string.first.map({ $0.isNumber || $0 == "-" || $0 == "." }) == true, let number = Double(scalar.string) {
+                return .number(number)
+            }
+            return .string(scalar.string)
+        case .alias: throw JSONError.value(pointer: "", reason: "aliases are not used here")
+        }
+    }
+}
+
+/// A configuration file that is not one.
+public struct SettingsError: Error, CustomStringConvertible {
+    public let path: String
+    public let reason: String
+    public var description: String { "\(self.path): \(self.reason)" }
+}
+
+/// Which chain and which RPC node: `network` and `rpc` of every configuration.
+public struct ChainSettings: Sendable {
+    public let network: Network
+    public let rpc: String
+
+    public init(_ root: JSONField) throws {
+        let networks = ["mainnet": Network.mainnet, "devnet": .devnet, "testnet": .testnet]
+        guard let network = networks[try root["network"].string()] else {
+            throw root["network"].fault("one of mainnet, devnet, testnet")
+        }
+        self.network = network
+        self.rpc = try root["rpc"].string()
+    }
+}

@@ -1,0 +1,92 @@
+public import Sodium
+public import World
+
+/// A provider that the owner lists: where it is and which key speaks for it.
+public struct Provider: Sendable, Hashable {
+    /// Without a slash at the end.
+    public let url: String
+    public let identity: PublicKey
+
+    public init(url: String, identity: PublicKey) {
+        self.url = url
+        self.identity = identity
+    }
+}
+
+/// An offer and where it came from.
+public struct ListedOffer: Sendable, Equatable {
+    public let provider: Provider
+    public let offer: Offer
+
+    public init(provider: Provider, offer: Offer) {
+        self.provider = provider
+        self.offer = offer
+    }
+}
+
+/// Why a provider is not considered.
+public struct Unavailable: Sendable, Equatable {
+    public let provider: Provider
+    public let reason: String
+}
+
+/// Asks the listed providers for offers and chooses. Prices decide; who took money without delivering is left out.
+public struct Directory: Sendable {
+    private let providers: [Provider]
+    private let web: any Web
+    private let timeout: Duration
+
+    public init(providers: [Provider], web: any Web, timeout: Duration = .seconds(5)) {
+        self.providers = providers
+        self.web = web
+        self.timeout = timeout
+    }
+
+    /// Asks everyone at once. Whoever is silent, malformed or wrongly signed is in the second list with the reason.
+    public func offers() async -> (listed: [ListedOffer], unavailable: [Unavailable]) {
+        var answers: [Int: Result<Offer, any Error>] = [:]
+        await withTaskGroup(of: (Int, Result<Offer, any Error>).self) { group in
+            for (index, provider) in self.providers.enumerated() {
+                group.addTask {
+                    do {
+                        return (index, .success(try await self.offer(of: provider)))
+                    } catch {
+                        return (index, .failure(error))
+                    }
+                }
+            }
+            for await (index, answer) in group { answers[index] = answer }
+        }
+        var listed: [ListedOffer] = []
+        var unavailable: [Unavailable] = []
+        for (index, provider) in self.providers.enumerated() {
+            switch answers[index] {
+            case .success(let offer)?: listed.append(ListedOffer(provider: provider, offer: offer))
+            case .failure(let error)?: unavailable.append(Unavailable(provider: provider, reason: "\(error)"))
+            case nil: break
+            }
+        }
+        return (listed, unavailable)
+    }
+
+    private func offer(of provider: Provider) async throws -> Offer {
+        let request = WebRequest("GET", provider.url + "/v1/offer", timeout: self.timeout, bodyLimit: 16 << 10)
+        let response = try await self.web.send(request)
+        guard response.status == 200 else { throw WebError.broken("status \(response.status)") }
+        return try Offer(signed: response.body, by: provider.identity)
+    }
+
+    /// Sorts by `price`, cheapest first; equal prices by identity, so that the order never depends on chance. Offers
+    /// without a price and excluded payees are left out.
+    public static func ranked(
+        _ offers: [ListedOffer], excluding payees: Set<String>, price: (Offer) -> UInt64?
+    ) -> [(offer: ListedOffer, price: UInt64)] {
+        offers.compactMap { listed in
+            guard !payees.contains(listed.offer.payTo), let price = price(listed.offer) else { return nil }
+            return (listed, price)
+        }.sorted { left, right in
+            left.price != right.price ? left.price < right.price
+                : left.offer.provider.identity.bytes.lexicographicallyPrecedes(right.offer.provider.identity.bytes)
+        }
+    }
+}

@@ -1,0 +1,49 @@
+public import Encoding
+public import Home
+internal import Compute
+public import Market
+internal import Solana
+public import SystemPackage
+
+/// What `depai-node` reads from its configuration file.
+public struct NodeConfiguration: Sendable {
+    /// For people.
+    public let name: String
+    public let chain: ChainSettings
+    /// Where to listen; port 0 takes a free one.
+    public let host: String
+    public let port: Int
+    /// Base58 mint that prices are in, its symbol and decimals.
+    public let mint: String
+    public let symbol: String
+    public let decimals: Int
+    public let storage: Offer.StoragePrice?
+    public let compute: Offer.ComputePrice?
+    public let passphraseFile: FilePath
+
+    public init(_ root: JSONField) throws {
+        try root.only(["name", "network", "rpc", "listen", "asset", "storage", "compute", "passphrase_file"])
+        self.name = try root["name"].string()
+        self.chain = try ChainSettings(root)
+        try root["listen"].only(["host", "port"])
+        self.host = try root["listen"]["host"].string()
+        self.port = try root["listen"]["port"].integer()
+        try root["asset"].only(["mint", "symbol", "decimals"])
+        self.mint = try root["asset"]["mint"].string()
+        self.symbol = try root["asset"]["symbol"].string()
+        self.decimals = try root["asset"]["decimals"].integer()
+        self.passphraseFile = FilePath(try root["passphrase_file"].string())
+        self.storage = try root["storage"].ifPresent.map { field in
+            try field.only(["per_mebibyte_day", "minimum", "maximum_bytes"])
+            return Offer.StoragePrice(
+                perMebibyteDay: try field["per_mebibyte_day"].integer(), minimum: try field["minimum"].integer(),
+                maximumBytes: try field["maximum_bytes"].integer())
+        }
+        self.compute = try root["compute"].ifPresent.map { field in
+            try field.only(["per_million_units", "minimum", "maximum_units"])
+            return Offer.ComputePrice(
+                perMillionUnits: try field["per_million_units"].integer(), minimum: try field["minimum"].integer(),
+                maximumUnits: try field["maximum_units"].integer(), unitRule: Job.unitRule)
+        }
+    }
+}

@@ -1,0 +1,122 @@
+internal import Encoding
+public import Home
+internal import HTTPTypes
+internal import Hummingbird
+internal import Ledger
+public import Logging
+internal import Market
+internal import NIOCore
+internal import Payments
+internal import Solana
+internal import Wallet
+public import World
+
+/// A provider: opens its home, checks that it can be paid, and serves the shop over HTTP until cancelled.
+public struct NodeServer: Sendable {
+    private let home: Home
+    private let configuration: NodeConfiguration
+    private let web: any Web
+    private let timeline: any Timeline
+    private let logger: Logger
+
+    public init(
+        home: Home, configuration: NodeConfiguration, web: any Web, timeline: any Timeline, logger: Logger
+    ) {
+        self.home = home
+        self.configuration = configuration
+        self.web = web
+        self.timeline = timeline
+        self.logger = logger
+    }
+
+    /// Serves until the task is cancelled.
+    ///
+    /// - Parameter ready: told the port once requests are answered.
+    public func run(ready: @escaping @Sendable (Int) async -> Void = { _ in }) async throws {
+        let lock = try self.home.lock()
+        defer { lock.release() }
+        let shop = try await self.openShop()
+        let router = Router()
+        for method in [HTTPRequest.Method.get, .put, .post] {
+            router.on("**", method: method) { request, _ in try await Self.answer(request, from: shop) }
+        }
+        let address = BindAddress.hostname(self.configuration.host, port: self.configuration.port)
+        let application = Application(
+            router: router, configuration: .init(address: address, serverName: "depai-node"),
+            onServerRunning: { channel in
+                let port = channel.localAddress?.port ?? 0
+                self.logger.info("serving", metadata: ["name": "\(self.configuration.name)", "port": "\(port)"])
+                await ready(port)
+            }, logger: self.logger)
+        try await application.run()
+    }
+
+    private func openShop() async throws -> Shop {
+        let chain = self.configuration.chain
+        let keystore = try self.home.keystore()
+        let wallet = try self.home.unlock(passphraseFile: self.configuration.passphraseFile)
+        let ledger = try self.home.openLedger(keystore, timeline: self.timeline)
+        let rpc = RPCClient(url: chain.rpc, web: self.web)
+        let mint = try Address(self.configuration.mint)
+        let payTo = Address(wallet.publicKey(.payment))
+        let account = Address.associatedToken(owner: payTo, mint: mint)
+        guard try await rpc.genesisHash() == chain.network.genesisHash else {
+            throw NodeError.otherChain(expected: chain.network.chainID, rpc: chain.rpc)
+        }
+        guard try await rpc.tokenBalance(of: account) != nil else {
+            throw NodeError.noTokenAccount(account.description, owner: payTo.description, mint: mint.description)
+        }
+        let facilitator = Facilitator(
+            ledger: ledger, wallet: wallet, rpc: rpc, network: chain.network, timeline: self.timeline)
+        let fees = try await Reconciler(ledger: ledger, rpc: rpc).bookDeposits(
+            of: SolanaNames.sol(on: chain.network), account: facilitator.feePayer, mint: nil)
+        self.logger.info("can sponsor", metadata: ["lamports": "\(fees)"])
+        let asset = Asset(
+            id: SolanaNames.token(mint, on: chain.network), symbol: self.configuration.symbol,
+            decimals: self.configuration.decimals)
+        let offer = Offer(
+            name: self.configuration.name, identity: wallet.publicKey(.identity), network: chain.network.chainID,
+            asset: mint.description, payTo: payTo.description, storage: self.configuration.storage,
+            compute: self.configuration.compute)
+        return try Shop(
+            offer: offer, asset: asset, home: self.home.path, ledger: ledger, wallet: wallet, facilitator: facilitator,
+            timeline: self.timeline)
+    }
+
+    private static func answer(_ request: Request, from shop: Shop) async throws -> Response {
+        var body: [UInt8] = []
+        do {
+            body = Array(buffer: try await request.body.collect(upTo: Shop.bodyLimit))
+        } catch {
+            return Response(status: .contentTooLarge)
+        }
+        var headers: [String: String] = [:]
+        for field in request.headers { headers[field.name.canonicalName] = field.value }
+        var query: [String: String] = [:]
+        for (name, value) in request.uri.queryParameters { query[String(name)] = String(value) }
+        let answer = await shop.respond(
+            to: ShopRequest(
+                method: request.method.rawValue, path: request.uri.path, query: query, headers: headers, body: body))
+        var fields = HTTPFields()
+        for header in answer.headers {
+            if let name = HTTPField.Name(header.name) { fields[name] = header.value }
+        }
+        return Response(
+            status: .init(code: answer.status), headers: fields,
+            body: ResponseBody(byteBuffer: ByteBuffer(bytes: answer.body)))
+    }
+}
+
+/// Why a node does not start.
+public enum NodeError: Error, CustomStringConvertible {
+    case otherChain(expected: String, rpc: String)
+    case noTokenAccount(String, owner: String, mint: String)
+
+    public var description: String {
+        switch self {
+        case .otherChain(let expected, let rpc): "\(rpc) is not a node of \(expected)"
+        case .noTokenAccount(let account, let owner, let mint):
+            "nobody can pay yet: create the token account \(account) of \(owner) for \(mint)"
+        }
+    }
+}

@@ -1,0 +1,98 @@
+internal import Database
+internal import SystemPackage
+
+/// What was sold, by payment: one payment is worked for once, and its answer is kept for whoever lost it.
+struct SalesBook: ~Copyable {
+    private let database: Connection
+
+    struct Sale {
+        let identifier: String?
+        let payload: [UInt8]
+        let state: State
+        let transaction: String
+        let status: Int
+        let body: [UInt8]
+    }
+
+    enum State: String {
+        /// Verified; the facilitator has it.
+        case settling
+        /// Paid; the work may have begun.
+        case settled
+        /// Worked, and the answer is stored.
+        case done
+    }
+
+    init(path: FilePath?) throws {
+        let database = try Connection(path: path?.string)
+        try database.migrate([
+            """
+            CREATE TABLE sale (
+                key TEXT PRIMARY KEY, identifier TEXT UNIQUE, payload BLOB NOT NULL, state TEXT NOT NULL,
+                chain_transaction TEXT NOT NULL DEFAULT '', status INTEGER NOT NULL DEFAULT 0,
+                body BLOB NOT NULL DEFAULT x'', opened_at INTEGER NOT NULL
+            ) STRICT;
+            CREATE TABLE object (
+                cid TEXT PRIMARY KEY, size INTEGER NOT NULL, days INTEGER NOT NULL, stored_at INTEGER NOT NULL
+            ) STRICT;
+            """
+        ])
+        self.database = database
+    }
+
+    /// The sale of a payment, by the digest of its signed message.
+    borrowing func sale(_ key: String) throws -> Sale? {
+        try self.database.query(
+            "SELECT identifier, payload, state, chain_transaction, status, body FROM sale WHERE key = ?", .text(key)
+        ).first.flatMap { row in
+            State(rawValue: row.text(2)).map { state in
+                Sale(
+                    identifier: row.optionalText(0), payload: row.blob(1), state: state, transaction: row.text(3),
+                    status: Int(row.integer(4)), body: row.blob(5))
+            }
+        }
+    }
+
+    /// Whether another payment already carries this identifier.
+    borrowing func isTaken(identifier: String, byOtherThan key: String) throws -> Bool {
+        try !self.database.query(
+            "SELECT 1 FROM sale WHERE identifier = ? AND key <> ?", .text(identifier), .text(key)
+        ).isEmpty
+    }
+
+    borrowing func open(_ key: String, identifier: String?, payload: [UInt8], at now: Int64) throws {
+        try self.database.run(
+            "INSERT INTO sale (key, identifier, payload, state, opened_at) VALUES (?, ?, ?, 'settling', ?)",
+            .text(key), identifier.map { .text($0) } ?? .null, .blob(payload), .integer(now))
+    }
+
+    borrowing func markSettled(_ key: String, transaction: String) throws {
+        try self.database.run(
+            "UPDATE sale SET state = 'settled', chain_transaction = ? WHERE key = ? AND state = 'settling'",
+            .text(transaction), .text(key))
+    }
+
+    borrowing func finish(_ key: String, status: Int, body: [UInt8]) throws {
+        try self.database.run(
+            "UPDATE sale SET state = 'done', status = ?, body = ? WHERE key = ? AND state = 'settled'",
+            .integer(Int64(status)), .blob(body), .text(key))
+    }
+
+    borrowing func note(object cid: String, size: Int, days: Int, at now: Int64) throws {
+        try self.database.run(
+            """
+            INSERT INTO object VALUES (?, ?, ?, ?) ON CONFLICT (cid) DO UPDATE SET days = days + excluded.days
+            """, .text(cid), .integer(Int64(size)), .integer(Int64(days)), .integer(now))
+    }
+
+    /// Numbers for `depai-node status`: sales done, sales open, objects, bytes.
+    borrowing func totals() throws -> (done: Int, open: Int, objects: Int, bytes: Int) {
+        let sales = try self.database.query("SELECT COUNT(*) FILTER (WHERE state = 'done'), COUNT(*) FROM sale")
+        let objects = try self.database.query("SELECT COUNT(*), COALESCE(SUM(size), 0) FROM object")
+        let done = Int(sales.first?.integer(0) ?? 0)
+        return (
+            done, Int(sales.first?.integer(1) ?? 0) - done, Int(objects.first?.integer(0) ?? 0),
+            Int(objects.first?.integer(1) ?? 0)
+        )
+    }
+}

@@ -1,0 +1,63 @@
+internal import Compute
+internal import Encoding
+internal import Ledger
+internal import Market
+internal import Sodium
+internal import Wallet
+internal import Wasm
+internal import World
+
+/// Running a module on an input.
+struct ComputeSale: Shop.SaleKind {
+    let id: String
+    let price: UInt64
+    let job: Job?
+    var purpose: Purpose { .compute }
+
+    init(_ request: ShopRequest, _ offer: Offer) throws {
+        guard let id = request.query["job"], let units = request.query["units"].flatMap({ UInt64($0) }) else {
+            throw Shop.Refusal(status: 400, reason: "job and units are missing")
+        }
+        guard let price = offer.compute?.price(units: units) else {
+            throw Shop.Refusal(status: 404, reason: "that much compute is not sold here")
+        }
+        self.id = id
+        self.price = price
+        // A quote is asked for without a body.
+        self.job = request.body.isEmpty ? nil : try Job(JSONField(try JSON.read(request.body)), unitLimit: units)
+    }
+
+    func check() throws {
+        guard let job else { throw Shop.Refusal(status: 400, reason: "the job has no body") }
+        guard job.module.count + job.input.count <= Job.byteLimit else {
+            throw Shop.Refusal(status: 413, reason: "module and input have at most \(Job.byteLimit) bytes")
+        }
+        guard job.id == self.id else { throw Shop.Refusal(status: 400, reason: "the body is job \(job.id)") }
+        do {
+            _ = try Module(job.module)
+        } catch {
+            throw Shop.Refusal(status: 422, reason: "the module is refused: \(error)")
+        }
+    }
+
+    /// A job that traps or runs out of units has been worked for, too: the answer says so, and its receipt is signed.
+    func work(in shop: isolated Shop, transaction: String) async throws -> ShopResponse {
+        guard let job else { throw Shop.Refusal(status: 400, reason: "the job has no body") }
+        let outcome: StepJob.Outcome
+        do {
+            outcome = try await Self.execute(job)
+        } catch {
+            return .error(200, "the job failed: \(error)")
+        }
+        let receipt = ComputeReceipt(
+            job: job.id, outputDigest: Hex.encode(SHA256.digest(of: outcome.output)), units: outcome.units,
+            steps: outcome.steps, transaction: transaction, issuedAt: shop.timeline.now.milliseconds)
+        return .json(200, [
+            "receipt": try await SignedStatement.sign(receipt.json, kind: .receipt, with: shop.wallet),
+            "output": .string(Base64.standard.encode(outcome.output)),
+        ])
+    }
+
+    /// Off the shop's actor: other customers are served meanwhile.
+    @concurrent private static func execute(_ job: Job) async throws -> StepJob.Outcome { try job.run() }
+}

@@ -1,0 +1,220 @@
+internal import Compute
+internal import Database
+internal import Encoding
+public import Ledger
+public import Market
+public import Payments
+internal import Sodium
+internal import Solana
+internal import Storage
+public import SystemPackage
+public import Wallet
+public import World
+
+/// A request to the shop, whatever carried it.
+public struct ShopRequest: Sendable {
+    public var method: String
+    /// Path without the query, `/v1/offer` for instance.
+    public var path: String
+    public var query: [String: String]
+    /// Lower-case names.
+    public var headers: [String: String]
+    public var body: [UInt8]
+
+    public init(method: String, path: String, query: [String: String], headers: [String: String], body: [UInt8]) {
+        self.method = method
+        self.path = path
+        self.query = query
+        self.headers = headers
+        self.body = body
+    }
+}
+
+/// The shop's answer.
+public struct ShopResponse: Sendable {
+    public var status: Int
+    public var headers: [Header]
+    public var body: [UInt8]
+
+    public init(status: Int, headers: [Header] = [], body: [UInt8] = []) {
+        self.status = status
+        self.headers = headers
+        self.body = body
+    }
+
+    static func json(_ status: Int, _ json: JSON) -> ShopResponse {
+        ShopResponse(
+            status: status, headers: [Header("Content-Type", "application/json")], body: Array(json.text.utf8))
+    }
+
+    /// An error for people and programs: `{"error": …}`.
+    static func error(_ status: Int, _ reason: String) -> ShopResponse { .json(status, ["error": .string(reason)]) }
+}
+
+/// Sells storage and compute behind x402: price first, money second, work third, and never the work twice for one
+/// payment.
+public actor Shop {
+    let offer: Offer
+    let ledger: PaymentLedger
+    let wallet: UnlockedWallet
+    let facilitator: Facilitator
+    let asset: Asset
+    let timeline: any Timeline
+    let blobs: FilePath
+    let sales: SalesBook
+    /// Payments that are being worked on at this moment, by the digest of their message.
+    private var busy: Set<String> = []
+
+    /// The largest request body, in bytes.
+    public static let bodyLimit = 2 << 20
+
+    /// - Parameters:
+    ///   - home: folder of the sales book and the stored objects.
+    ///   - asset: what the offer's prices are in.
+    public init(
+        offer: Offer, asset: Asset, home: FilePath, ledger: PaymentLedger, wallet: UnlockedWallet,
+        facilitator: Facilitator, timeline: any Timeline
+    ) throws {
+        self.offer = offer
+        self.asset = asset
+        self.ledger = ledger
+        self.wallet = wallet
+        self.facilitator = facilitator
+        self.timeline = timeline
+        self.blobs = home.appending("blobs")
+        try DurableFile.createFolder(self.blobs)
+        self.sales = try SalesBook(path: home.appending("sales.db"))
+    }
+
+    /// Answers one request. Never throws: what goes wrong is an answer.
+    public func respond(to request: ShopRequest) async -> ShopResponse {
+        do {
+            let parts = request.path.split(separator: "/").map(String.init)
+            switch (request.method, parts.count) {
+            case ("GET", 2) where parts == ["v1", "offer"]:
+                return .json(200, try await SignedStatement.sign(self.offer.json, kind: .offer, with: self.wallet))
+            case ("PUT", 3) where parts[..<2] == ["v1", "storage"]:
+                return try await self.sell(try StorageSale(parts[2], request, self.offer), request)
+            case ("GET", 3) where parts[..<2] == ["v1", "storage"]: return try self.content(parts[2], request)
+            case ("GET", 4) where parts[..<2] == ["v1", "storage"] && parts[3] == "proof":
+                return try await self.proof(parts[2], request)
+            case ("POST", 2) where parts == ["v1", "compute"]:
+                return try await self.sell(try ComputeSale(request, self.offer), request)
+            case ("GET", 2) where parts == ["facilitator", "supported"]: return .json(200, self.facilitator.supported)
+            case ("POST", 2) where parts == ["facilitator", "verify"]: return try await self.verify(request)
+            case ("POST", 2) where parts == ["facilitator", "settle"]: return try await self.settle(request)
+            default: return .error(404, "there is no \(request.method) \(request.path) here")
+            }
+        } catch let error as X402Error {
+            return .error(400, "\(error)")
+        } catch let error as Refusal {
+            return .error(error.status, error.reason)
+        } catch let error as JSONError {
+            return .error(400, "\(error)")
+        } catch let error as RPCError {
+            return .error(503, "the chain does not answer: \(error)")
+        } catch {
+            return .error(500, "\(error)")
+        }
+    }
+
+    /// What one sale needs: a price that depends on the request line alone, a check before the money moves, the work
+    /// after it.
+    protocol SaleKind: Sendable {
+        var purpose: Purpose { get }
+        var price: UInt64 { get }
+        /// Refuses a request whose body is not what the request line says: nobody pays for what cannot be done.
+        func check() throws
+        /// Does the work for a settled payment and says what to answer.
+        func work(in shop: isolated Shop, transaction: String) async throws -> ShopResponse
+    }
+
+    /// Why a request is not served; nothing was charged.
+    struct Refusal: Error {
+        let status: Int
+        let reason: String
+    }
+
+    private func sell(_ kind: some SaleKind, _ request: ShopRequest) async throws -> ShopResponse {
+        let requirements = PaymentRequirements(
+            network: self.offer.network, amount: kind.price, asset: self.offer.asset, payTo: self.offer.payTo,
+            maxTimeoutSeconds: 60, feePayer: self.facilitator.feePayer.description, memo: nil, paymentFlow: "upfront")
+        let resource = request.path
+        guard let header = request.headers[X402.signatureHeader.lowercased()] else {
+            let required = PaymentRequired(resource: resource, accepts: [requirements])
+            var response = ShopResponse.json(402, [:])
+            response.headers.append(Header(X402.requiredHeader, required.header))
+            return response
+        }
+        let payload = try PaymentPayload(header: header)
+        guard let transaction = try? Transaction(decoding: payload.transaction) else {
+            throw X402Error.malformed("the payload holds no transaction")
+        }
+        guard let identifier = payload.identifier else {
+            throw X402Error.malformed("the extension \(X402.identifierExtension) is required here")
+        }
+        let key = Hex.encode(SHA256.digest(of: transaction.messageBytes))
+        guard self.busy.insert(key).inserted else {
+            return .error(409, "this payment is being worked on; ask again")
+        }
+        defer { self.busy.remove(key) }
+        if let sale = try self.sales.sale(key) {
+            guard sale.payload == payload.bytes else { throw Refusal(status: 409, reason: "the payment was changed") }
+            if sale.state == .done { return self.answer(sale, payer: nil) }
+        } else {
+            guard try !self.sales.isTaken(identifier: identifier, byOtherThan: key) else {
+                throw Refusal(status: 409, reason: "the identifier belongs to another payment")
+            }
+            try kind.check()
+            do {
+                _ = try await self.facilitator.verify(payload, against: requirements)
+            } catch let error as X402Error {
+                return self.refuse(
+                    SettlementResponse(
+                        failure: error.code, message: "\(error)", payer: nil, network: self.offer.network),
+                    resource, requirements)
+            }
+            try self.sales.open(key, identifier: identifier, payload: payload.bytes, at: self.timeline.now.milliseconds)
+        }
+        return try await self.finish(kind, key, payload, resource, requirements)
+    }
+
+    /// Settles, works, stores the answer: each step only once, and each from where a crash left it.
+    private func finish(
+        _ kind: some SaleKind, _ key: String, _ payload: PaymentPayload, _ resource: String,
+        _ requirements: PaymentRequirements
+    ) async throws -> ShopResponse {
+        try kind.check()
+        if let sale = try self.sales.sale(key), sale.state == .settling {
+            let settlement = try await self.facilitator.settle(payload, against: requirements)
+            guard settlement.success else { return self.refuse(settlement, resource, requirements) }
+            try self.sales.markSettled(key, transaction: settlement.transaction)
+        }
+        guard let sale = try self.sales.sale(key) else { throw Refusal(status: 500, reason: "the sale is gone") }
+        try await self.ledger.earn(kind.price, asset: self.asset, purpose: kind.purpose, reference: sale.transaction)
+        let response = try await kind.work(in: self, transaction: sale.transaction)
+        try self.sales.finish(key, status: response.status, body: response.body)
+        guard let done = try self.sales.sale(key) else { throw Refusal(status: 500, reason: "the sale is gone") }
+        return self.answer(done, payer: nil)
+    }
+
+    private func answer(_ sale: SalesBook.Sale, payer: String?) -> ShopResponse {
+        let settlement = SettlementResponse(
+            transaction: sale.transaction, payer: payer ?? "", network: self.offer.network)
+        return ShopResponse(
+            status: sale.status,
+            headers: [Header("Content-Type", "application/json"), Header(X402.responseHeader, settlement.header)],
+            body: sale.body)
+    }
+
+    private func refuse(
+        _ settlement: SettlementResponse, _ resource: String, _ requirements: PaymentRequirements
+    ) -> ShopResponse {
+        let required = PaymentRequired(resource: resource, accepts: [requirements], error: settlement.errorMessage)
+        var response = ShopResponse.json(402, ["error": JSON(settlement.errorMessage)])
+        response.headers += [
+            Header(X402.requiredHeader, required.header), Header(X402.responseHeader, settlement.header),
+        ]
+        return response
+    }
+}
