@@ -27,6 +27,7 @@ func tests(of name: String, _ dependencies: [Target.Dependency] = []) -> Target 
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let signals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 let yaml = Target.Dependency.product(name: "Yams", package: "Yams")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
@@ -80,6 +81,6 @@ let package = Package(
         // Floor 8
         .executableTarget(
             name: "depai-node",
-            dependencies: ["Node", "Home", "Linux", "Database", arguments, lifecycle, logging, system], swiftSettings: strict),
+            dependencies: ["Node", "Home", "Linux", "Database", arguments, lifecycle, logging, signals, system], swiftSettings: strict),
     ]
 )

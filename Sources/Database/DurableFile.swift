@@ -85,6 +85,20 @@ public enum DurableFile {
         }
     }
 
+    /// The names in a folder, in no order.
+    public static func names(in path: FilePath) throws(FileError) -> [String] {
+        guard let folder = opendir(path.string) else { throw .system(path: path.string, Errno(rawValue: errno)) }
+        defer { closedir(folder) }
+        var names: [String] = []
+        while let entry = readdir(folder) {
+            let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
+                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if name != ".", name != ".." { names.append(name) }
+        }
+        return names
+    }
+
     public static func exists(_ path: FilePath) -> Bool { access(path.string, F_OK) == 0 }
 
     private static func synchronizeFolder(of path: FilePath) throws {

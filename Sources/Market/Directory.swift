@@ -42,6 +42,9 @@ public struct Directory: Sendable {
         self.timeout = timeout
     }
 
+    /// The listed provider with this URL.
+    public func provider(at url: String) -> Provider? { self.providers.first { $0.url == url } }
+
     /// Asks everyone at once. Whoever is silent, malformed or wrongly signed is in the second list with the reason.
     public func offers() async -> (listed: [ListedOffer], unavailable: [Unavailable]) {
         var answers: [Int: Result<Offer, any Error>] = [:]

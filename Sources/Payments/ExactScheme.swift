@@ -10,6 +10,13 @@ public enum SolanaNames {
     /// CAIP-19 name of a token.
     public static func token(_ mint: Address, on network: Network) -> String { "\(network.chainID)/token:\(mint)" }
 
+    /// The mint of a token of `network`; nil for other assets.
+    public static func mint(of asset: Asset, on network: Network) -> Address? {
+        let prefix = "\(network.chainID)/token:"
+        guard asset.id.hasPrefix(prefix) else { return nil }
+        return try? Address(String(asset.id.dropFirst(prefix.count)))
+    }
+
     /// The network's own coin.
     public static func sol(on network: Network) -> Asset {
         Asset(id: "\(network.chainID)/slip44:501", symbol: "SOL", decimals: 9)

@@ -8,7 +8,8 @@ public struct Address: Sendable, Hashable, Comparable, CustomStringConvertible {
     /// Bytes in an address.
     public static let byteCount = 32
 
-    // Four big-endian words: comparing them in order compares the bytes in order, without an array on the heap.
+    // Four big-endian words: comparing them in order compares the bytes in order, without an array on the
+    // heap.
     private let first: UInt64
     private let second: UInt64
     private let third: UInt64
@@ -85,13 +86,16 @@ extension Address {
 
     /// The address that `program` alone can sign for, with the highest bump that takes it off the curve.
     ///
-    /// - Returns: Nil when a seed is longer than 32 bytes, there are more than 15, or no bump fits (never seen).
-    /// Source: SHA-256(seeds | bump | program | "ProgramDerivedAddress"), the first bump from 255 down that does
-    /// not decompress to a curve point.
+    /// - Returns: Nil when a seed is longer than 32 bytes, there are more than 15, or no bump fits (never
+    /// seen).
+    /// Source: SHA-256(seeds | bump | program | "ProgramDerivedAddress"), the first bump from 255 down that
+    /// does not decompress to a curve point.
     public static func programDerived(
         seeds: [[UInt8]], program: Address
     ) -> (address: Address, bump: UInt8)? {
-        guard seeds.count < Self.seedLimit, seeds.allSatisfy({ $0.count <= Self.seedByteLimit }) else { return nil }
+        guard seeds.count < Self.seedLimit, seeds.allSatisfy({ $0.count <= Self.seedByteLimit }) else {
+            return nil
+        }
         let prefix = seeds.reduce([], +)
         let suffix = program.bytes + Array("ProgramDerivedAddress".utf8)
         for bump in stride(from: UInt8.max, through: 0, by: -1) {

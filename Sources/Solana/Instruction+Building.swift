@@ -1,6 +1,7 @@
 import Encoding
 
-/// The instructions that we build. What we sign is read back by `InstructionContent`, which shares nothing with these.
+/// The instructions that we build. What we sign is read back by `InstructionContent`, which shares nothing
+/// with these.
 extension Instruction {
     // MARK: System
 
@@ -56,7 +57,8 @@ extension Instruction {
 
     /// Makes new tokens.
     public static func mintTo(
-        mint: Address, account: Address, authority: Address, amount: UInt64, tokenProgram: Address = .tokenProgram
+        mint: Address, account: Address, authority: Address, amount: UInt64,
+        tokenProgram: Address = .tokenProgram
     ) -> Instruction {
         var data: [UInt8] = [7]
         data.append(little: amount)
@@ -78,7 +80,8 @@ extension Instruction {
             program: transfer.tokenProgram,
             accounts: [
                 AccountMeta(transfer.source, writable: true), AccountMeta(transfer.mint),
-                AccountMeta(transfer.destination, writable: true), AccountMeta(transfer.authority, signer: true),
+                AccountMeta(transfer.destination, writable: true),
+                AccountMeta(transfer.authority, signer: true),
             ],
             data: data)
     }
@@ -102,7 +105,8 @@ extension Instruction {
     /// Text that the chain keeps; each of `signers` must sign the transaction.
     public static func memo(_ text: String, signers: [Address] = []) -> Instruction {
         Instruction(
-            program: .memoProgram, accounts: signers.map { AccountMeta($0, signer: true) }, data: Array(text.utf8))
+            program: .memoProgram, accounts: signers.map { AccountMeta($0, signer: true) },
+            data: Array(text.utf8))
     }
 
     /// The most compute units that the transaction may use.
@@ -138,7 +142,8 @@ public struct TokenTransfer: Sendable, Hashable {
     public var tokenProgram: Address
 
     public init(
-        source: Address, mint: Address, destination: Address, authority: Address, amount: UInt64, decimals: UInt8,
+        source: Address, mint: Address, destination: Address, authority: Address, amount: UInt64,
+        decimals: UInt8,
         tokenProgram: Address = .tokenProgram
     ) {
         self.source = source
@@ -157,7 +162,8 @@ public struct TokenTransfer: Sendable, Hashable {
     ) {
         self.init(
             source: .associatedToken(owner: owner, mint: mint, tokenProgram: tokenProgram), mint: mint,
-            destination: .associatedToken(owner: payee, mint: mint, tokenProgram: tokenProgram), authority: owner,
+            destination: .associatedToken(owner: payee, mint: mint, tokenProgram: tokenProgram),
+            authority: owner,
             amount: amount, decimals: decimals, tokenProgram: tokenProgram)
     }
 }

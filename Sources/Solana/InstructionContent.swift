@@ -3,29 +3,40 @@ import Encoding
 /// What an instruction in a message does, read from its bytes alone.
 ///
 /// This is what a wallet compares with a quote before it signs, so it shares no code with the constructors of
-/// `Instruction`, and it recognises only the one exact form of each call: no further accounts, no further bytes.
-/// Everything else is ``unrecognized(program:)`` and not to be signed.
+/// `Instruction`, and it recognises only the one exact form of each call: no further accounts, no further
+/// bytes. Everything else is ``unrecognized(program:)`` and not to be signed.
 public enum InstructionContent: Sendable, Hashable {
+    /// The most units that the transaction may use.
     case setComputeUnitLimit(UInt32)
-    /// In millionths of a lamport.
+    /// What a unit of the limit costs the fee payer, in millionths of a lamport.
     case setComputeUnitPrice(UInt64)
+    /// A new account with `space` zero bytes for the program `owner`.
     case createAccount(payer: Address, account: Address, lamports: UInt64, space: UInt64, owner: Address)
+    /// Lamports move.
     case transfer(from: Address, to: Address, lamports: UInt64)
+    /// A new account becomes a mint.
     case initializeMint2(
         tokenProgram: Address, mint: Address, decimals: UInt8, authority: Address, freezeAuthority: Address?)
+    /// A new account becomes a token account.
     case initializeAccount3(tokenProgram: Address, account: Address, mint: Address, owner: Address)
+    /// New tokens.
     case mintTo(tokenProgram: Address, mint: Address, account: Address, authority: Address, amount: UInt64)
-    /// One authority; transfers of multisignature owners are not recognised.
+    /// Tokens move. One authority; transfers of multisignature owners are not recognised.
     case transferChecked(TokenTransfer)
+    /// A token account at its derived address. Whether the address is the right one is not checked here.
     case createAssociatedToken(
-        payer: Address, account: Address, owner: Address, mint: Address, tokenProgram: Address, idempotent: Bool)
+        payer: Address, account: Address, owner: Address, mint: Address, tokenProgram: Address,
+        idempotent: Bool)
+    /// Text; every account of the call signs.
     case memo(text: String, signers: [Address])
-    /// Another program, another call, or a form that we never write. Nil when the program is looked up in a table.
+    /// Another program, another call, or a form that we never write. Nil when the program is looked up in a
+    /// table.
     case unrecognized(program: Address?)
 
     /// Reads `instruction` of `message`.
     public init(decoding instruction: CompiledInstruction, in message: TransactionMessage) {
-        let program = message.keys.indices.contains(Int(instruction.program))
+        let program =
+            message.keys.indices.contains(Int(instruction.program))
             ? message.keys[Int(instruction.program)] : nil
         self = .unrecognized(program: program)
         guard let program, let roles = Roles(instruction.accounts, in: message) else { return }
@@ -80,9 +91,12 @@ public enum InstructionContent: Sendable, Hashable {
             let at = roles.addresses
             guard at[4] == .systemProgram else { return nil }
             return .createAssociatedToken(
-                payer: at[0], account: at[1], owner: at[2], mint: at[3], tokenProgram: at[5], idempotent: data == [1])
+                payer: at[0], account: at[1], owner: at[2], mint: at[3], tokenProgram: at[5],
+                idempotent: data == [1])
         case .memoProgram:
-            guard roles.signs.allSatisfy({ $0 }), let text = String(validating: data, as: UTF8.self) else { return nil }
+            guard roles.signs.allSatisfy({ $0 }), let text = String(validating: data, as: UTF8.self) else {
+                return nil
+            }
             return .memo(text: text, signers: roles.addresses)
         default: return nil
         }
@@ -112,7 +126,8 @@ public enum InstructionContent: Sendable, Hashable {
             let (lamports, space) = (try reader.little(UInt64.self), try reader.little(UInt64.self))
             let owner = try Address(bytes: reader.take(Address.byteCount))
             try reader.end()
-            return .createAccount(payer: at[0], account: at[1], lamports: lamports, space: space, owner: owner)
+            return .createAccount(
+                payer: at[0], account: at[1], lamports: lamports, space: space, owner: owner)
         case 2 where roles.fit("xw"):
             let lamports = try reader.little(UInt64.self)
             try reader.end()
@@ -130,11 +145,13 @@ public enum InstructionContent: Sendable, Hashable {
         switch try reader.byte() {
         case 7 where roles.fit("wws"):
             content = .mintTo(
-                tokenProgram: program, mint: at[0], account: at[1], authority: at[2], amount: try reader.little())
+                tokenProgram: program, mint: at[0], account: at[1], authority: at[2],
+                amount: try reader.little())
         case 12 where roles.fit("wrws"):
             content = .transferChecked(
                 TokenTransfer(
-                    source: at[0], mint: at[1], destination: at[2], authority: at[3], amount: try reader.little(),
+                    source: at[0], mint: at[1], destination: at[2], authority: at[3],
+                    amount: try reader.little(),
                     decimals: try reader.byte(), tokenProgram: program))
         case 18 where roles.fit("wr"):
             content = .initializeAccount3(

@@ -20,7 +20,9 @@ extension RPCClient {
     }
 
     /// `getLatestBlockhash`. A hash that is only processed may belong to a fork that vanishes.
-    public func latestBlockhash(_ commitment: Commitment = .confirmed) async throws(RPCError) -> LatestBlockhash {
+    public func latestBlockhash(_ commitment: Commitment = .confirmed) async throws(RPCError)
+        -> LatestBlockhash
+    {
         let result = try await self.call("getLatestBlockhash", [Self.options(commitment)])
         return try self.reading { () throws(JSONError) in
             let text = try result["value"]["blockhash"].address()
@@ -35,7 +37,8 @@ extension RPCClient {
     public func isBlockhashValid(
         _ blockhash: Blockhash, _ commitment: Commitment = .confirmed
     ) async throws(RPCError) -> Bool {
-        let result = try await self.call("isBlockhashValid", [.string(blockhash.description), Self.options(commitment)])
+        let result = try await self.call(
+            "isBlockhashValid", [.string(blockhash.description), Self.options(commitment)])
         return try self.reading(result["value"].bool)
     }
 
@@ -48,8 +51,11 @@ extension RPCClient {
     // MARK: Accounts
 
     /// `getBalance`: lamports, 0 where there is no account.
-    public func balance(of address: Address, _ commitment: Commitment = .confirmed) async throws(RPCError) -> UInt64 {
-        let result = try await self.call("getBalance", [.string(address.description), Self.options(commitment)])
+    public func balance(of address: Address, _ commitment: Commitment = .confirmed) async throws(RPCError)
+        -> UInt64
+    {
+        let result = try await self.call(
+            "getBalance", [.string(address.description), Self.options(commitment)])
         return try self.reading { () throws(JSONError) in try result["value"].integer() }
     }
 
@@ -62,15 +68,18 @@ extension RPCClient {
             result = try await self.call(
                 "getTokenAccountBalance", [.string(account.description), Self.options(commitment)])
         } catch {
-            // Nodes answer with "invalid parameters" for an account that is not there; only this text tells it apart.
-            guard case .server(-32602, let message, _) = error, message.contains("could not find account") else {
+            // Nodes answer with "invalid parameters" for an account that is not there; only this text tells
+            // it apart.
+            guard case .server(-32602, let message, _) = error, message.contains("could not find account")
+            else {
                 throw error
             }
             return nil
         }
         return try self.reading { () throws(JSONError) in
             TokenBalance(
-                amount: try result["value"]["amount"].decimal(), decimals: try result["value"]["decimals"].integer())
+                amount: try result["value"]["amount"].decimal(),
+                decimals: try result["value"]["decimals"].integer())
         }
     }
 
@@ -90,7 +99,9 @@ extension RPCClient {
 
     /// The mint at `address`, of SPL Token.
     /// - Throws: `RPCError.notFound` when there is none.
-    public func mint(at address: Address, _ commitment: Commitment = .confirmed) async throws(RPCError) -> Mint {
+    public func mint(at address: Address, _ commitment: Commitment = .confirmed) async throws(RPCError)
+        -> Mint
+    {
         guard let info = try await self.accountInfo(of: address, commitment), info.owner == .tokenProgram,
             let mint = try? Mint(decoding: info.data)
         else { throw .notFound(address) }

@@ -4,8 +4,9 @@ extension RPCClient {
     /// The most ids in one ``signatureStatuses(of:)``.
     public static let statusLimit = 256
 
-    /// `sendTransaction`. Sending the same bytes again is harmless; an error says nothing about whether they arrived,
-    /// except a `server` refusal with code -32002 or -32003 for a transaction that was never sent before.
+    /// `sendTransaction`. Sending the same bytes again is harmless; an error says nothing about whether they
+    /// arrived, except a `server` refusal with code -32002 or -32003 for a transaction that was never sent
+    /// before.
     /// - Returns: The id, which the caller compares with its own.
     public func send(
         _ transaction: [UInt8], skipPreflight: Bool = false, preflightCommitment: Commitment = .confirmed,
@@ -45,8 +46,8 @@ extension RPCClient {
         }
     }
 
-    /// `getSignatureStatuses` with history, at most 256 ids. Nil: the node knows nothing of it, which proves nothing
-    /// while the blockhash lives.
+    /// `getSignatureStatuses` with history, at most 256 ids. Nil: the node knows nothing of it, which proves
+    /// nothing while the blockhash lives.
     public func signatureStatuses(of ids: [String]) async throws(RPCError) -> [SignatureStatus?] {
         precondition(ids.count <= Self.statusLimit, "nodes take at most 256 ids in one question")
         let result = try await self.call(
@@ -64,10 +65,12 @@ extension RPCClient {
                 }
                 statuses.append(
                     SignatureStatus(
-                        slot: try value["slot"].integer(), confirmations: try value["confirmations"].ifPresent?.integer(),
+                        slot: try value["slot"].integer(),
+                        confirmations: try value["confirmations"].ifPresent?.integer(),
                         err: value["err"].ifPresent?.value,
                         // Old blocks come without the word; only final ones are that old.
-                        confirmationStatus: try value["confirmationStatus"].ifPresent?.string() ?? "finalized"))
+                        confirmationStatus: try value["confirmationStatus"].ifPresent?.string() ?? "finalized"
+                    ))
             }
             return statuses
         }
@@ -83,13 +86,14 @@ extension RPCClient {
             guard result.exists else { return nil }
             return ConfirmedTransaction(
                 slot: try result["slot"].integer(), blockTime: try result["blockTime"].ifPresent?.integer(),
-                err: result["meta"]["err"].ifPresent?.value, fee: try result["meta"]["fee"].ifPresent?.integer(),
+                err: result["meta"]["err"].ifPresent?.value,
+                fee: try result["meta"]["fee"].ifPresent?.integer(),
                 transaction: try? Transaction(decoding: result["transaction"].encodedBytes()))
         }
     }
 
-    /// `getSignaturesForAddress`: newest first, at most `limit` (1 to 1,000). A sponsored payment's id is the sponsor's
-    /// signature, which the payer learns only here.
+    /// `getSignaturesForAddress`: newest first, at most `limit` (1 to 1,000). A sponsored payment's id is the
+    /// sponsor's signature, which the payer learns only here.
     public func signatures(
         for address: Address, limit: Int = 100, before: String? = nil, until: String? = nil,
         _ commitment: Commitment = .confirmed

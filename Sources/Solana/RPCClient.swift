@@ -1,8 +1,8 @@
 public import Encoding
 public import World
 
-/// Speaks JSON-RPC 2.0 with one Solana node. Keeps nothing and repeats nothing: what to do after an error is decided by
-/// who knows what was at stake.
+/// Speaks JSON-RPC 2.0 with one Solana node. Keeps nothing and repeats nothing: what to do after an error is
+/// decided by who knows what was at stake.
 public struct RPCClient: Sendable {
     /// Where the node listens.
     public let url: String
@@ -52,9 +52,13 @@ public struct RPCClient: Sendable {
         }
         guard response.status == 200 else { throw .status(response.status) }
         return try self.reading { () throws(JSONError) in
-            guard try answer["id"].integer(Int.self) == 1 else { throw answer["id"].fault("an answer to another call") }
+            guard try answer["id"].integer(Int.self) == 1 else {
+                throw answer["id"].fault("an answer to another call")
+            }
             // Null is a result, too; no member at all is not.
-            guard answer["result"].value != nil else { throw answer["result"].fault("neither result nor error") }
+            guard answer["result"].value != nil else {
+                throw answer["result"].fault("neither result nor error")
+            }
             return answer["result"]
         }
     }

@@ -14,6 +14,7 @@ public enum RPCError: Error, Equatable, CustomStringConvertible {
     /// There is no such account.
     case notFound(Address)
 
+    /// One line for people.
     public var description: String {
         switch self {
         case .transport(let error): "no answer: \(error)"
@@ -26,7 +27,9 @@ public enum RPCError: Error, Equatable, CustomStringConvertible {
 
     /// The chain's reason inside a refusal, for instance `{"InstructionError":[2,{"Custom":1}]}`.
     public var chainError: JSON? {
-        guard case .server(_, _, let data?) = self, let error = data["err"], error != .null else { return nil }
+        guard case .server(_, _, let data?) = self, let error = data["err"], error != .null else {
+            return nil
+        }
         return error
     }
 }

@@ -9,6 +9,7 @@ public enum Commitment: String, Sendable, Hashable, Comparable, CaseIterable {
     /// It cannot be undone.
     case finalized
 
+    /// Less sure first.
     public static func < (left: Self, right: Self) -> Bool { left.rank < right.rank }
 
     private var rank: Int { Self.allCases.firstIndex(of: self) ?? 0 }
@@ -50,7 +51,9 @@ public struct SignatureStatus: Sendable, Equatable {
 
     /// Whether the transaction succeeded and `commitment` is reached.
     public func succeeded(at commitment: Commitment) -> Bool {
-        guard self.err == nil, let reached = Commitment(rawValue: self.confirmationStatus) else { return false }
+        guard self.err == nil, let reached = Commitment(rawValue: self.confirmationStatus) else {
+            return false
+        }
         return reached >= commitment
     }
 }
@@ -86,9 +89,11 @@ public struct TokenBalance: Sendable, Hashable {
 
 /// An account as it stands on the chain.
 public struct AccountInfo: Sendable, Hashable {
+    /// The balance.
     public let lamports: UInt64
     /// The program that may change it.
     public let owner: Address
+    /// The program's own encoding.
     public let data: [UInt8]
     /// Whether it is a program.
     public let executable: Bool
@@ -103,6 +108,7 @@ public struct AccountInfo: Sendable, Hashable {
 
 /// A transaction from the chain's history.
 public struct ConfirmedTransaction: Sendable, Equatable {
+    /// Of the block that contains it.
     public let slot: UInt64
     /// Seconds since 1970, as the validators estimate it.
     public let blockTime: Int64?
@@ -126,6 +132,7 @@ public struct ConfirmedTransaction: Sendable, Equatable {
 public struct AddressActivity: Sendable, Equatable {
     /// The transaction's id.
     public let signature: String
+    /// Of the block that contains it.
     public let slot: UInt64
     /// Why it failed; nil when it did what it says.
     public let err: JSON?

@@ -26,7 +26,9 @@ public enum ShortVector {
 extension [UInt8] {
     /// Appends a length prefix. A message that fits a packet never has a longer part than 16 bits count.
     mutating func append(shortLength count: Int) {
-        guard let length = UInt16(exactly: count) else { preconditionFailure("checked when the message was made") }
+        guard let length = UInt16(exactly: count) else {
+            preconditionFailure("checked when the message was made")
+        }
         self += ShortVector.encode(length)
     }
 }

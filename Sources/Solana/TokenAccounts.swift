@@ -56,8 +56,11 @@ public struct TokenAccount: Sendable, Hashable {
 
     /// What the account may do.
     public enum State: UInt8, Sendable, Hashable {
+        /// A fresh account of the token program.
         case uninitialized = 0
+        /// In use.
         case initialized = 1
+        /// Nothing moves until the freeze authority says so.
         case frozen = 2
     }
 
@@ -69,9 +72,11 @@ public struct TokenAccount: Sendable, Hashable {
     public var amount: UInt64
     /// Who else may move up to `delegatedAmount`.
     public var delegate: Address?
+    /// Whether tokens may move.
     public var state: State
     /// Lamports that are not tokens, for wrapped SOL.
     public var nativeReserve: UInt64?
+    /// What the delegate may still move.
     public var delegatedAmount: UInt64
     /// Who may close the account besides its owner.
     public var closeAuthority: Address?

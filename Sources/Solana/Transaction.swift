@@ -28,7 +28,9 @@ public struct Transaction: Sendable, Hashable {
     /// Reads the wire form. Signatures are not verified here, see ``verifySignatures()``.
     /// - Throws: `WireError` for anything but the one encoding of a well-formed transaction.
     public init(decoding bytes: [UInt8]) throws(WireError) {
-        guard bytes.count <= Self.byteLimit else { throw .tooLarge(bytes: bytes.count, limit: Self.byteLimit) }
+        guard bytes.count <= Self.byteLimit else {
+            throw .tooLarge(bytes: bytes.count, limit: Self.byteLimit)
+        }
         // Version 1 (SIMD-0385) puts its marker where older versions count signatures.
         if bytes.first == 0x81 { throw .unsupportedVersion(1) }
         var reader = ByteReader(bytes)
@@ -61,7 +63,8 @@ public struct Transaction: Sendable, Hashable {
         return bytes + self.messageBytes
     }
 
-    /// The name of the transaction on the chain: the fee payer's signature in Base58. Nil until the fee payer signed.
+    /// The name of the transaction on the chain: the fee payer's signature in Base58. Nil until the fee payer
+    /// signed.
     public var id: String? { self.signatures[0].map { Base58.encode($0.bytes) } }
 
     /// The addresses that must sign, in the order of ``signatures``.
@@ -78,15 +81,16 @@ public struct Transaction: Sendable, Hashable {
     }
 
     /// Puts the signature of `signer` into its place.
-    /// - Throws: `WireError.notASigner`, or `forged` when it was not made over ``messageBytes`` with that key.
+    /// - Throws: `WireError.notASigner`, or `forged` when it was not made over ``messageBytes`` with that
+    /// key.
     public mutating func place(_ signature: Signature, of signer: Address) throws(WireError) {
         guard let index = self.requiredSigners.firstIndex(of: signer) else { throw .notASigner(signer) }
         guard Self.verifies(signature, of: signer, over: self.messageBytes) else { throw .forged(signer) }
         self.signatures[index] = signature
     }
 
-    /// Signs with `key` and puts the signature into its place. For tests and sponsors; a robot's own key signs in its
-    /// wallet.
+    /// Signs with `key` and puts the signature into its place. For tests and sponsors; a robot's own key
+    /// signs in its wallet.
     public mutating func sign(with key: borrowing SigningKey) throws {
         try self.place(key.signature(over: self.messageBytes), of: Address(key.publicKey))
     }

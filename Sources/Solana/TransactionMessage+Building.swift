@@ -1,9 +1,9 @@
 extension TransactionMessage {
     /// Packs `instructions` into a message without address tables.
     ///
-    /// Accounts stand in four groups: writable signers (the fee payer first), readonly signers, writable, readonly;
-    /// inside a group in the order of their bytes, as the Solana SDK sorts them. An account that is named twice gets
-    /// the sum of its rights.
+    /// Accounts stand in four groups: writable signers (the fee payer first), readonly signers, writable,
+    /// readonly; inside a group in the order of their bytes, as the Solana SDK sorts them. An account that is
+    /// named twice gets the sum of its rights.
     /// - Throws: `WireError.tooManyAccounts`, or `tooLarge` when the message alone fills more than a packet.
     public static func build(
         version: Version, feePayer: Address, instructions: [Instruction], recentBlockhash: Blockhash
@@ -30,14 +30,20 @@ extension TransactionMessage {
         var indexes: [Address: UInt8] = [:]
         for (index, key) in keys.enumerated() { indexes[key] = UInt8(truncatingIfNeeded: index) }
         func index(_ address: Address) -> UInt8 {
-            guard let index = indexes[address] else { preconditionFailure("every named account was collected") }
+            guard let index = indexes[address] else {
+                preconditionFailure("every named account was collected")
+            }
             return index
         }
         let size = instructions.reduce(36 + 32 * keys.count) { $0 + $1.accounts.count + $1.data.count + 3 }
-        guard size <= Transaction.byteLimit else { throw .tooLarge(bytes: size, limit: Transaction.byteLimit) }
+        guard size <= Transaction.byteLimit else {
+            throw .tooLarge(bytes: size, limit: Transaction.byteLimit)
+        }
         return try TransactionMessage(
             version: version,
-            header: (signedWritable.count + signedReadonly.count, signedReadonly.count, unsignedReadonly.count),
+            header: (
+                signedWritable.count + signedReadonly.count, signedReadonly.count, unsignedReadonly.count
+            ),
             keys: keys, recentBlockhash: recentBlockhash,
             instructions: instructions.map { instruction in
                 CompiledInstruction(

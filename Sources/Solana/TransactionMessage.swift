@@ -6,6 +6,7 @@ import Encoding
 public struct TransactionMessage: Sendable, Hashable {
     /// The two encodings in use.
     public enum Version: Sendable, Hashable {
+        /// Without a version byte.
         case legacy
         /// Version 0: may look accounts up in tables.
         case zero
@@ -30,10 +31,12 @@ public struct TransactionMessage: Sendable, Hashable {
 
     /// Checks what the wire cannot express by itself, as the network's own `sanitize` does.
     init(
-        version: Version, header: (required: Int, readonlySigned: Int, readonlyUnsigned: Int), keys: [Address],
+        version: Version, header: (required: Int, readonlySigned: Int, readonlyUnsigned: Int),
+        keys: [Address],
         recentBlockhash: Blockhash, instructions: [CompiledInstruction], lookups: [AddressTableLookup]
     ) throws(WireError) {
-        guard header.required > header.readonlySigned, header.required + header.readonlyUnsigned <= keys.count else {
+        guard header.required > header.readonlySigned, header.required + header.readonlyUnsigned <= keys.count
+        else {
             throw .header(
                 signatures: header.required, readonlySigned: header.readonlySigned,
                 readonlyUnsigned: header.readonlyUnsigned, keys: keys.count)
@@ -82,7 +85,8 @@ extension TransactionMessage {
     public var bytes: [UInt8] {
         var bytes: [UInt8] = self.version == .zero ? [0x80] : []
         for count in [self.requiredSignatures, self.readonlySigned, self.readonlyUnsigned] {
-            bytes.append(UInt8(truncatingIfNeeded: count))  // came from a byte or from at most 256 keys, some unsigned
+            // It came from a byte, or counts a part of what fits into a packet.
+            bytes.append(UInt8(truncatingIfNeeded: count))
         }
         bytes.append(shortLength: self.keys.count)
         for key in self.keys { bytes += key.bytes }
@@ -140,9 +144,12 @@ extension TransactionMessage {
 
         init(from reader: inout ByteReader, version: Version) throws(DecodingError) {
             self.header = (Int(try reader.byte()), Int(try reader.byte()), Int(try reader.byte()))
-            // Counts are foreign: each element is read before the next is believed, so memory follows the bytes.
+            // Counts are foreign: each element is read before the next is believed, so memory follows the
+            // bytes.
             var keys: [Address] = []
-            for _ in 0..<(try ShortVector.decode(from: &reader)) { keys.append(try Address(bytes: reader.take(32))) }
+            for _ in 0..<(try ShortVector.decode(from: &reader)) {
+                keys.append(try Address(bytes: reader.take(32)))
+            }
             self.keys = keys
             self.blockhash = try Blockhash(bytes: reader.take(32))
             var instructions: [CompiledInstruction] = []

@@ -23,13 +23,14 @@ public enum WireError: Error, Equatable, CustomStringConvertible {
     /// The signature of this address does not verify.
     case forged(Address)
 
+    /// One line for people.
     public var description: String {
         switch self {
         case .bytes(let error): error.description
         case .tooLarge(let bytes, let limit): "\(bytes) bytes, a transaction has at most \(limit)"
         case .unsupportedVersion(let version): "message version \(version) is not supported"
         case .header(let signatures, let signed, let unsigned, let keys):
-            "a header of \(signatures) signers (\(signed) readonly) and \(unsigned) readonly others over \(keys) keys"
+            "a header: \(signatures) signers of \(keys) keys; readonly \(signed) and \(unsigned)"
         case .signatureCount(let found, let required): "\(found) signatures, \(required) are required"
         case .accountIndex(let index, let count): "account \(index) of \(count) is not allowed here"
         case .tooManyAccounts(let count): "\(count) accounts, a message has at most 256"

@@ -6,6 +6,7 @@ import Logging
 import Node
 import ServiceLifecycle
 import SystemPackage
+import UnixSignals
 
 /// The provider: sells storage and compute to whoever pays.
 @main

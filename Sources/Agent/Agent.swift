@@ -1,0 +1,150 @@
+internal import Database
+public import Devices
+internal import Encoding
+public import Home
+public import Ledger
+internal import Market
+internal import Payments
+internal import Solana
+internal import Storage
+public import SystemPackage
+internal import Wallet
+public import World
+
+/// The runtime of one robot: wallet, devices, behaviours, started in the order of their need and ended together.
+public struct Agent: Sendable {
+    private let home: Home
+    private let configuration: AgentConfiguration
+    private let bus: any MessageBus
+    private let web: any Web
+    private let timeline: any Timeline
+    private let entropy: any Entropy
+    private let observer: @Sendable (JournalEntry) -> Void
+
+    /// - Parameter observer: told after each durable step of a payment.
+    public init(
+        home: Home, configuration: AgentConfiguration, bus: any MessageBus, web: any Web, timeline: any Timeline,
+        entropy: any Entropy, observer: @escaping @Sendable (JournalEntry) -> Void = { _ in }
+    ) {
+        self.home = home
+        self.configuration = configuration
+        self.bus = bus
+        self.web = web
+        self.timeline = timeline
+        self.entropy = entropy
+        self.observer = observer
+    }
+
+    /// Runs until the task is cancelled.
+    public func run() async throws {
+        let lock = try self.home.lock()
+        defer { lock.release() }
+        let store = try AgentStore(path: self.home.agentPath, timeline: self.timeline)
+        let keystore = try self.home.keystore()
+        let wallet = try self.home.unlock(passphraseFile: self.configuration.passphraseFile)
+        let ledger = try self.home.openLedger(keystore, timeline: self.timeline, observer: self.observer)
+        let chain = self.configuration.chain
+        let rpc = RPCClient(url: chain.rpc, web: self.web)
+        let buyer = Buyer(
+            ledger: ledger, wallet: wallet, rpc: rpc, network: chain.network, web: self.web, timeline: self.timeline,
+            entropy: self.entropy)
+        let procurement = Procurement(
+            directory: Directory(providers: self.configuration.providers, web: self.web), buyer: buyer, ledger: ledger,
+            store: store, timeline: self.timeline)
+        let devices = try DeviceHub(
+            things: try self.things(), bus: self.bus, store: self.home.devicesPath, timeline: self.timeline,
+            entropy: self.entropy)
+        try await store.log("start", "wallet \(keystore.address) is open")
+        let readings = devices.readings(capacity: 1_024)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await devices.run() }
+            group.addTask {
+                try await self.reconcile(ledger, rpc, buyer, store)
+                try await self.behave(store, procurement, wallet, devices, readings)
+            }
+            // The first part that fails ends the others; a behaviour that is done just waits.
+            try await group.next()
+            group.cancelAll()
+        }
+    }
+
+    private func behave(
+        _ store: AgentStore, _ procurement: Procurement, _ wallet: UnlockedWallet, _ devices: DeviceHub,
+        _ readings: AsyncStream<Reading>
+    ) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            if let settings = self.configuration.archive {
+                let archivist = Archivist(
+                    settings: settings, readings: readings, storage: StorageClient(web: self.web, entropy: self.entropy),
+                    procurement: procurement, wallet: wallet, store: store)
+                group.addTask { try await archivist.run() }
+            }
+            if let settings = self.configuration.errand {
+                let runner = ErrandRunner(
+                    settings: settings, devices: devices, procurement: procurement, store: store, timeline: self.timeline)
+                group.addTask { try await runner.run() }
+            }
+            for try await _ in group {}
+        }
+        while true { try await self.timeline.sleep(for: .seconds(3_600)) }
+    }
+
+    /// Asks the chain about everything that an earlier run left open, and books what the owner sent. Goes on without
+    /// the chain: devices need no money.
+    private func reconcile(
+        _ ledger: PaymentLedger, _ rpc: RPCClient, _ buyer: Buyer, _ store: AgentStore
+    ) async throws {
+        let network = self.configuration.chain.network
+        while true {
+            do {
+                guard try await rpc.genesisHash() == network.genesisHash else {
+                    throw AgentError.otherChain(expected: network.chainID)
+                }
+                try await buyer.reconcileOpenPayments()
+                let reconciler = Reconciler(ledger: ledger, rpc: rpc)
+                for asset in try await ledger.read({ try $0.assets() }) {
+                    guard let mint = SolanaNames.mint(of: asset, on: network) else { continue }
+                    let account = Address.associatedToken(owner: buyer.payer, mint: mint)
+                    let amount = try await reconciler.bookDeposits(of: asset, account: account, mint: mint)
+                    try await store.log("balance", "the chain shows \(asset.text(amount))")
+                }
+                return
+            } catch let error as RPCError {
+                try await store.log("chain", "no answer: \(error)")
+                try await self.timeline.sleep(for: .seconds(2))
+            }
+        }
+    }
+
+    private func things() throws -> [Thing] {
+        let names = try DurableFile.names(in: self.configuration.devices).filter { $0.hasSuffix(".td.json") }.sorted()
+        return try names.map { name in
+            let path = self.configuration.devices.appending(name)
+            do {
+                return try Thing(description: try JSON.read(try DurableFile.read(path, limit: 256 << 10)))
+            } catch {
+                throw AgentError.device(file: path.string, reason: "\(error)")
+            }
+        }
+    }
+}
+
+extension Home {
+    /// Readings, purchases on the way, events.
+    public var agentPath: FilePath { self.path.appending("agent.db") }
+    /// Commands to devices.
+    public var devicesPath: FilePath { self.path.appending("devices.db") }
+}
+
+/// Why a robot does not start.
+public enum AgentError: Error, CustomStringConvertible {
+    case otherChain(expected: String)
+    case device(file: String, reason: String)
+
+    public var description: String {
+        switch self {
+        case .otherChain(let expected): "the RPC node serves another chain than \(expected)"
+        case .device(let file, let reason): "\(file): \(reason)"
+        }
+    }
+}

@@ -1,0 +1,89 @@
+internal import Database
+public import Encoding
+public import Home
+internal import Market
+internal import Sodium
+public import SystemPackage
+
+/// What `depai run` reads from its configuration file. Secrets are never in it, only the names of their files.
+public struct AgentConfiguration: Sendable {
+    public let chain: ChainSettings
+    public let passphraseFile: FilePath
+    public let broker: Broker
+    /// Folder of `*.td.json` files.
+    public let devices: FilePath
+    public let providers: [Provider]
+    public let archive: Archive?
+    public let errand: Errand?
+
+    public struct Broker: Sendable {
+        public let host: String
+        public let port: Int32
+        public let clientID: String
+        public let username: String?
+        public let passwordFile: String?
+    }
+
+    /// Keep readings: every so many of them are sealed and stored at a provider.
+    public struct Archive: Sendable {
+        /// Readings in a batch.
+        public let readings: Int
+        /// How long a batch is kept at the provider.
+        public let days: Int
+        /// How many leaves are challenged after storing.
+        public let challenges: Int
+        /// How many batches in all; nil goes on for ever.
+        public let batches: Int?
+    }
+
+    /// Go somewhere: buy a route over a map, drive it, switch something on there.
+    public struct Errand: Sendable {
+        /// Thing with the properties `pose` and `battery` and the action `follow`.
+        public let base: String
+        /// Thing with the property `power`.
+        public let plug: String
+        /// MovingAI map.
+        public let map: FilePath
+        /// WebAssembly module that plans.
+        public let module: FilePath
+        public let goalX: Int
+        public let goalY: Int
+        /// The most units that the job may use.
+        public let units: UInt64
+    }
+
+    public init(_ root: JSONField) throws {
+        try root.only([
+            "network", "rpc", "passphrase_file", "broker", "devices", "providers", "archive", "errand",
+        ])
+        self.chain = try ChainSettings(root)
+        self.passphraseFile = FilePath(try root["passphrase_file"].string())
+        let broker = root["broker"]
+        try broker.only(["host", "port", "client_id", "username", "password_file"])
+        self.broker = Broker(
+            host: try broker["host"].string(), port: try broker["port"].integer(),
+            clientID: try broker["client_id"].string(), username: try broker["username"].ifPresent?.string(),
+            passwordFile: try broker["password_file"].ifPresent?.string())
+        self.devices = FilePath(try root["devices"].string())
+        self.providers = try root["providers"].elements().map { field in
+            try field.only(["url", "identity"])
+            return Provider(
+                url: try field["url"].string(),
+                identity: try PublicKey(try Base58.decode(try field["identity"].string())))
+        }
+        self.archive = try root["archive"].ifPresent.map { field in
+            try field.only(["readings", "days", "challenges", "batches"])
+            return Archive(
+                readings: try field["readings"].integer(), days: try field["days"].integer(),
+                challenges: try field["challenges"].integer(), batches: try field["batches"].ifPresent?.integer())
+        }
+        self.errand = try root["errand"].ifPresent.map { field in
+            try field.only(["base", "plug", "map", "module", "goal", "units"])
+            return Errand(
+                base: try field["base"].string(), plug: try field["plug"].string(),
+                map: FilePath(try field["map"].string()), module: FilePath(try field["module"].string()),
+                goalX: try field["goal"]["x"].integer(), goalY: try field["goal"]["y"].integer(),
+                units: try field["units"].integer())
+        }
+    }
+}

@@ -1,0 +1,174 @@
+internal import Database
+public import Encoding
+public import SystemPackage
+public import World
+
+/// Something that happened, for people and for the simulator: what the robot did and why.
+public struct Event: Sendable {
+    public let sequence: Int64
+    /// Milliseconds since 1970.
+    public let at: Int64
+    /// `batch`, `offers`, `purchase`, `proof`, `loss`, `route`, `command`, `done`, ...
+    public let kind: String
+    public let text: String
+    public let body: JSON
+}
+
+/// One purchase on the way: what the agent needs to go on after a crash. Written before each step.
+struct Project: Sendable {
+    enum State: String {
+        /// The bytes to buy for are fixed; no provider chosen, or one that is written here.
+        case open
+        /// Bought, verified, receipt in the ledger.
+        case bought
+        /// Used: challenged, or driven and switched.
+        case done
+    }
+
+    let id: Int64
+    /// `archive` or `errand`.
+    let kind: String
+    var state: State
+    /// The sealed batch, or the job's input.
+    let bytes: [UInt8]
+    /// Opens the sealed batch again, or names the map.
+    let context: String
+    /// URL of the provider that is being bought from.
+    var provider: String?
+    /// The most that the chosen provider may charge, in atomic units.
+    var ceiling: UInt64
+    /// What was bought: a route, empty for storage.
+    var result: [UInt8]
+}
+
+/// The agent's own file: readings, purchases on the way, events. Money is not here.
+actor AgentStore {
+    private let database: Connection
+    private let timeline: any Timeline
+
+    /// The most readings and events that are kept; the oldest leave first.
+    static let eventLimit: Int64 = 100_000
+    static let readingLimit: Int64 = 100_000
+
+    init(path: FilePath?, timeline: any Timeline) throws {
+        self.database = try Connection(path: path?.string)
+        self.timeline = timeline
+        try self.database.migrate([
+            """
+            CREATE TABLE event (
+                seq INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, kind TEXT NOT NULL, text TEXT NOT NULL,
+                body TEXT NOT NULL
+            ) STRICT;
+            CREATE TABLE reading (
+                seq INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, text TEXT NOT NULL
+            ) STRICT;
+            CREATE TABLE project (
+                id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, state TEXT NOT NULL, bytes BLOB NOT NULL,
+                context TEXT NOT NULL, provider TEXT, ceiling INTEGER NOT NULL DEFAULT 0,
+                result BLOB NOT NULL DEFAULT x''
+            ) STRICT;
+            """
+        ])
+    }
+
+    func log(_ kind: String, _ text: String, _ body: JSON = [:]) throws {
+        try self.database.transaction {
+            try self.database.run(
+                "INSERT INTO event (at, kind, text, body) VALUES (?, ?, ?, ?)",
+                .integer(self.timeline.now.milliseconds), .text(kind), .text(text), .text(body.text))
+            try self.database.run(
+                "DELETE FROM event WHERE seq <= (SELECT MAX(seq) FROM event) - ?", .integer(Self.eventLimit))
+        }
+    }
+
+    /// Keeps a reading until it is in a batch, and says how many wait.
+    func keep(reading: JSON) throws -> Int {
+        try self.database.transaction {
+            try self.database.run(
+                "INSERT INTO reading (at, text) VALUES (?, ?)", .integer(self.timeline.now.milliseconds),
+                .text(reading.text))
+            try self.database.run(
+                "DELETE FROM reading WHERE seq <= (SELECT MAX(seq) FROM reading) - ?", .integer(Self.readingLimit))
+            return Int(try self.database.query("SELECT COUNT(*) FROM reading").first?.integer(0) ?? 0)
+        }
+    }
+
+    /// The oldest readings as JSON lines, with the number of the last one.
+    func oldestReadings(_ count: Int) throws -> (lines: [String], last: Int64) {
+        let rows = try self.database.query("SELECT seq, text FROM reading ORDER BY seq LIMIT ?", .integer(Int64(count)))
+        return (rows.map { $0.text(1) }, rows.last?.integer(0) ?? 0)
+    }
+
+    /// Opens a project; a batch takes its readings away in the same transaction.
+    func open(kind: String, bytes: [UInt8], context: String, consuming last: Int64 = 0) throws -> Project {
+        try self.database.transaction {
+            let rows = try self.database.query(
+                "INSERT INTO project (kind, state, bytes, context) VALUES (?, 'open', ?, ?) RETURNING id", .text(kind),
+                .blob(bytes), .text(context))
+            try self.database.run("DELETE FROM reading WHERE seq <= ?", .integer(last))
+            return Project(
+                id: rows.first?.integer(0) ?? 0, kind: kind, state: .open, bytes: bytes, context: context, provider: nil,
+                ceiling: 0, result: [])
+        }
+    }
+
+    func save(_ project: Project) throws {
+        try self.database.run(
+            "UPDATE project SET state = ?, provider = ?, ceiling = ?, result = ? WHERE id = ?",
+            .text(project.state.rawValue), project.provider.map { .text($0) } ?? .null,
+            .integer(Int64(project.ceiling)), .blob(project.result), .integer(project.id))
+    }
+
+    /// The newest project of a kind that is not done.
+    func unfinished(kind: String) throws -> Project? {
+        try self.database.query(
+            """
+            SELECT id, kind, state, bytes, context, provider, ceiling, result FROM project
+            WHERE kind = ? AND state <> 'done' ORDER BY id LIMIT 1
+            """, .text(kind)
+        ).first.flatMap { row in
+            Project.State(rawValue: row.text(2)).map { state in
+                Project(
+                    id: row.integer(0), kind: row.text(1), state: state, bytes: row.blob(3), context: row.text(4),
+                    provider: row.optionalText(5), ceiling: UInt64(row.integer(6)), result: row.blob(7))
+            }
+        }
+    }
+
+    func finished(kind: String) throws -> Int {
+        Int(
+            try self.database.query("SELECT COUNT(*) FROM project WHERE kind = ? AND state = 'done'", .text(kind))
+                .first?.integer(0) ?? 0)
+    }
+}
+
+/// Reads the agent's file while the robot runs and after it stopped.
+public struct AgentView: ~Copyable {
+    private let database: Connection
+
+    public init(path: FilePath) throws { self.database = try Connection(path: path.string, access: .read) }
+
+    /// The events after `sequence`, oldest first.
+    public borrowing func events(after sequence: Int64 = 0, limit: Int = 1_000) throws -> [Event] {
+        try self.database.query(
+            "SELECT seq, at, kind, text, body FROM event WHERE seq > ? ORDER BY seq LIMIT ?", .integer(sequence),
+            .integer(Int64(limit))
+        ).map {
+            Event(
+                sequence: $0.integer(0), at: $0.integer(1), kind: $0.text(2), text: $0.text(3),
+                body: (try? JSON.read($0.text(4))) ?? .null)
+        }
+    }
+
+    /// How many projects of a kind are done.
+    public borrowing func finished(kind: String) throws -> Int {
+        Int(
+            try self.database.query("SELECT COUNT(*) FROM project WHERE kind = ? AND state = 'done'", .text(kind))
+                .first?.integer(0) ?? 0)
+    }
+
+    /// Readings that wait for the next batch.
+    public borrowing func waitingReadings() throws -> Int {
+        Int(try self.database.query("SELECT COUNT(*) FROM reading").first?.integer(0) ?? 0)
+    }
+}

@@ -1,0 +1,115 @@
+internal import Compute
+internal import Database
+internal import Devices
+internal import Encoding
+internal import Market
+internal import World
+
+/// The behaviour that goes somewhere: buys a route, checks it, drives it, and switches the plug at its end.
+struct ErrandRunner: Sendable {
+    let settings: AgentConfiguration.Errand
+    let devices: DeviceHub
+    let procurement: Procurement
+    let store: AgentStore
+    let timeline: any Timeline
+
+    func run() async throws {
+        guard try await self.store.finished(kind: "errand") == 0 else { return }
+        var project: Project
+        if let unfinished = try await self.store.unfinished(kind: "errand") {
+            project = unfinished
+        } else {
+            project = try await self.plan()
+        }
+        let module = try DurableFile.read(self.settings.module, limit: Job.byteLimit)
+        let job = Job(module: module, input: project.bytes, unitLimit: self.settings.units)
+        if project.state == .open { try await self.buy(job, for: &project) }
+        let route = try Route(project.result)
+        // The names of the commands follow from the errand: after a crash they are the same commands.
+        try await self.command(
+            "drive \(route.cells.count) cells to \(self.settings.goalX),\(self.settings.goalY)", id: "errand-\(project.id)-drive"
+        ) { id in
+            try await self.devices.invoke("follow", of: self.settings.base, input: ["path": route.json], id: id)
+        }
+        try await self.command("switch \(self.settings.plug) on", id: "errand-\(project.id)-plug") { id in
+            try await self.devices.write(true, to: "power", of: self.settings.plug, id: id)
+        }
+        project.state = .done
+        try await self.store.save(project)
+        try await self.store.log("done", "the errand is done", ["kind": "errand"])
+    }
+
+    /// The job's input: the map, where the base stands, where it shall go, what its battery has.
+    private func plan() async throws -> Project {
+        let map = try GridMap(try DurableFile.read(self.settings.map, limit: 1 << 20))
+        while true {
+            if let twin = await self.devices.twin(self.settings.base), let pose = twin.reported["pose"]?.value,
+                let battery = twin.reported["battery"]?.value
+            {
+                let place = JSONField(pose)
+                let input = try map.routeInput(
+                    fromX: Int(try place["x"].number()), fromY: Int(try place["y"].number()), toX: self.settings.goalX,
+                    toY: self.settings.goalY, batteryPermille: Int(try JSONField(battery).number() * 10))
+                return try await self.store.open(kind: "errand", bytes: input, context: self.settings.map.string)
+            }
+            try await self.timeline.sleep(for: .milliseconds(250))
+        }
+    }
+
+    private func buy(_ job: Job, for project: inout Project) async throws {
+        let want = Procurement.Want(
+            what: "a route of at most \(job.unitLimit) units",
+            price: { offer in
+                guard let compute = offer.compute, compute.unitRule == Job.unitRule else { return nil }
+                return compute.price(units: job.unitLimit)
+            },
+            order: { listed, ceiling in
+                ComputeClient.order(job, at: listed.provider, name: listed.offer.name, ceiling: ceiling)
+            },
+            verify: { body, listed in
+                let (receipt, output) = try await Self.verify(body, of: job, from: listed.provider)
+                _ = try Route(output)
+                let record: JSON = [
+                    "receipt": JSONField(try JSON.read(body))["receipt"].value ?? .null,
+                    "provider": .string(listed.offer.name),
+                    "identity": .string(Base58.encode(listed.provider.identity.bytes)),
+                    "reexecuted": ["output": .string(receipt.outputDigest), "units": .string(String(receipt.units)), "equal": true],
+                ]
+                return (record.text, output)
+            })
+        let seller = try await self.procurement.buy(want, for: &project)
+        let route = try Route(project.result)
+        try await self.store.log(
+            "proof", "re-executed here: the same \(route.cells.count) cells, cost \(route.cost), as \(seller.offer.name) says",
+            ["job": .string(job.id), "valid": true])
+    }
+
+    /// Re-execution is seconds of work: not on an actor.
+    @concurrent private static func verify(
+        _ body: [UInt8], of job: Job, from provider: Provider
+    ) async throws -> (receipt: ComputeReceipt, output: [UInt8]) {
+        try ComputeClient.verify(body, of: job, from: provider)
+    }
+
+    /// Repeats one command until its outcome is known; the same id never acts twice.
+    private func command(
+        _ what: String, id: String, _ perform: (String) async throws -> CommandRecord
+    ) async throws {
+        while true {
+            try Task.checkCancellation()
+            do {
+                let record = try await perform(id)
+                if record.state == .done {
+                    try await self.store.log("command", "\(what): done", ["id": .string(id), "state": "done"])
+                    return
+                }
+                try await self.store.log("command", "\(what): \(record.state.rawValue)", ["id": .string(id), "state": .string(record.state.rawValue)])
+            } catch let error as CancellationError {
+                throw error
+            } catch {
+                try await self.store.log("command", "\(what): \(error)", ["id": .string(id), "state": "error"])
+            }
+            try await self.timeline.sleep(for: .seconds(1))
+        }
+    }
+}

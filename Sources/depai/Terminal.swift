@@ -1,0 +1,66 @@
+import Encoding
+import Glibc
+
+/// Data to standard output, talk to standard error, colours only where a person looks.
+enum Terminal {
+    static let isInteractive = isatty(STDOUT_FILENO) == 1
+    static let hasColours = isInteractive && getenv("NO_COLOR") == nil
+
+    static func out(_ text: String) { print(text) }
+
+    static func talk(_ text: String) { fputs(text + "\n", stderr) }
+
+    enum Colour: String {
+        case green = "32"
+        case yellow = "33"
+        case red = "31"
+        case dim = "2"
+        case bold = "1"
+    }
+
+    static func paint(_ text: String, _ colour: Colour?) -> String {
+        guard self.hasColours, let colour else { return text }
+        return "\u{1b}[\(colour.rawValue)m\(text)\u{1b}[0m"
+    }
+
+    /// Prints one object for programs.
+    static func out(_ json: JSON) { print(json.prettyText) }
+}
+
+/// Columns that line up. The last one is never padded.
+struct Table {
+    enum Alignment { case left, right }
+
+    private let alignments: [Alignment]
+    private var rows: [[(text: String, colour: Terminal.Colour?)]] = []
+
+    init(_ alignments: Alignment...) { self.alignments = alignments }
+
+    mutating func add(_ cells: (String, Terminal.Colour?)...) { self.rows.append(cells.map { ($0.0, $0.1) }) }
+
+    mutating func head(_ names: String...) { self.rows.append(names.map { ($0, .dim) }) }
+
+    var text: String {
+        let widths = self.alignments.indices.map { column in self.rows.map { $0[column].text.count }.max() ?? 0 }
+        return self.rows.map { row in
+            row.enumerated().map { column, cell in
+                let space = String(repeating: " ", count: widths[column] - cell.text.count)
+                let last = column == row.count - 1
+                switch self.alignments[column] {
+                case .left: return Terminal.paint(cell.text, cell.colour) + (last ? "" : space)
+                case .right: return space + Terminal.paint(cell.text, cell.colour)
+                }
+            }.joined(separator: "  ")
+        }.joined(separator: "\n")
+    }
+}
+
+/// RFC 3339 UTC with seconds, from milliseconds since 1970 (days to date as in the proleptic Gregorian calendar).
+func rfc3339(_ milliseconds: Int64) -> String {
+    var seconds = time_t(milliseconds / 1_000)
+    var parts = tm()
+    gmtime_r(&seconds, &parts)
+    var text = [CChar](repeating: 0, count: 32)
+    let count = strftime(&text, text.count, "%Y-%m-%dT%H:%M:%SZ", &parts)
+    return String(decoding: text[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+}

@@ -1,0 +1,72 @@
+import Foundation
+import SimulatedChain
+import Solana
+import Subprocess
+import Testing
+
+/// Our chain against the real runtime: LiteSVM of the PyPI package solders executes the same bytes.
+///
+/// `DEPAI_PEERS` names a virtual environment that has it; else `python3` of the path is asked.
+@Suite struct ReplayTests {
+    @Test(arguments: [11, 12, 20_261_107] as [UInt64])
+    func `the real runtime agrees with every transaction, fee and balance`(seed: UInt64) async throws {
+        let python = try await self.interpreter()
+        var session = try RandomSession(seed: seed)
+        for _ in 0..<400 { try session.step() }
+        let bank = session.scene.bank
+        let (accepted, output) = try await self.replay(
+            bank.transcript() + bank.finalBalances(), name: "agreement-\(seed)", with: python)
+        let count = bank.history.count { if case .transaction = $0.kind { true } else { false } }
+        #expect(accepted, "seed \(seed)\n\(output)")
+        let summary = "\(count) transactions accepted, 0 differences\n"
+        #expect(output.hasSuffix(summary), "seed \(seed)\n\(output)")
+    }
+
+    @Test func `the replay notices a lamport, a token and an error that are wrong`() async throws {
+        let python = try await self.interpreter()
+        var scene = try Scene()
+        try scene.run(scene.payment(5), signers: [Scene.sponsor, Scene.robot])
+        let lines = scene.bank.transcript() + scene.bank.finalBalances()
+        let changes = [
+            (#""fee":10300"#, #""fee":10301"#), (#""tokenAmount":"5""#, #""tokenAmount":"6""#),
+            (#""err":null"#, #""err":"AccountNotFound""#), (#""lamports":2039280"#, #""lamports":2039281"#),
+        ]
+        for (right, wrong) in changes {
+            let changed = lines.map { $0.replacing(right, with: wrong) }
+            #expect(changed != lines)
+            let (accepted, output) = try await self.replay(changed, name: "difference", with: python)
+            #expect(!accepted && !output.hasSuffix(" 0 differences\n"), "\(wrong)\n\(output)")
+        }
+        let fewer = try lines.filter { !$0.contains(try scene.tokens(Scene.node).description) }
+        #expect(fewer.count == lines.count - 1)
+        let (accepted, _) = try await self.replay(fewer, name: "missing", with: python)
+        #expect(!accepted, "a token account that the transcript leaves out")
+    }
+
+    /// Writes the transcript, lets the peer execute it, and keeps the file only when the peer disagrees.
+    private func replay(
+        _ lines: [String], name: String, with python: String
+    ) async throws -> (accepted: Bool, output: String) {
+        let file = FileManager.default.temporaryDirectory.appending(path: "depai-transcript-\(name).jsonl")
+        try Data((lines.joined(separator: "\n") + "\n").utf8).write(to: file)
+        let script = URL(filePath: #filePath).resolvingSymlinksInPath().deletingLastPathComponent()
+            .deletingLastPathComponent().appending(path: "Peers/replay_transcript.py")
+        let result = try await run(
+            .name("env"), arguments: [python, script.path, file.path],
+            output: .string(limit: 1 << 20), error: .string(limit: 1 << 16))
+        if result.terminationStatus.isSuccess { try FileManager.default.removeItem(at: file) }
+        return (result.terminationStatus.isSuccess, result.standardError + result.standardOutput)
+    }
+
+    /// A Python that can import solders. `env` looks it up in the path, or takes it as the path that it is.
+    private func interpreter() async throws -> String {
+        let peers = ProcessInfo.processInfo.environment["DEPAI_PEERS"].map { $0 + "/bin/python3" }
+        for candidate in [peers, "python3"].compactMap(\.self) {
+            let result = try? await run(
+                .name("env"), arguments: [candidate, "-c", "import solders.litesvm"], output: .discarded,
+                error: .discarded)
+            if result?.terminationStatus.isSuccess == true { return candidate }
+        }
+        try Test.cancel("skipped: PyPI package solders is not installed")
+    }
+}

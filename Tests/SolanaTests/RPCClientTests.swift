@@ -1,0 +1,100 @@
+import Encoding
+import Solana
+import Testing
+import World
+
+@Suite struct RPCClientTests {
+    private func client(
+        _ method: String, _ result: String, parameters: String? = nil, status: Int = 200
+    ) -> RPCClient {
+        let answer = #"{"jsonrpc":"2.0","id":1,\#(result)}"#
+        return RPCClient(
+            url: "http://node",
+            web: ScriptedWeb(method: method, answer: answer, status: status, parameters: parameters))
+    }
+
+    @Test func `the shapes of a real node are read`() async throws {
+        let one = try address(1)
+        let hash =
+            #""result":{"context":{"slot":9,"apiVersion":"2.0"},"value":{"blockhash":"\#(one)","#
+            + #""lastValidBlockHeight":3090}}"#
+        let latest = try await self.client(
+            "getLatestBlockhash", hash, parameters: #"[{"commitment":"confirmed"}]"#
+        ).latestBlockhash()
+        #expect(
+            latest.lastValidBlockHeight == 3_090 && latest.slot == 9 && latest.blockhash.bytes == one.bytes)
+
+        let statuses = try await self.client(
+            "getSignatureStatuses",
+            #""result":{"context":{"slot":82},"value":[{"slot":48,"confirmations":null,"err":null,"#
+                + #""status":{"Ok":null},"confirmationStatus":"finalized"},null,{"slot":50,"#
+                + #""confirmations":3,"err":{"InstructionError":[2,{"Custom":1}]},"#
+                + #""confirmationStatus":"confirmed"}]}"#,
+            parameters: #"[["a","b","c"],{"searchTransactionHistory":true}]"#
+        ).signatureStatuses(of: ["a", "b", "c"])
+        #expect(statuses[0]?.succeeded(at: .finalized) == true)
+        #expect(statuses[1] == nil)
+        #expect(statuses[2]?.succeeded(at: .processed) == false)
+        #expect(statuses[2]?.confirmations == 3)
+
+        let account = try await self.client(
+            "getAccountInfo",
+            #""result":{"context":{"slot":1},"value":{"data":["AQI=","base64"],"executable":false,"#
+                + #""lamports":5,"owner":"11111111111111111111111111111111","#
+                + #""rentEpoch":18446744073709551615,"space":2}}"#
+        ).accountInfo(of: one)
+        #expect(account == AccountInfo(lamports: 5, owner: .systemProgram, data: [1, 2], executable: false))
+    }
+
+    @Test func `a missing token account is no error`() async throws {
+        let missing = self.client(
+            "getTokenAccountBalance",
+            #""error":{"code":-32602,"message":"Invalid param: could not find account"}"#)
+        #expect(try await missing.tokenBalance(of: .devnetUSDC) == nil)
+        let wrong = self.client(
+            "getTokenAccountBalance",
+            #""error":{"code":-32602,"message":"Invalid param: not a Token account"}"#)
+        await #expect(throws: RPCError.self) { try await wrong.tokenBalance(of: .devnetUSDC) }
+    }
+
+    @Test func `a refused preflight keeps its reason`() async throws {
+        let client = self.client(
+            "sendTransaction",
+            #""error":{"code":-32002,"message":"Transaction simulation failed: x","data":{"err":"#
+                + #"{"InstructionError":[2,{"Custom":1}]},"logs":[],"unitsConsumed":0}}"#)
+        let error = await #expect(throws: RPCError.self) { try await client.send([1]) }
+        #expect(error?.chainError == ["InstructionError": [2, ["Custom": 1]]])
+    }
+
+    @Test func `broken answers are errors`() async throws {
+        for answer in [
+            "", "{}", "[]", #"{"jsonrpc":"2.0","id":2,"result":1}"#, #"{"jsonrpc":"2.0","id":1}"#,
+            #"{"jsonrpc":"2.0","id":1,"result":-1}"#, #"{"jsonrpc":"2.0","id":1,"result":"1"}"#,
+            #"{"jsonrpc":"2.0","id":1,"error":{"code":"x"}}"#,
+        ] {
+            let client = RPCClient(
+                url: "http://node", web: ScriptedWeb(method: "getBlockHeight", answer: answer))
+            let error = await #expect(throws: RPCError.self, "\(answer)") { try await client.blockHeight() }
+            guard case .malformed? = error else {
+                Issue.record("\(answer) gave \(String(describing: error))")
+                continue
+            }
+        }
+        let wrongCount = self.client("getSignatureStatuses", #""result":{"value":[null]}"#)
+        await #expect(throws: RPCError.self) { try await wrongCount.signatureStatuses(of: ["a", "b"]) }
+    }
+
+    @Test func `transport and HTTP failures keep their kind`() async throws {
+        var web = ScriptedWeb(method: "getSlot", answer: "<html>", status: 429)
+        await #expect(throws: RPCError.status(429)) { try await RPCClient(url: "u", web: web).slot() }
+        web.answer =
+            #"{"jsonrpc":"2.0","id":1,"error":{"code":-32005,"message":"Node is unhealthy"}}"#
+        await #expect(throws: RPCError.server(code: -32005, message: "Node is unhealthy", data: nil)) {
+            try await RPCClient(url: "u", web: web).slot()
+        }
+        web.failure = .timedOut
+        await #expect(throws: RPCError.transport(.timedOut)) {
+            try await RPCClient(url: "u", web: web).slot()
+        }
+    }
+}
