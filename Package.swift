@@ -67,6 +67,7 @@ let package = Package(
         library("Payments", ["Wallet", "Ledger", "Solana", "World", "Encoding", "Sodium"]),
         library(
             "Home", ["Wallet", "Ledger", "Solana", "World", "Encoding", "Sodium", "Database", system, yaml]),
+        library("Devices", ["World", "Encoding", "Database", system]),
         // Floors 5 and 6
         library("Market", ["Payments", "Wallet", "World", "Encoding", "Sodium"]),
         library("Compute", ["Market", "Payments", "Ledger", "Wallet", "Wasm", "World", "Encoding", "Sodium"]),
@@ -78,9 +79,41 @@ let package = Package(
                 "Payments", "Storage", "Compute", "Market", "Ledger", "Wallet", "Solana", "Wasm", "World", "Encoding", "Sodium",
                 "Database", "Home", system, hummingbird, logging,
             ]),
+        library(
+            "Agent",
+            [
+                "Payments", "Storage", "Compute", "Market", "Devices", "Ledger", "Wallet", "Solana", "World", "Encoding",
+                "Sodium", "Database", "Home", system,
+            ]),
         // Floor 8
+        .executableTarget(
+            name: "depai",
+            dependencies: [
+                "Agent", "Home", "Payments", "Solana", "Ledger", "Wallet", "Encoding", "Sodium", "Database", "Linux", "World",
+                arguments, lifecycle, logging, signals, system,
+            ],
+            swiftSettings: strict),
         .executableTarget(
             name: "depai-node",
             dependencies: ["Node", "Home", "Linux", "Database", arguments, lifecycle, logging, signals, system], swiftSettings: strict),
+        // The simulator
+        .target(
+            name: "SimulatedChain", dependencies: ["World", "Encoding", "Sodium", "Solana"], path: "Simulator/Chain",
+            swiftSettings: strict),
+        .target(
+            name: "SimulatedDevices", dependencies: ["World", "Encoding", "Devices", system], path: "Simulator/Devices",
+            swiftSettings: strict),
+        .target(
+            name: "Simulation",
+            dependencies: [
+                "SimulatedChain", "SimulatedDevices", "Agent", "Node", "Home", "Payments", "Market", "Devices", "Ledger",
+                "Wallet", "Solana", "World", "Encoding", "Sodium", "Database", "Linux", hummingbird, logging, subprocess,
+                system,
+            ],
+            path: "Simulator/World", swiftSettings: strict),
+        .executableTarget(
+            name: "depai-sim",
+            dependencies: ["Simulation", "Database", "Linux", "World", arguments, signals, system],
+            path: "Simulator/Command", swiftSettings: strict),
     ]
 )

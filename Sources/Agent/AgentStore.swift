@@ -148,12 +148,22 @@ public struct AgentView: ~Copyable {
 
     public init(path: FilePath) throws { self.database = try Connection(path: path.string, access: .read) }
 
+    /// The newest events, oldest of them first.
+    public borrowing func lastEvents(_ count: Int) throws -> [Event] {
+        try self.events(
+            "SELECT seq, at, kind, text, body FROM event ORDER BY seq DESC LIMIT ?", .integer(Int64(count))
+        ).reversed()
+    }
+
     /// The events after `sequence`, oldest first.
     public borrowing func events(after sequence: Int64 = 0, limit: Int = 1_000) throws -> [Event] {
-        try self.database.query(
+        try self.events(
             "SELECT seq, at, kind, text, body FROM event WHERE seq > ? ORDER BY seq LIMIT ?", .integer(sequence),
-            .integer(Int64(limit))
-        ).map {
+            .integer(Int64(limit)))
+    }
+
+    private borrowing func events(_ sql: String, _ parameters: DatabaseValue...) throws -> [Event] {
+        try self.database.query(sql, parameters: parameters).map {
             Event(
                 sequence: $0.integer(0), at: $0.integer(1), kind: $0.text(2), text: $0.text(3),
                 body: (try? JSON.read($0.text(4))) ?? .null)

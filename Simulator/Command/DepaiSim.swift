@@ -1,0 +1,146 @@
+import ArgumentParser
+import Database
+import Glibc
+import Linux
+import Simulation
+import SystemPackage
+import World
+
+/// The simulator: a broker, a chain, nodes and devices around a robot that does not know the difference.
+@main
+struct DepaiSim: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "depai-sim",
+        abstract: "Run a robot in a simulated world of real programs.",
+        subcommands: [Run.self, List.self], defaultSubcommand: Run.self)
+
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "The scenarios there are.")
+        @OptionGroup var place: PlaceOption
+
+        func run() async throws {
+            let sources = try self.place.sources
+            for name in try sources.scenarioNames() {
+                print("\(name)\n    \(try sources.scenario(name).summary)")
+            }
+        }
+    }
+
+    struct Run: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Run a scenario to its end and check what everybody left behind.",
+            discussion: "Exit code 0 only if every check held.")
+
+        @Argument(help: "Name of a scenario; see: depai-sim list")
+        var scenario = "first-purchase"
+
+        @OptionGroup var place: PlaceOption
+
+        @Option(help: "Write the report as JSON to this file.")
+        var report: String?
+
+        @Option(help: "Keep all state in this folder, which must not exist.")
+        var keep: String?
+
+        @Option(help: "Another seed than the scenario's.")
+        var seed: UInt64?
+
+        @Flag(help: "For machines: fixed seed, no live view.")
+        var check = false
+
+        func run() async throws {
+            let sources = try self.place.sources
+            var scenario = try sources.scenario(self.scenario)
+            if let seed = self.seed { scenario.seed = seed }
+            let folder = try self.folder()
+            let workshop = Workshop(folder: folder, programs: try Self.programs(), sources: sources, scenario: scenario)
+            let simulation = Simulation(workshop, timeline: SystemTimeline()) { line in
+                print(line)
+                fflush(stdout)
+            }
+            let report: Report
+            do {
+                report = try await Self.untilInterrupted { try await simulation.run() }
+            } catch {
+                fputs("depai-sim: error: \(error)\ndepai-sim: hint: the logs are in \(folder)\n", stderr)
+                throw ExitCode(1)
+            }
+            if let path = self.report {
+                try DurableFile.write(Array((report.json.prettyText + "\n").utf8), to: FilePath(path))
+            }
+            print(report.text)
+            if self.keep == nil, report.passed { try Self.remove(folder) }
+            if !report.passed { throw ExitCode(8) }
+        }
+
+        private func folder() throws -> FilePath {
+            if let keep = self.keep {
+                let path = FilePath(keep).isAbsolute ? FilePath(keep) : Self.currentFolder.appending(keep)
+                guard !DurableFile.exists(path) else {
+                    throw ValidationError("\(keep) exists already; name a new folder")
+                }
+                try DurableFile.createFolder(path)
+                return path
+            }
+            var template = Array("\(getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp")/depai-sim-XXXXXX".utf8CString)
+            guard let path = mkdtemp(&template) else { throw ValidationError("no temporary folder can be made") }
+            return FilePath(String(cString: path))
+        }
+
+        private static var currentFolder: FilePath {
+            guard let path = getcwd(nil, 0) else { return "/" }
+            defer { free(path) }
+            return FilePath(String(cString: path))
+        }
+
+        private static func remove(_ folder: FilePath) throws {
+            for name in try DurableFile.names(in: folder) {
+                let path = folder.appending(name)
+                if unlink(path.string) != 0 { try self.remove(path) }
+            }
+            rmdir(folder.string)
+        }
+
+        /// The folder of this program holds the others.
+        private static func programs() throws -> FilePath {
+            var buffer = [CChar](repeating: 0, count: 4_096)
+            let count = readlink("/proc/self/exe", &buffer, buffer.count - 1)
+            guard count > 0 else { throw ValidationError("cannot find the programs beside this one") }
+            return FilePath(String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self))
+                .removingLastComponent()
+        }
+
+        /// Ctrl-C and SIGTERM take the world down in order.
+        private static func untilInterrupted<Value: Sendable>(
+            _ body: @escaping @Sendable () async throws -> Value
+        ) async throws -> Value {
+            try await withThrowingTaskGroup(of: Value?.self) { group in
+                group.addTask { try await body() }
+                group.addTask {
+                    await Interruption.wait()
+                    return nil
+                }
+                defer { group.cancelAll() }
+                guard let value = try await group.next() ?? nil else { throw Interrupted() }
+                return value
+            }
+        }
+    }
+}
+
+struct Interrupted: Error, CustomStringConvertible {
+    var description: String { "interrupted" }
+}
+
+/// Where `Devices` and `Simulator` are: the repository that this was built from, unless told otherwise.
+struct PlaceOption: ParsableArguments {
+    @Option(help: "Folder that holds Devices and Simulator.")
+    var root: String?
+
+    var sources: Sources {
+        get throws {
+            let built = FilePath(#filePath).removingLastComponent().removingLastComponent().removingLastComponent()
+            return Sources(root: self.root.map { FilePath($0) } ?? built)
+        }
+    }
+}

@@ -1,0 +1,167 @@
+import Agent
+import Devices
+import Encoding
+import Home
+import Ledger
+import Market
+import Payments
+import SimulatedChain
+import Solana
+import Sodium
+import SystemPackage
+import Wallet
+import World
+
+/// Checks a run from outside: the files that the parties left and the chain, nothing that the robot says of itself.
+struct Auditor {
+    let workshop: Workshop
+    let cluster: Cluster
+    let mint: Address
+    /// Token balances after funding, the robot first.
+    let before: [UInt64]
+    /// How often each command was carried out, by the devices' own count.
+    let executions: [String: Int]
+    /// Names by payment account.
+    let names: [String: String]
+
+    func report(seconds: Int64) async throws -> Report {
+        let view = try self.workshop.robot.viewLedger()
+        let records = try view.intents().reversed().map { $0 }
+        let tokenID = SolanaNames.token(self.mint, on: .devnet)
+        let asset = try view.assets().first { $0.id == tokenID } ?? Asset(id: tokenID, symbol: Treasury.symbol, decimals: 6)
+        let after = await Self.balances(self.cluster, self.workshop, self.mint)
+        let purchases = try records.filter { $0.state != .denied }.map { record in
+            Report.PurchaseLine(
+                record: record, from: self.names[record.proposal.payee] ?? "?", proof: try self.proof(of: record))
+        }
+        let commands = try DeviceView(path: self.workshop.robot.devicesPath).commands().map { command in
+            Report.CommandLine(
+                id: command.id, device: command.thing, affordance: command.affordance, state: command.state.rawValue,
+                executions: self.executions[command.id] ?? 0)
+        }
+        let agent = try AgentView(path: self.workshop.robot.agentPath)
+        let parties = ["robot"] + self.workshop.scenario.nodes.map(\.name)
+        let invariants = [
+            try await self.conserved(after, records, asset), try self.withinPolicy(records, asset),
+            self.receiptsVerify(purchases), try await self.paidOnce(records), self.commandsOnce(commands),
+            Report.Invariant(
+                "the work is done",
+                try agent.finished(kind: "archive") >= self.workshop.scenario.batches && agent.finished(kind: "errand") >= 1,
+                "\(try agent.finished(kind: "archive")) batches stored, \(try agent.finished(kind: "errand")) errand driven"),
+        ]
+        let chain = await self.cluster.withBank { bank in (bank.history.count, bank.slot) }
+        return Report(
+            scenario: self.workshop.scenario.name, seed: self.workshop.scenario.seed, seconds: seconds, asset: asset,
+            purchases: purchases,
+            balances: parties.indices.map { .init(name: parties[$0], before: self.before[$0], after: after[$0]) },
+            commands: commands, readings: try agent.waitingReadings(), chain: (chain.0, chain.1), invariants: invariants)
+    }
+
+    /// What every party's token account holds on the chain, the robot first.
+    static func balances(_ cluster: Cluster, _ workshop: Workshop, _ mint: Address) async -> [UInt64] {
+        let homes = [workshop.robot] + workshop.scenario.nodes.indices.map { workshop.node($0) }
+        let accounts = homes.map { home -> Address? in
+            guard let key = try? home.keystore().keys[.payment] else { return nil }
+            return .associatedToken(owner: Address(key), mint: mint)
+        }
+        return await cluster.withBank { bank in
+            accounts.map { address in
+                address.flatMap { bank.accounts[$0] }.flatMap { try? TokenAccount(decoding: $0.data) }?.amount ?? 0
+            }
+        }
+    }
+
+    private func conserved(
+        _ after: [UInt64], _ records: [IntentRecord], _ asset: Asset
+    ) async throws -> Report.Invariant {
+        let name = "money is conserved over all parties"
+        let total = after.reduce(0, +)
+        let supplies = await self.cluster.withBank { $0.tokenSupplies }
+        guard total == self.before.reduce(0, +), supplies.values.allSatisfy({ $0.supply == $0.held }) else {
+            return .init(name, false, "\(asset.text(self.before.reduce(0, +))) became \(asset.text(total))")
+        }
+        let robot = try self.workshop.robot.viewLedger().balances().first { $0.asset.id == asset.id }
+        guard let robot, robot.available + robot.reserved == Int64(after[0]) else {
+            return .init(name, false, "the robot's ledger has \(robot?.available ?? 0), the chain \(after[0])")
+        }
+        for index in self.workshop.scenario.nodes.indices {
+            let balances = try self.workshop.node(index).viewLedger().balances()
+            let earned = balances.first { $0.asset.id == asset.id }?.earned ?? 0
+            // A node that was killed after the payment has not booked it yet; the chain has.
+            let killed = self.workshop.scenario.nodes[index].fault == .diesAfterPayment
+            guard earned == Int64(after[index + 1]) || killed && earned <= Int64(after[index + 1]) else {
+                return .init(name, false, "\(self.workshop.scenario.nodes[index].name) booked \(earned), the chain has \(after[index + 1])")
+            }
+        }
+        return .init(name, true, "\(asset.text(total)) before and after, every ledger agrees with the chain")
+    }
+
+    private func withinPolicy(_ records: [IntentRecord], _ asset: Asset) throws -> Report.Invariant {
+        let limits = self.workshop.scenario.limits
+        let spending = records.filter { $0.state.holdsMoney && $0.proposal.asset.id == asset.id }
+        let sum = spending.reduce(0) { $0 + $1.proposal.amount }
+        let largest = spending.map(\.proposal.amount).max() ?? 0
+        let held = largest <= limits.perPayment && sum <= limits.perHour && sum <= limits.lifetime
+        return .init(
+            "spending is within the owner's policy", held,
+            "\(asset.text(sum)) of \(asset.text(limits.perHour)) an hour, largest \(asset.text(largest)) of \(asset.text(limits.perPayment))")
+    }
+
+    /// Verifies a delivered purchase's receipt with the seller's real key.
+    private func proof(of record: IntentRecord) throws -> String {
+        guard record.delivery == .delivered else {
+            return record.delivery == .lost ? "lost, written off" : "none"
+        }
+        guard let index = self.workshop.scenario.nodes.firstIndex(where: { $0.name == self.names[record.proposal.payee] }),
+            let identity = try self.workshop.node(index).keystore().keys[.identity], let text = record.receipt
+        else { return "INVALID: no seller" }
+        do {
+            let root = JSONField(try JSON.read(text))
+            let statement = try SignedStatement.read(root["receipt"], kind: .receipt, by: identity)
+            guard try statement["transaction"].string() == record.transaction else { return "INVALID: other transaction" }
+            let subject = record.proposal.purpose == .storage ? "cid" : "job"
+            guard try statement[subject].string() == record.proposal.job else { return "INVALID: other \(subject)" }
+            return record.proposal.purpose == .storage ? "receipt signed, leaf proved" : "receipt signed, re-executed equal"
+        } catch {
+            return "INVALID: \(error)"
+        }
+    }
+
+    private func receiptsVerify(_ purchases: [Report.PurchaseLine]) -> Report.Invariant {
+        let delivered = purchases.filter { $0.record.delivery == .delivered }
+        let bad = delivered.filter { $0.proof.hasPrefix("INVALID") }
+        return .init(
+            "every receipt verifies", bad.isEmpty && !delivered.isEmpty,
+            bad.isEmpty ? "\(delivered.count) receipts" : bad.map(\.proof).joined(separator: "; "))
+    }
+
+    /// Compares the robot's ledger with every transfer that left its account.
+    private func paidOnce(_ records: [IntentRecord]) async throws -> Report.Invariant {
+        guard let key = try self.workshop.robot.keystore().keys[.payment] else { throw KeystoreError.malformed("no key") }
+        let source = Address.associatedToken(owner: Address(key), mint: self.mint)
+        let transfers = await self.cluster.withBank { bank in
+            bank.history(of: source).compactMap { entry -> String? in
+                guard entry.failure == nil, case .transaction(let bytes) = entry.kind,
+                    let transaction = try? Transaction(decoding: bytes)
+                else { return nil }
+                let pays = InstructionContent.contents(of: transaction.message).contains { content in
+                    if case .transferChecked(let transfer) = content { transfer.source == source } else { false }
+                }
+                return pays ? transaction.id : nil
+            }
+        }
+        let settled = records.filter { $0.state == .settled }.compactMap(\.transaction)
+        let held = transfers.sorted() == settled.sorted() && Set(settled).count == settled.count
+        return .init(
+            "nothing is paid twice, nothing unknown is paid", held,
+            "\(transfers.count) transfers on the chain, \(settled.count) settled payments in the ledger")
+    }
+
+    private func commandsOnce(_ commands: [Report.CommandLine]) -> Report.Invariant {
+        let wrong = commands.filter { $0.executions != 1 || $0.state != "done" }
+        return .init(
+            "no command is lost or doubled", wrong.isEmpty && !commands.isEmpty,
+            wrong.isEmpty ? "\(commands.count) sent, \(commands.count) confirmed, each carried out once"
+                : wrong.map { "\($0.id) \($0.state), \($0.executions) times" }.joined(separator: "; "))
+    }
+}

@@ -1,0 +1,73 @@
+import Database
+import Encoding
+package import SystemPackage
+
+/// A private mosquitto: loopback only, a user per party, topics by ACL, persistence in its own folder.
+package struct PrivateBroker: Sendable {
+    package let folder: FilePath
+    package let port: Int
+    /// The only users there are.
+    package static let users = ["robot", "devices"]
+
+    package init(folder: FilePath) async throws {
+        self.folder = folder
+        self.port = try Child.freePort()
+    }
+
+    /// The file with a user's password.
+    package func passwordFile(_ user: String) -> FilePath { self.folder.appending("\(user).password") }
+
+    /// Writes configuration, passwords and ACLs.
+    package func prepare(entropy: SeededEntropy) async throws {
+        try DurableFile.createFolder(self.folder)
+        let passwords = self.folder.appending("passwords")
+        try DurableFile.write([], to: passwords)
+        for user in Self.users {
+            let password = Hex.encode(entropy.bytes(16))
+            try DurableFile.write(Array((password + "\n").utf8), to: self.passwordFile(user))
+            // A throw-away password of a simulation: mosquitto_passwd takes it no other way without a terminal.
+            _ = try await Child.output("/usr/bin/mosquitto_passwd", ["-b", passwords.string, user, password])
+        }
+        // Devices do not speak to one another, and the robot cannot pretend to be one.
+        let rules = """
+            user devices
+            topic write tele/#
+            topic write stat/#
+            topic write sensors/#
+            topic write base/+/state
+            topic write base/#
+            topic read cmnd/#
+            topic read base/+/follow
+            user robot
+            topic read #
+            topic write cmnd/#
+            topic write base/+/follow
+            topic write depai/#
+
+            """
+        try DurableFile.write(Array(rules.utf8), to: self.folder.appending("acl"))
+        let configuration = """
+            listener \(self.port) 127.0.0.1
+            allow_anonymous false
+            password_file \(passwords)
+            acl_file \(self.folder.appending("acl"))
+            persistence true
+            persistence_location \(self.folder)/
+            autosave_on_changes true
+            autosave_interval 100
+            set_tcp_nodelay true
+            max_queued_messages 10000
+            user root
+
+            """
+        try DurableFile.write(Array(configuration.utf8), to: self.folder.appending("mosquitto.conf"))
+    }
+
+    /// Serves until cancelled.
+    package func run() async throws {
+        let log = self.folder.appending("mosquitto.log")
+        let code = try await Child.run("/usr/sbin/mosquitto", ["-c", self.folder.appending("mosquitto.conf").string], log: log)
+        try Task.checkCancellation()
+        throw SimulationError.process(name: "mosquitto (exit \(code))", log: log.string)
+    }
+}

@@ -1,0 +1,148 @@
+import Database
+import Home
+import Ledger
+import SimulatedChain
+import SimulatedDevices
+import Solana
+import Synchronization
+package import SystemPackage
+import World
+
+/// A world while it runs.
+package struct RunningWorld: Sendable {
+    let workshop: Workshop
+    let tasks: Tasks
+    let cluster: Cluster
+    let mint: Address
+    let before: [UInt64]
+    let devices: [DeviceSimulator]
+    let names: [String: String]
+    let timeline: any Timeline
+    let say: @Sendable (String) -> Void
+
+    /// Starts the robot's program, or one that stands in for it.
+    package func startRobot(program: String = "depai", arguments: [String] = []) async throws -> RunningRobot {
+        let workshop = self.workshop
+        let robot = RunningRobot()
+        let log = workshop.robot.path.appending("robot.log")
+        self.tasks.add {
+            let code = try await Child.run(
+                workshop.programs.appending(program),
+                ["run", "--home", workshop.robot.path.string] + arguments, log: log
+            ) { robot.started($0) }
+            robot.ended(code)
+            try Task.checkCancellation()
+            guard robot.mayEnd else { throw SimulationError.process(name: "the robot (exit \(code))", log: log.string) }
+        }
+        return robot
+    }
+
+    /// Tells what the robot does until its work is done.
+    package func watch(until seconds: Int64) async throws {
+        var watcher = Watcher(home: self.workshop.robot, timeline: self.timeline, say: self.say)
+        let deadline = self.timeline.uptime + .seconds(seconds)
+        while !self.isDone {
+            guard self.timeline.uptime < deadline else { throw SimulationError.timedOut(seconds: seconds) }
+            try watcher.look()
+            try await self.timeline.sleep(for: .milliseconds(200))
+        }
+        try watcher.look()
+    }
+
+    /// Whether the robot has finished its work, by its files.
+    package var isDone: Bool {
+        let watcher = Watcher(home: self.workshop.robot, timeline: self.timeline, say: { _ in })
+        return watcher.finished("archive") >= self.workshop.scenario.batches && watcher.finished("errand") >= 1
+    }
+
+    /// Asks the robot's own command line.
+    package func show(_ arguments: String...) async throws -> String {
+        let home = self.workshop.robot.path.string
+        let output = try await Child.output(self.workshop.programs.appending("depai"), arguments + ["--home", home])
+        return "\n$ depai \(arguments.joined(separator: " ")) --home \(home)\n\(output)"
+    }
+
+    /// Checks everything from outside.
+    package func report() async throws -> Report {
+        var executions: [String: Int] = [:]
+        for device in self.devices { executions.merge(await device.executions(), uniquingKeysWith: +) }
+        let auditor = Auditor(
+            workshop: self.workshop, cluster: self.cluster, mint: self.mint, before: self.before, executions: executions,
+            names: self.names)
+        let transcript = await self.cluster.transcript()
+        try DurableFile.write(
+            Array((transcript.joined(separator: "\n") + "\n").utf8), to: self.workshop.folder.appending("chain.jsonl"))
+        return try await auditor.report(seconds: self.timeline.uptime.components.seconds)
+    }
+}
+
+/// The robot's process.
+package final class RunningRobot: Sendable {
+    private struct State {
+        var process: Int32?
+        var code: Int32?
+        var mayEnd = false
+    }
+
+    private let state = Mutex(State())
+
+    var mayEnd: Bool { self.state.withLock { $0.mayEnd } }
+    func started(_ process: Int32) { self.state.withLock { $0.process = process } }
+    func ended(_ code: Int32) {
+        self.state.withLock {
+            $0.code = code
+            $0.process = nil
+        }
+    }
+
+    /// The exit code, once it has ended.
+    package var exitCode: Int32? { self.state.withLock { $0.code } }
+
+    /// Says that its end is no failure.
+    package func mayEndNow() { self.state.withLock { $0.mayEnd = true } }
+
+    /// Ends it at once, as a power cut would.
+    package func kill() {
+        if let process = self.state.withLock({ $0.process }) { Child.kill(process) }
+    }
+
+    /// Asks it to end and waits until it has.
+    package func end() async {
+        let process = self.state.withLock { state in
+            state.mayEnd = true
+            return state.process
+        }
+        if let process { Child.terminate(process) }
+        for _ in 0..<200 where self.exitCode == nil { try? await Task.sleep(for: .milliseconds(50)) }
+    }
+}
+
+/// What a world consists of while it runs: tasks that may still become more. The first that fails ends them all.
+final class Tasks: Sendable {
+    private typealias Body = @Sendable () async throws -> Void
+    private let continuation: AsyncThrowingStream<Body, any Error>.Continuation
+    private let stream: AsyncThrowingStream<Body, any Error>
+
+    init() {
+        (self.stream, self.continuation) = AsyncThrowingStream.makeStream(bufferingPolicy: .bufferingOldest(1_000))
+    }
+
+    func add(_ body: @escaping @Sendable () async throws -> Void) { self.continuation.yield(body) }
+
+    /// Runs everything that is added until one fails or the task is cancelled.
+    func runAll() async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for try await body in self.stream {
+                group.addTask {
+                    do {
+                        try await body()
+                    } catch {
+                        // The loop above waits for more; only the stream can wake it.
+                        self.continuation.finish(throwing: error)
+                        throw error
+                    }
+                }
+            }
+        }
+    }
+}

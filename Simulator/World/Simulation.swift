@@ -1,0 +1,184 @@
+import Database
+import Devices
+import Encoding
+import Glibc
+import Home
+import Ledger
+import Linux
+import Payments
+package import SimulatedChain
+import SimulatedDevices
+import Solana
+import Sodium
+import Synchronization
+package import SystemPackage
+import Wallet
+package import World
+
+/// A whole world in one call: broker, chain, nodes, devices and one robot, each the real program, gone when it returns.
+package struct Simulation: Sendable {
+    private let workshop: Workshop
+    private let timeline: any Timeline
+    private let say: @Sendable (String) -> Void
+
+    package init(_ workshop: Workshop, timeline: any Timeline, say: @escaping @Sendable (String) -> Void) {
+        self.workshop = workshop
+        self.timeline = timeline
+        self.say = say
+    }
+
+    /// Runs the robot until its work is done, and checks what everybody left behind.
+    package func run() async throws -> Report {
+        try await self.withWorld { world in
+            let robot = try await world.startRobot()
+            try await world.watch(until: self.workshop.scenario.timeLimitSeconds)
+            // Whoever looks into the wallet now finds a running robot.
+            self.say(try await world.show("wallet", "balance"))
+            await robot.end()
+            return try await world.report()
+        }
+    }
+
+    /// Builds the world, lends it, and takes it down.
+    package func withWorld<Result: Sendable>(
+        _ body: @escaping @Sendable (RunningWorld) async throws -> Result
+    ) async throws -> Result {
+        try await withThrowingTaskGroup(of: Result?.self) { group in
+            let tasks = Tasks()
+            group.addTask {
+                try await tasks.runAll()
+                return nil
+            }
+            group.addTask {
+                let world = try await self.build(tasks)
+                return try await body(world)
+            }
+            while let result = try await group.next() {
+                if let result {
+                    group.cancelAll()
+                    return result
+                }
+            }
+            throw CancellationError()
+        }
+    }
+
+    private func build(_ tasks: Tasks) async throws -> RunningWorld {
+        let workshop = self.workshop
+        let seed = workshop.scenario.seed
+        self.say("scenario \(workshop.scenario.name), seed \(seed), state in \(workshop.folder)")
+        let broker = try await PrivateBroker(folder: workshop.broker)
+        try await broker.prepare(entropy: workshop.entropy("broker"))
+        tasks.add { try await broker.run() }
+        let cluster = try Cluster(
+            Genesis(
+                seed: seed, unixSeconds: self.timeline.now.milliseconds / 1_000,
+                slotDuration: .milliseconds(workshop.scenario.slotMilliseconds)))
+        tasks.add { try await cluster.run(timeline: self.timeline) }
+        let rpc = "http://127.0.0.1:\(await self.serve(tasks) { request in await ClusterWeb(cluster).answer(request) })"
+        self.say("broker on port \(broker.port), chain at \(rpc)")
+        try await workshop.makeHomes()
+        let mint = try await workshop.fund(cluster)
+        let before = await Auditor.balances(cluster, workshop, mint)
+        var urls: [String] = []
+        for index in workshop.scenario.nodes.indices {
+            urls.append(try await self.startNode(index, tasks, rpc: rpc, mint: mint))
+        }
+        try workshop.configureRobot(rpc: rpc, broker: broker, nodeURLs: urls)
+        let devices = try await self.startDevices(tasks, broker)
+        let names = try workshop.scenario.nodes.indices.map { index in
+            let key = try workshop.node(index).keystore().keys[.payment]
+            return (key.map { SolanaNames.account(Address($0), on: .devnet) } ?? "", workshop.scenario.nodes[index].name)
+        }
+        return RunningWorld(
+            workshop: workshop, tasks: tasks, cluster: cluster, mint: mint, before: before, devices: devices,
+            names: Dictionary(names, uniquingKeysWith: { first, _ in first }), timeline: self.timeline, say: self.say)
+    }
+
+    /// Starts a server and gives its port.
+    private func serve(_ tasks: Tasks, _ handler: @escaping LoopbackServer.Handler) async -> Int {
+        let (ports, continuation) = AsyncStream.makeStream(of: Int.self, bufferingPolicy: .bufferingNewest(1))
+        tasks.add { try await LoopbackServer(handler).run { continuation.yield($0) } }
+        for await port in ports { return port }
+        return 0
+    }
+
+    /// Starts a node and, where the scenario wants it, somebody who betrays in its name.
+    private func startNode(_ index: Int, _ tasks: Tasks, rpc: String, mint: Address) async throws -> String {
+        let workshop = self.workshop
+        let settings = workshop.scenario.nodes[index]
+        let home = workshop.node(index).path
+        try workshop.configureNode(index, rpc: rpc, mint: mint)
+        let portFile = home.appending("port")
+        let process = Atomic32()
+        tasks.add {
+            let log = home.appending("node.log")
+            let code = try await Child.run(
+                workshop.programs.appending("depai-node"),
+                ["run", "--home", home.string, "--port-file", portFile.string], log: log
+            ) { process.value = $0 }
+            try Task.checkCancellation()
+            // A node that a scenario kills is meant to be gone.
+            guard settings.fault == .diesAfterPayment, code == 128 + SIGKILL else {
+                throw SimulationError.process(name: "node \(settings.name) (exit \(code))", log: log.string)
+            }
+            while true { try await self.timeline.sleep(for: .seconds(3_600)) }
+        }
+        var port: Int?
+        for _ in 0..<300 where port == nil {
+            try await self.timeline.sleep(for: .milliseconds(50))
+            let text = (try? DurableFile.read(portFile, limit: 16)).map { String(decoding: $0, as: UTF8.self) }
+            port = text.flatMap { Int($0.split(whereSeparator: \.isNewline).first ?? "") }
+        }
+        guard let port else { throw SimulationError.process(name: "node \(settings.name)", log: home.appending("node.log").string) }
+        var url = "http://127.0.0.1:\(port)"
+        if let fault = settings.fault {
+            let proxy = BetrayingProxy(
+                fault, node: url, web: CurlWeb(), entropy: workshop.entropy("proxy \(index)"),
+                killNode: { Child.kill(process.value) })
+            url = "http://127.0.0.1:\(await self.serve(tasks) { await proxy.answer($0) })"
+        }
+        self.say("node \(settings.name) sells at \(url)\(settings.fault.map { " and will betray: \($0.rawValue)" } ?? "")")
+        return url
+    }
+
+    private func startDevices(_ tasks: Tasks, _ broker: PrivateBroker) async throws -> [DeviceSimulator] {
+        let workshop = self.workshop
+        let bus = MosquittoBus(
+            BrokerAddress(
+                host: "127.0.0.1", port: Int32(broker.port), clientID: "depai-devices", username: "devices",
+                passwordFile: broker.passwordFile("devices").string),
+            entropy: workshop.entropy("device bus"))
+        tasks.add { await bus.run() }
+        var simulators: [DeviceSimulator] = []
+        for family in workshop.scenario.devices {
+            let folder = workshop.sources.devices.appending(family)
+            let model = try Settings.read(folder.appending("\(family).sim.yaml"))
+            for (name, text) in try workshop.descriptions(broker: broker) {
+                guard DurableFile.exists(folder.appending(name)) else { continue }
+                let simulator = try DeviceSimulator(
+                    thing: try Thing(description: try JSON.read(text)), model: model.value ?? .null,
+                    seed: workshop.scenario.seed, bus: bus, timeline: self.timeline)
+                tasks.add { try await simulator.run() }
+                simulators.append(simulator)
+            }
+        }
+        return simulators
+    }
+}
+
+extension ClusterWeb {
+    /// Serves the cluster to others.
+    func answer(_ request: WebRequest) async -> WebResponse {
+        (try? await self.send(request)) ?? WebResponse(status: 500, headers: [], body: [])
+    }
+}
+
+/// A number that several tasks see.
+final class Atomic32: Sendable {
+    private let storage = Atomic<Int32>(0)
+    var value: Int32 {
+        get { self.storage.load(ordering: .relaxed) }
+        set { self.storage.store(newValue, ordering: .relaxed) }
+    }
+}

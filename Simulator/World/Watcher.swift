@@ -1,0 +1,58 @@
+import Agent
+import Database
+import Home
+import Ledger
+package import SystemPackage
+import World
+
+/// Follows a robot through its files, as anybody with a shell could, and tells what it does.
+package struct Watcher: ~Copyable {
+    private let home: Home
+    private let start: Duration
+    private let timeline: any Timeline
+    private let say: @Sendable (String) -> Void
+    private var events: Int64 = 0
+    private var steps: Int64 = 0
+
+    init(home: Home, timeline: any Timeline, say: @escaping @Sendable (String) -> Void) {
+        self.home = home
+        self.timeline = timeline
+        self.start = timeline.uptime
+        self.say = say
+    }
+
+    /// Says what is new since the last call.
+    mutating func look() throws {
+        if DurableFile.exists(self.home.ledgerPath), let view = try? self.home.viewLedger() {
+            for step in try view.journal(after: self.steps) {
+                self.steps = step.sequence
+                guard let record = try view.intent(step.intent) else { continue }
+                let amount = record.proposal.asset.text(record.proposal.amount)
+                let id = step.intent.description.prefix(8)
+                self.tell("payment", "\(id) \(Self.pad(step.after.rawValue, 9)) \(amount) for \(record.proposal.purpose.rawValue): \(step.detail)")
+            }
+        }
+        guard DurableFile.exists(self.home.agentPath), let view = try? AgentView(path: self.home.agentPath) else { return }
+        for event in try view.events(after: self.events) {
+            self.events = event.sequence
+            self.tell(event.kind, event.text)
+        }
+    }
+
+    private func tell(_ kind: String, _ text: String) {
+        let tenths = (self.timeline.uptime - self.start).components.seconds * 10
+            + (self.timeline.uptime - self.start).components.attoseconds / 100_000_000_000_000_000
+        let time = "\(tenths / 10).\(tenths % 10)"
+        self.say("\(String(repeating: " ", count: max(0, 6 - time.count)))\(time) s  \(Self.pad(kind, 9)) \(text)")
+    }
+
+    private static func pad(_ text: String, _ width: Int) -> String {
+        text + String(repeating: " ", count: max(0, width - text.count))
+    }
+
+    /// How many projects of a kind the robot has finished.
+    func finished(_ kind: String) -> Int {
+        guard DurableFile.exists(self.home.agentPath), let view = try? AgentView(path: self.home.agentPath) else { return 0 }
+        return (try? view.finished(kind: kind)) ?? 0
+    }
+}

@@ -1,0 +1,61 @@
+import Agent
+import ArgumentParser
+import Home
+import Linux
+import Logging
+import ServiceLifecycle
+import SystemPackage
+import UnixSignals
+
+struct RunCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "run", abstract: "Run the robot until stopped.")
+
+    @OptionGroup var home: HomeOption
+
+    @Option(help: "Configuration file; HOME/depai.yaml by default.")
+    var config: String?
+
+    func run() async throws {
+        let home = self.home.home
+        let path = self.config.map { FilePath($0) } ?? home.configurationPath
+        let agent = try RobotAssembly(home: home, configuration: try AgentConfiguration(try Settings.read(path)))
+        let logger = Logger(label: "depai", factory: StreamLogHandler.standardError(label:))
+        logger.info("starting", metadata: ["home": "\(home.path)"])
+        var group = ServiceGroupConfiguration(
+            services: [Running { await agent.bus.run() }, Running { try await agent.agent.run() }],
+            gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+        group.maximumGracefulShutdownDuration = .seconds(5)
+        try await ServiceGroup(configuration: group).run()
+    }
+}
+
+/// The robot on the real ports.
+struct RobotAssembly {
+    let bus: MosquittoBus
+    let agent: Agent
+
+    init(home: Home, configuration: AgentConfiguration) throws {
+        let broker = configuration.broker
+        let address = BrokerAddress(
+            host: broker.host, port: broker.port, clientID: broker.clientID, username: broker.username,
+            passwordFile: broker.passwordFile)
+        self.bus = MosquittoBus(address, entropy: SystemEntropy())
+        self.agent = Agent(
+            home: home, configuration: configuration, bus: self.bus, web: CurlWeb(), timeline: SystemTimeline(),
+            entropy: SystemEntropy())
+    }
+}
+
+/// Gives something that runs until cancelled a place in a service group.
+struct Running: Service {
+    let body: @Sendable () async throws -> Void
+
+    func run() async throws {
+        do {
+            try await cancelWhenGracefulShutdown { try await self.body() }
+        } catch is CancellationError {
+            // Asked to end, and ended.
+        }
+    }
+}

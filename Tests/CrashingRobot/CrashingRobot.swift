@@ -1,0 +1,46 @@
+import Agent
+import Glibc
+import Home
+import Ledger
+import Linux
+import Synchronization
+import SystemPackage
+
+/// The robot on its real ports, which kills itself with SIGKILL right after the n-th durable step of a payment:
+/// `depai-crashing run --home DIR --after N`.
+@main
+struct CrashingRobot {
+    static func main() async throws {
+        let arguments = CommandLine.arguments
+        guard arguments.count == 6, arguments[1] == "run", arguments[2] == "--home", arguments[4] == "--after",
+            let after = Int(arguments[5])
+        else {
+            fputs("usage: depai-crashing run --home DIR --after N\n", stderr)
+            exit(2)
+        }
+        let home = Home(FilePath(arguments[3]))
+        let configuration = try AgentConfiguration(try Settings.read(home.configurationPath))
+        let broker = configuration.broker
+        let bus = MosquittoBus(
+            BrokerAddress(
+                host: broker.host, port: broker.port, clientID: broker.clientID, username: broker.username,
+                passwordFile: broker.passwordFile),
+            entropy: SystemEntropy())
+        let steps = Steps()
+        let agent = Agent(
+            home: home, configuration: configuration, bus: bus, web: CurlWeb(), timeline: SystemTimeline(),
+            entropy: SystemEntropy()
+        ) { _ in
+            if steps.next() == after { kill(getpid(), SIGKILL) }
+        }
+        async let network: Void = bus.run()
+        try await agent.run()
+        await network
+    }
+}
+
+/// Counts durable steps over all tasks.
+final class Steps: Sendable {
+    private let count = Atomic<Int>(0)
+    func next() -> Int { self.count.add(1, ordering: .relaxed).newValue }
+}

@@ -1,0 +1,110 @@
+import Database
+import Encoding
+import Foundation
+import Home
+import Linux
+import Simulation
+import SystemPackage
+import Testing
+import World
+
+/// Whole worlds of real processes: broker, chain, nodes, devices, robot.
+@Suite(.serialized, .timeLimit(.minutes(5)), .enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/sbin/mosquitto")))
+struct KillTests {
+    /// Small and quick: few readings, a short way, short slots.
+    static func scenario(faults: [String?] = [nil, nil, nil], seed: UInt64 = 7) throws -> Scenario {
+        func node(_ name: String, _ storage: Int, _ compute: Int, _ fault: String?) -> JSON {
+            var node: JSON = [
+                "name": .string(name),
+                "storage": ["per_mebibyte_day": JSON(storage), "minimum": 100, "maximum_bytes": 262144],
+                "compute": ["per_million_units": JSON(compute), "minimum": 100, "maximum_units": 100_000_000],
+            ]
+            if let fault { node["fault"] = .string(fault) }
+            return node
+        }
+        return try Scenario(
+            JSONField([
+                "name": "test", "summary": "small and quick", "seed": JSON(seed), "slot_ms": 100, "tokens": 5_000_000,
+                "nodes": [
+                    node("Aurora", 400, 900, faults[0]), node("Borealis", 300, 1_200, faults[1]),
+                    node("Cirrus", 650, 1_500, faults[2]),
+                ],
+                "devices": ["environment-sensor", "energy-meter", "relay-plug", "mobile-base"], "map": "warehouse.map",
+                "goal": ["x": 5, "y": 18], "units": 20_000_000,
+                "archive": ["batches": 1, "readings": 4, "days": 30, "challenges": 2],
+                "limits": ["per_payment": 50_000, "per_hour": 200_000, "lifetime": 1_000_000],
+                "time_limit_seconds": 120,
+            ]))
+    }
+
+    static func simulation(_ scenario: Scenario) throws -> (Simulation, FilePath) {
+        let root = FilePath(#filePath).removingLastComponent().removingLastComponent().removingLastComponent()
+        let folder = FilePath(FileManager.default.temporaryDirectory.path).appending("depai-test-\(UUID().uuidString)")
+        try DurableFile.createFolder(folder)
+        // The test bundle lies beside the programs.
+        let programs = FilePath(Bundle.main.bundlePath)
+        let workshop = Workshop(
+            folder: folder, programs: programs, sources: Sources(root: root), scenario: scenario)
+        return (Simulation(workshop, timeline: SystemTimeline(), say: { _ in }), folder)
+    }
+
+    static func failures(_ report: Report) -> String {
+        report.invariants.filter { !$0.held }.map { "\($0.name): \($0.detail)" }.joined(separator: "; ")
+    }
+
+    @Test func `a robot that dies at every step of every payment pays once for each`() async throws {
+        let (simulation, folder) = try Self.simulation(try Self.scenario())
+        defer { try? FileManager.default.removeItem(atPath: folder.string) }
+        let (report, deaths) = try await simulation.withWorld { world in
+            var deaths = 0
+            // Each life reaches one step further. Two purchases of four steps each, and room to spare.
+            while deaths < 40 {
+                let robot = try await world.startRobot(program: "depai-crashing", arguments: ["--after", "1"])
+                robot.mayEndNow()
+                while robot.exitCode == nil, !world.isDone { try await Task.sleep(for: .milliseconds(50)) }
+                guard !world.isDone else {
+                    await robot.end()
+                    break
+                }
+                #expect(robot.exitCode == 128 + 9)
+                deaths += 1
+            }
+            return (try await world.report(), deaths)
+        }
+        #expect(deaths >= 8, "two payments have four durable steps each")
+        #expect(report.passed, "\(Self.failures(report))")
+        #expect(report.purchases.count == 2)
+    }
+
+    @Test func `nodes that take the money and die or answer noise are survived and written off`() async throws {
+        let (simulation, folder) = try Self.simulation(
+            try Self.scenario(faults: ["garbage", "dies-after-payment", nil], seed: 11))
+        defer { try? FileManager.default.removeItem(atPath: folder.string) }
+        let report = try await simulation.run()
+        #expect(report.passed, "\(Self.failures(report))")
+        let text = report.text
+        #expect(text.contains("lost, written off"))
+        #expect(report.purchases.count >= 4, "two losses and two deliveries: \(text)")
+    }
+
+    @Test func `the robot is killed at random moments and still pays once for each`() async throws {
+        let (simulation, folder) = try Self.simulation(try Self.scenario(seed: 23))
+        defer { try? FileManager.default.removeItem(atPath: folder.string) }
+        var random = SystemRandomNumberGenerator()
+        let pauses = (0..<12).map { _ in Int.random(in: 300...1_500, using: &random) }
+        let report = try await simulation.withWorld { world in
+            for pause in pauses where !world.isDone {
+                let robot = try await world.startRobot()
+                robot.mayEndNow()
+                try await Task.sleep(for: .milliseconds(pause))
+                robot.kill()
+                while robot.exitCode == nil { try await Task.sleep(for: .milliseconds(20)) }
+            }
+            let robot = try await world.startRobot()
+            try await world.watch(until: 90)
+            await robot.end()
+            return try await world.report()
+        }
+        #expect(report.passed, "pauses \(pauses): \(Self.failures(report))")
+    }
+}
