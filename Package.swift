@@ -95,7 +95,7 @@ let package = Package(
             swiftSettings: strict),
         .executableTarget(
             name: "depai-node",
-            dependencies: ["Node", "Home", "Linux", "Database", arguments, lifecycle, logging, signals, system], swiftSettings: strict),
+            dependencies: ["Node", "Home", "Ledger", "Encoding", "Linux", "Database", arguments, lifecycle, logging, signals, system], swiftSettings: strict),
         // The simulator
         .target(
             name: "SimulatedChain", dependencies: ["World", "Encoding", "Sodium", "Solana"], path: "Simulator/Chain",
@@ -113,7 +113,7 @@ let package = Package(
             path: "Simulator/World", swiftSettings: strict),
         .executableTarget(
             name: "depai-sim",
-            dependencies: ["Simulation", "Database", "Linux", "World", arguments, signals, system],
+            dependencies: ["Simulation", "Database", "Encoding", "Linux", "World", arguments, signals, system],
             path: "Simulator/Command", swiftSettings: strict),
     ]
 )

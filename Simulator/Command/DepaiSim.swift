@@ -1,5 +1,6 @@
 import ArgumentParser
 import Database
+import Encoding
 import Glibc
 import Linux
 import Simulation
@@ -54,24 +55,25 @@ struct DepaiSim: AsyncParsableCommand {
             if let seed = self.seed { scenario.seed = seed }
             let folder = try self.folder()
             let workshop = Workshop(folder: folder, programs: try Self.programs(), sources: sources, scenario: scenario)
-            let simulation = Simulation(workshop, timeline: SystemTimeline()) { line in
-                print(line)
-                fflush(stdout)
-            }
+            let simulation = Simulation(workshop, timeline: SystemTimeline(), say: Self.say)
             let report: Report
             do {
                 report = try await Self.untilInterrupted { try await simulation.run() }
             } catch {
-                fputs("depai-sim: error: \(error)\ndepai-sim: hint: the logs are in \(folder)\n", stderr)
+                let text = "depai-sim: error: \(error)\ndepai-sim: hint: the logs are in \(folder)\n"
+                _ = try FileDescriptor.standardError.writeAll(text.utf8)
                 throw ExitCode(1)
             }
             if let path = self.report {
                 try DurableFile.write(Array((report.json.prettyText + "\n").utf8), to: FilePath(path))
             }
-            print(report.text)
+            Self.say(report.text)
             if self.keep == nil, report.passed { try Self.remove(folder) }
             if !report.passed { throw ExitCode(8) }
         }
+
+        /// Line by line, whoever reads: a terminal, a file, a pipe.
+        private static func say(_ line: String) { _ = try? FileDescriptor.standardOutput.writeAll((line + "\n").utf8) }
 
         private func folder() throws -> FilePath {
             if let keep = self.keep {

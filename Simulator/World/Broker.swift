@@ -1,6 +1,7 @@
 import Database
 import Encoding
 package import SystemPackage
+import World
 
 /// A private mosquitto: loopback only, a user per party, topics by ACL, persistence in its own folder.
 package struct PrivateBroker: Sendable {

@@ -38,9 +38,9 @@ package enum Child {
         guard result.terminationStatus.isSuccess else {
             throw SimulationError.process(
                 name: "\(executable.lastComponent?.string ?? "") \(arguments.joined(separator: " "))",
-                log: result.standardError ?? "")
+                log: result.standardError)
         }
-        return result.standardOutput ?? ""
+        return result.standardOutput
     }
 
     /// Asks a process to end.

@@ -17,8 +17,9 @@ package struct LoopbackServer: Sendable {
     /// Serves until cancelled; tells the port once it listens.
     package func run(ready: @escaping @Sendable (Int) async -> Void) async throws {
         let router = Router()
-        for method in [HTTPRequest.Method.get, .put, .post] {
-            router.on("**", method: method) { request, _ in
+        // "**" is every path but the root itself.
+        for (path, method) in ["", "**"].flatMap({ path in [HTTPRequest.Method.get, .put, .post].map { (path, $0) } }) {
+            router.on(RouterPath(path), method: method) { request, _ in
                 let body = try await request.body.collect(upTo: Self.bodyLimit)
                 let answer = await self.handler(
                     WebRequest(
@@ -34,7 +35,8 @@ package struct LoopbackServer: Sendable {
             }
         }
         var logger = Logger(label: "depai-sim.http")
-        logger.logLevel = .error
+        // Clients that leave in the middle of an answer are part of every scenario.
+        logger.logLevel = .critical
         let application = Application(
             router: router, configuration: .init(address: .hostname("127.0.0.1", port: 0)),
             onServerRunning: { await ready($0.localAddress?.port ?? 0) }, logger: logger)

@@ -1,5 +1,5 @@
 package import Encoding
-import Ledger
+package import Ledger
 
 /// What a run came to: `depai.report/1`.
 package struct Report: Sendable {

@@ -5,7 +5,7 @@ import SimulatedChain
 import SimulatedDevices
 import Solana
 import Synchronization
-package import SystemPackage
+import SystemPackage
 import World
 
 /// A world while it runs.

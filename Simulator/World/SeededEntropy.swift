@@ -1,7 +1,7 @@
-package import Encoding
+import Encoding
 import Sodium
 import Synchronization
-package import World
+import World
 
 /// Random bytes that a seed and a purpose decide: SHA-256 in counter mode. Each purpose is a stream of its own, so that
 /// one more device does not shift the others.

@@ -6,12 +6,12 @@ import Home
 import Ledger
 import Linux
 import Payments
-package import SimulatedChain
+import SimulatedChain
 import SimulatedDevices
 import Solana
 import Sodium
 import Synchronization
-package import SystemPackage
+import SystemPackage
 import Wallet
 package import World
 

@@ -2,7 +2,7 @@ import Agent
 import Database
 import Home
 import Ledger
-package import SystemPackage
+import SystemPackage
 import World
 
 /// Follows a robot through its files, as anybody with a shell could, and tells what it does.

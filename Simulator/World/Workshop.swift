@@ -1,6 +1,6 @@
 import Database
 import Encoding
-import Home
+package import Home
 import Ledger
 import Linux
 import Logging
@@ -66,14 +66,14 @@ package struct Workshop: Sendable {
     private func writeWords(_ name: String, to path: FilePath) throws {
         let mnemonic = try Mnemonic(wordCount: 24, entropy: self.entropy("words \(name)"))
         // A simulation's words are no secret: they follow from its seed.
-        try DurableFile.write(try mnemonic.withWords { Array($0) }, to: path)
+        try DurableFile.write(mnemonic.withWords { Array($0) }, to: path)
     }
 
     /// Puts the chain in order and gives every home the owner's policy.
     /// - Returns: the mint of the test token.
     package func fund(_ cluster: Cluster) async throws -> Address {
         let robot = try self.address(self.robot, .payment)
-        let nodes = try self.scenario.nodes.indices.map { try self.node($0) }
+        let nodes = self.scenario.nodes.indices.map { self.node($0) }
         let treasury = Treasury(cluster: cluster, entropy: self.entropy("treasury"), timeline: SystemTimeline())
         let mint = try await treasury.open(
             holders: [(robot, self.scenario.tokens)] + nodes.map { (try self.address($0, .payment), 0) },

@@ -1,5 +1,5 @@
 internal import Database
-public import Devices
+internal import Devices
 internal import Encoding
 public import Home
 public import Ledger

@@ -1,7 +1,7 @@
 internal import Database
 public import Encoding
 public import Home
-internal import Market
+public import Market
 internal import Sodium
 public import SystemPackage
 

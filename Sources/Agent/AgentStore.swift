@@ -1,7 +1,7 @@
 internal import Database
 public import Encoding
 public import SystemPackage
-public import World
+internal import World
 
 /// Something that happened, for people and for the simulator: what the robot did and why.
 public struct Event: Sendable {

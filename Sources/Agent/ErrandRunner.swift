@@ -3,6 +3,8 @@ internal import Database
 internal import Devices
 internal import Encoding
 internal import Market
+internal import Sodium
+internal import SystemPackage
 internal import World
 
 /// The behaviour that goes somewhere: buys a route, checks it, drives it, and switches the plug at its end.

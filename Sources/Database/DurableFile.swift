@@ -73,6 +73,7 @@ public enum DurableFile {
 
     /// Makes a folder that only its owner enters, and its parents; an existing one is left as it is.
     public static func createFolder(_ path: FilePath) throws(FileError) {
+        guard !path.isEmpty else { throw .system(path: "", .noSuchFileOrDirectory) }
         guard mkdir(path.string, 0o700) != 0 else { return }
         switch errno {
         case EEXIST: return

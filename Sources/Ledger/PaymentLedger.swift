@@ -96,7 +96,10 @@ public actor PaymentLedger {
             case .signed, .submitted, .unknown:
                 guard let payment = try view.payment(record) else { throw LedgerError.damaged(["\(id) has no bytes"]) }
                 return .inFlight(payment)
-            case .reserved: return .authorized(try self.authorization(id, proposal))
+            case .reserved:
+                // The owner may have stopped the wallet since; the reservation waits for the next policy.
+                if let denial = self.policy?.standstill(at: try self.clock()) { return .denied(denial) }
+                return .authorized(try self.authorization(id, proposal))
             case .denied, .waiting, .failed, .expired: break
             }
         }

@@ -21,12 +21,7 @@ extension Policy {
     public func verdict(
         on proposal: Proposal, history: some SpendingHistory, at now: Timestamp
     ) throws -> Verdict {
-        if let until = self.leaseUntil, now.milliseconds >= until {
-            return .denied(Denial(rule: "lease", reason: "the owner's lease has run out; the wallet only receives"))
-        }
-        guard self.mode == .active else {
-            return .denied(Denial(rule: "mode", reason: "the wallet is \(self.mode.rawValue)"))
-        }
+        if let denial = self.standstill(at: now) { return .denied(denial) }
         guard let asset = self.assets.first(where: { $0.id == proposal.asset.id }),
             asset.decimals == proposal.asset.decimals
         else { return .denied(Denial(rule: "asset", reason: "the policy does not know \(proposal.asset.id)")) }
@@ -63,6 +58,17 @@ extension Policy {
             return .approvalNeeded(Denial(rule: "approval", reason: reason, allowedNow: threshold))
         }
         return .allowed
+    }
+
+    /// Why the wallet spends nothing at all now: the lease has run out, or the owner stopped it. Nil when it may spend.
+    func standstill(at now: Timestamp) -> Denial? {
+        if let until = self.leaseUntil, now.milliseconds >= until {
+            return Denial(rule: "lease", reason: "the owner's lease has run out; the wallet only receives")
+        }
+        guard self.mode == .active else {
+            return Denial(rule: "mode", reason: "the wallet is \(self.mode.rawValue)")
+        }
+        return nil
     }
 
     private func check(

@@ -99,6 +99,7 @@ public struct Policy: Sendable {
         self.sequence = try root["seq"].integer()
         guard let mode = Mode(rawValue: try root["mode"].string()) else { throw root["mode"].fault("unknown mode") }
         self.mode = mode
+        try root["lease"].ifPresent?.only(["until_ms"])
         self.leaseUntil = try root["lease"].ifPresent?["until_ms"].integer()
         self.assets = try root["assets"].elements().map(Self.asset)
         self.payees = try root["payees"].elements().map(Self.payee)
@@ -106,9 +107,34 @@ public struct Policy: Sendable {
         var approvals: [String: UInt64] = [:]
         for field in try root["approval"].ifPresent?.elements() ?? [] {
             try field.only(["asset", "above"])
-            approvals[try field["asset"].string()] = try field["above"].decimal()
+            let asset = try field["asset"].string()
+            guard approvals.updateValue(try field["above"].decimal(), forKey: asset) == nil else {
+                throw field["asset"].fault("stands twice")
+            }
         }
         self.approvalAbove = approvals
+        try self.checkNames(root)
+    }
+
+    /// A name that stands twice or that nothing has would make a rule silently speak about nothing.
+    private func checkNames(_ root: JSONField) throws(JSONError) {
+        func unique(_ names: [String], _ member: String) throws(JSONError) -> Set<String> {
+            let set = Set(names)
+            guard set.count == names.count else { throw root[member].fault("a name stands twice") }
+            return set
+        }
+        let assets = try unique(self.assets.map(\.id), "assets")
+        let payees = try unique(self.payees.map(\.id), "payees")
+        _ = try unique(self.payees.map(\.account), "payees")
+        _ = try unique(self.limits.map(\.id), "limits")
+        for (index, limit) in self.limits.enumerated() {
+            let field = root["limits"][index]
+            guard assets.contains(limit.asset) else { throw field["asset"].fault("is not among the assets") }
+            guard limit.payee.map(payees.contains) ?? true else { throw field["payee"].fault("is not among the payees") }
+        }
+        guard assets.isSuperset(of: self.approvalAbove.keys) else {
+            throw root["approval"].fault("names an asset that is not among the assets")
+        }
     }
 
     private static func asset(_ field: JSONField) throws -> Asset {
@@ -144,6 +170,9 @@ public struct Policy: Sendable {
             lifetime: try field["lifetime"].ifPresent?.decimal())
         guard (limit.windowSeconds != nil) == (limit.sum != nil || limit.count != nil) else {
             throw field.fault("window_seconds goes with sum or count")
+        }
+        guard limit.windowSeconds ?? 1 > 0, limit.count ?? 0 >= 0 else {
+            throw field.fault("window_seconds is positive, count is not negative")
         }
         return limit
     }

@@ -40,6 +40,9 @@ struct SalesBook: ~Copyable {
         self.database = database
     }
 
+    /// Opens the book of a running or stopped node for reading.
+    init(reading path: FilePath) throws { self.database = try Connection(path: path.string, access: .read) }
+
     /// The sale of a payment, by the digest of its signed message.
     borrowing func sale(_ key: String) throws -> Sale? {
         try self.database.query(

@@ -143,6 +143,8 @@ public struct Keystore: Sendable {
             throw KeystoreError.malformed("\(error)")
         } catch let error as Encoding.DecodingError {
             throw KeystoreError.malformed("\(error)")
+        } catch let error as SodiumError {
+            throw KeystoreError.malformed("\(error)")
         }
     }
 
@@ -208,13 +210,17 @@ public struct PasswordCost: Sendable, Hashable {
 
 /// A secret in a file of its own: a passphrase, a mnemonic.
 public enum SecretFile {
-    /// Reads at most 4 KiB into guarded memory, without the line end.
-    /// - Throws: `FileError.openToOthers` when group or others may read it.
+    /// The longest secret, in bytes.
+    static let limit = 4_096
+
+    /// Reads a file into guarded memory, without the line end.
+    /// - Throws: `FileError.openToOthers` when group or others may read it, `tooLarge` instead of cutting it.
     public static func read(_ path: FilePath) throws -> SecretBytes {
         try DurableFile.requirePrivate(path)
-        let room = try SecretBytes(count: 4_096)
+        let room = try SecretBytes(count: self.limit + 1)
         let file = try FileDescriptor.open(path, .readOnly, options: [.closeOnExec])
         var count = try file.closeAfter { try room.withMutableBytes { try file.read(into: $0) } }
+        guard count <= self.limit else { throw FileError.tooLarge(path: path.string, limit: self.limit) }
         room.withBytes { bytes in
             while count > 0, bytes[count - 1] == 0x0a || bytes[count - 1] == 0x0d { count -= 1 }
         }

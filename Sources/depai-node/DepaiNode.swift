@@ -1,6 +1,9 @@
 import ArgumentParser
 import Database
+import Encoding
+import Glibc
 import Home
+import Ledger
 import Linux
 import Logging
 import Node
@@ -14,7 +17,25 @@ struct DepaiNode: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "depai-node",
         abstract: "Sell storage and compute to machines that pay by x402.",
-        subcommands: [Run.self])
+        subcommands: [Run.self, Status.self])
+
+    static func main() async {
+        // What this program makes is its operator's alone, SQLite's files included.
+        umask(0o077)
+        do {
+            var command = try parseAsRoot()
+            if var asynchronous = command as? any AsyncParsableCommand {
+                try await asynchronous.run()
+            } else {
+                try command.run()
+            }
+        } catch {
+            let usage = exitCode(for: error)
+            guard usage == .failure else { exit(withError: error) }
+            _ = try? FileDescriptor.standardError.writeAll("depai-node: error: \(error)\n".utf8)
+            Glibc.exit(1)
+        }
+    }
 
     struct Run: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Serve until stopped.")
@@ -38,11 +59,9 @@ struct DepaiNode: AsyncParsableCommand {
                 timeline: SystemTimeline(), logger: logger)
             var group = ServiceGroupConfiguration(
                 services: [
-                    Running {
-                        try await server.run { port in
-                            guard let portFile else { return }
-                            try? DurableFile.write(Array("\(port)\n".utf8), to: portFile)
-                        }
+                    Serving(server: server) { port in
+                        guard let portFile else { return }
+                        try? DurableFile.write(Array("\(port)\n".utf8), to: portFile)
                     }
                 ],
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
@@ -52,8 +71,47 @@ struct DepaiNode: AsyncParsableCommand {
     }
 }
 
-/// Gives something that runs until cancelled a place in a service group.
-struct Running: Service {
-    let body: @Sendable () async throws -> Void
-    func run() async throws { try await cancelWhenGracefulShutdown { try await self.body() } }
+extension DepaiNode {
+    struct Status: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "What was sold and earned, from the files.")
+
+        @Option(help: "Folder that holds all state.")
+        var home: String
+
+        @Flag(help: "Print one JSON object.")
+        var json = false
+
+        func run() async throws {
+            let view = try NodeView(Home(FilePath(self.home)))
+            let balances = view.balances.map { balance -> JSON in
+                [
+                    "asset": .string(balance.asset.id), "symbol": .string(balance.asset.symbol),
+                    "available": .string(balance.asset.decimal(balance.available)),
+                    "earned": .string(balance.asset.decimal(balance.earned)),
+                    "spent": .string(balance.asset.decimal(balance.spent)),
+                ]
+            }
+            guard !self.json else {
+                let status: JSON = [
+                    "schema": "depai.node-status/1", "salesDone": JSON(view.salesDone), "salesOpen": JSON(view.salesOpen),
+                    "objects": JSON(view.objects), "storedBytes": JSON(view.storedBytes), "balances": .array(balances),
+                ]
+                return print(status.prettyText)
+            }
+            print("sales    \(view.salesDone) done, \(view.salesOpen) open")
+            print("storage  \(view.objects) objects, \(view.storedBytes) bytes")
+            for balance in view.balances {
+                let asset = balance.asset
+                print("\(asset.symbol)     \(asset.decimal(balance.earned)) earned, \(asset.decimal(balance.available)) free")
+            }
+        }
+    }
+}
+
+/// The server's place in the service group. It listens to a graceful shutdown itself: what is being answered is answered.
+struct Serving: Service {
+    let server: NodeServer
+    let ready: @Sendable (Int) async -> Void
+
+    func run() async throws { try await self.server.run(ready: self.ready) }
 }

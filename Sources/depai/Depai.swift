@@ -19,6 +19,8 @@ struct Depai: AsyncParsableCommand {
 
     /// Every error ends here: what failed, what to do, and the exit code of the contract.
     static func main() async {
+        // What this program makes is its owner's alone, SQLite's files included.
+        umask(0o077)
         do {
             var command = try parseAsRoot()
             if var asynchronous = command as? any AsyncParsableCommand {

@@ -63,15 +63,12 @@ struct InitCommand: AsyncParsableCommand {
     /// Shows the words once, straight from guarded memory, and waits until the owner has them.
     private func show(_ mnemonic: borrowing Mnemonic) throws {
         Terminal.talk("Write these words down. They are shown once and stored nowhere:\n")
-        mnemonic.withWords { words in
-            fwrite(words.baseAddress, 1, words.count, stdout)
-            fputs("\n", stdout)
-            fflush(stdout)
-        }
+        _ = try mnemonic.withWords { try FileDescriptor.standardOutput.writeAll($0) }
+        Terminal.out("")
         guard !self.yes, isatty(STDIN_FILENO) == 1 else { return }
         Terminal.talk("\nPress Enter when they are safe.")
         _ = getchar()
         // Wipes the screen and what scrolled off it.
-        if Terminal.isInteractive { fputs("\u{1b}[2J\u{1b}[3J\u{1b}[H", stdout) }
+        if Terminal.isInteractive { Terminal.out("\u{1b}[2J\u{1b}[3J\u{1b}[H") }
     }
 }

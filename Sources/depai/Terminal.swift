@@ -1,14 +1,20 @@
 import Encoding
 import Glibc
+import SystemPackage
 
 /// Data to standard output, talk to standard error, colours only where a person looks.
 enum Terminal {
     static let isInteractive = isatty(STDOUT_FILENO) == 1
     static let hasColours = isInteractive && getenv("NO_COLOR") == nil
 
-    static func out(_ text: String) { print(text) }
+    static func out(_ text: String) { self.write(Array((text + "\n").utf8), to: .standardOutput) }
 
-    static func talk(_ text: String) { fputs(text + "\n", stderr) }
+    static func talk(_ text: String) { self.write(Array((text + "\n").utf8), to: .standardError) }
+
+    private static func write(_ bytes: [UInt8], to file: FileDescriptor) {
+        // Nobody listens any more: there is nobody to tell.
+        _ = try? file.writeAll(bytes)
+    }
 
     enum Colour: String {
         case green = "32"
@@ -24,7 +30,7 @@ enum Terminal {
     }
 
     /// Prints one object for programs.
-    static func out(_ json: JSON) { print(json.prettyText) }
+    static func out(_ json: JSON) { self.out(json.prettyText) }
 }
 
 /// Columns that line up. The last one is never padded.

@@ -3,6 +3,7 @@ import Encoding
 import Home
 import Ledger
 import Sodium
+import SystemPackage
 import Wallet
 
 struct WalletCommand: AsyncParsableCommand {

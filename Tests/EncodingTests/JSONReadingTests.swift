@@ -81,12 +81,13 @@ import Testing
     }
 
     @Test(arguments: 0..<200 as Range<UInt64>)
-    func `random bytes never stop the program`(seed: UInt64) {
+    func `random bytes never stop the program`(seed: UInt64) throws {
         var generator = Seeded(seed)
         let bytes = Array(#"{}[],:"\u0d8eE+-.19 tfn"#.utf8) + [0, 0x80, 0xed, 0xff]
         let text = (0..<Int.random(in: 0...40, using: &generator)).map { _ in bytes.randomElement(using: &generator)! }
         guard let json = try? JSON.read(text) else { return }
-        #expect(throws: Never.self, "seed \(seed)") { #expect(try JSON.read(json.text) == json) }
+        let again = try JSON.read(json.text)
+        #expect(again.text == json.text, "seed \(seed)")
     }
 }
 

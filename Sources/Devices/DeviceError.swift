@@ -1,0 +1,62 @@
+/// Why a command was not taken, or a hub does not start. Nothing was sent.
+public enum DeviceError: Error, Equatable, CustomStringConvertible {
+    case unknownThing(String)
+    case unknownAffordance(thing: String, name: String)
+    /// The description has no form to write or invoke it.
+    case notCommandable(thing: String, name: String)
+    /// The value is not what the description allows.
+    case value(affordance: String, reason: String)
+    /// `depai:limits`: the number is outside what the owner allows.
+    case outOfRange(affordance: String, range: ClosedRange<Double>)
+    /// `depai:limits`: so many publications in 60 seconds, and no more.
+    case tooOften(affordance: String, perMinute: Int)
+    /// The payload would be longer, in bytes.
+    case tooLarge(limit: Int)
+    /// An id has 1 to 128 bytes and no control characters.
+    case identifier(String)
+    /// The id belongs to a command with another content.
+    case otherContent(id: String)
+    /// Another command waits for an answer that carries no id: two could not be told apart.
+    case busy(thing: String, name: String)
+    /// So many commands are open.
+    case tooManyOpen(limit: Int)
+    /// So many things at most.
+    case tooManyThings(limit: Int)
+    /// Two things have one id or name.
+    case ambiguous(String)
+    /// A hub runs once.
+    case ranBefore
+
+    public var description: String {
+        switch self {
+        case .unknownThing(let name): "no thing is called \"\(name)\""
+        case .unknownAffordance(let thing, let name): "\(thing) has no \"\(name)\""
+        case .notCommandable(let thing, let name): "\"\(name)\" of \(thing) has no form to send to"
+        case .value(let affordance, let reason): "\(affordance): \(reason)"
+        case .outOfRange(let affordance, let range):
+            "\(affordance): the owner allows \(range.lowerBound) to \(range.upperBound)"
+        case .tooOften(let affordance, let perMinute): "\(affordance): the owner allows \(perMinute) commands a minute"
+        case .tooLarge(let limit): "the payload is longer than \(limit) bytes"
+        case .identifier(let id): "\"\(id.prefix(40))\" is no command id: 1 to 128 bytes, no control characters"
+        case .otherContent(let id): "the command \(id) exists with another content"
+        case .busy(let thing, let name): "\"\(name)\" of \(thing) waits for the answer to another command"
+        case .tooManyOpen(let limit): "\(limit) commands are open already"
+        case .tooManyThings(let limit): "more than \(limit) things"
+        case .ambiguous(let name): "two things are called \"\(name)\""
+        case .ranBefore: "the hub ran before"
+        }
+    }
+}
+
+/// Something that foreign messages did wrong; told once per source, counted for ever.
+public struct DeviceFault: Sendable, Hashable {
+    /// The description's `id`.
+    public let thing: String
+    /// Property, event, action, or `availability`.
+    public let affordance: String
+    /// What the messages came through.
+    public let filter: String
+    /// What was wrong with the first.
+    public let reason: String
+    public internal(set) var count: UInt64
+}

@@ -1,0 +1,149 @@
+internal import Encoding
+public import SystemPackage
+public import World
+
+/// The robot's devices: follows what they say, keeps a twin of each, and commands them exactly once.
+public actor DeviceHub {
+    let things: [Thing]
+    let bus: any MessageBus
+    let timeline: any Timeline
+    let journal: CommandJournal
+    /// The name by which devices that answer a named caller know us.
+    let ownName: String
+    let sources: [Source]
+    private let indices: [String: Int]
+    private let inbox: Inbox
+    private let broadcast = Broadcast<Reading>(listenerLimit: DeviceHub.listenerLimit)
+    private let onFault: @Sendable (DeviceFault) -> Void
+
+    var twinStates: [TwinState]
+    /// Commands that somebody waits for, by id.
+    var open: [String: OpenCommand] = [:]
+    /// When something was published, per thing and affordance, for the owner's limits.
+    var publications: [String: [Duration]] = [:]
+    private(set) var isListening = false
+    private var ran = false
+    private var sequence: UInt64 = 0
+    private var faultList: [DeviceFault] = []
+
+    /// The most things of one hub.
+    public static let thingLimit = 1_024
+    /// The most streams of readings at once.
+    public static let listenerLimit = 64
+    /// The most commands that wait at once.
+    public static let openLimit = 256
+
+    /// - Parameters:
+    ///   - store: the command journal; nil keeps it in memory, for tests.
+    ///   - onFault: told once per source of malformed messages; ``faults()`` has the counts.
+    /// - Throws: `DeviceError` for things that cannot stand together, `DatabaseError` for the journal.
+    public init(
+        things: [Thing], bus: any MessageBus, store: FilePath?, timeline: any Timeline, entropy: any Entropy,
+        onFault: @escaping @Sendable (DeviceFault) -> Void = { _ in }
+    ) throws {
+        guard things.count <= Self.thingLimit else { throw DeviceError.tooManyThings(limit: Self.thingLimit) }
+        var indices: [String: Int] = [:]
+        for (index, thing) in things.enumerated() {
+            for name in Set([thing.id, thing.name]).sorted() {
+                guard indices.updateValue(index, forKey: name) == nil else { throw DeviceError.ambiguous(name) }
+            }
+        }
+        let journal = try CommandJournal(path: store)
+        let ownName = try journal.ownName { "depai-" + Hex.encode(entropy.bytes(6)) }
+        var states = things.map(TwinState.init)
+        for entry in try journal.lastWrites() {
+            guard let index = indices[entry.content.thing] else { continue }
+            states[index].desire(
+                entry.content.input, of: entry.content.affordance, version: entry.sequence, command: entry.id,
+                at: entry.at)
+        }
+        self.things = things
+        self.indices = indices
+        self.bus = bus
+        self.timeline = timeline
+        self.journal = journal
+        self.ownName = ownName
+        self.sources = Source.all(things, ownName: ownName)
+        self.inbox = Inbox(timeline: timeline)
+        self.onFault = onFault
+        self.twinStates = states
+        try self.publications = Self.recentPublications(journal, timeline)
+    }
+
+    /// Subscribes and follows the devices until the task is cancelled. Runs once.
+    /// - Throws: `CancellationError` when cancelled, `BusError` for a filter that the bus refuses.
+    public func run() async throws {
+        guard !self.ran else { throw DeviceError.ranBefore }
+        self.ran = true
+        defer {
+            self.isListening = false
+            self.inbox.close()
+            self.broadcast.finish()
+        }
+        for (index, source) in self.sources.enumerated() {
+            try self.bus.subscribe(to: source.filter, quality: source.quality) { [inbox] message in
+                inbox.put(message, source: index)
+            }
+        }
+        self.isListening = true
+        for await _ in self.inbox.wakes {
+            try Task.checkCancellation()
+            self.drain()
+        }
+        throw CancellationError()
+    }
+
+    /// What the devices say from now on. A slow reader loses the oldest readings; the stream ends with ``run()``.
+    /// Values that the broker had kept are not readings: they may be old. They are in the twin.
+    public nonisolated func readings(capacity: Int) -> AsyncStream<Reading> { self.broadcast.stream(capacity: capacity) }
+
+    /// The thing called so, by name or id.
+    public func twin(_ thing: String) -> Twin? { self.indices[thing].map(self.snapshot) }
+
+    /// All things, in the order in which they were given.
+    public func twins() -> [Twin] { self.things.indices.map(self.snapshot) }
+
+    /// What foreign messages did wrong, by source.
+    public func faults() -> [DeviceFault] { self.faultList }
+
+    /// Messages and readings that found no room because somebody was slow.
+    public nonisolated var dropped: (messages: UInt64, readings: UInt64) {
+        (self.inbox.dropped, self.broadcast.dropped)
+    }
+
+    private func snapshot(_ index: Int) -> Twin {
+        self.twinStates[index].snapshot(at: self.timeline.uptime, isConnected: self.bus.isConnected)
+    }
+
+    func index(of thing: String) throws(DeviceError) -> Int {
+        guard let index = self.indices[thing] else { throw .unknownThing(thing) }
+        return index
+    }
+
+    func send(_ value: JSON, of property: String, unit: String?, thing: Int, _ arrival: Inbox.Arrival) {
+        self.sequence += 1
+        self.broadcast.send(
+            Reading(
+                thing: self.things[thing].id, property: property, value: value, unit: unit, at: arrival.at,
+                uptime: arrival.uptime, sequence: self.sequence))
+    }
+
+    /// Counts a fault and tells the first of each source. The list is bounded by the descriptions' forms.
+    func note(_ reason: String, thing: Int, affordance: String, filter: String, count: UInt64 = 1) {
+        let id = self.things[thing].id
+        let known = self.faultList.firstIndex { $0.filter == filter && $0.affordance == affordance && $0.thing == id }
+        if let known {
+            self.faultList[known].count += count
+        } else {
+            let fault = DeviceFault(thing: id, affordance: affordance, filter: filter, reason: reason, count: count)
+            self.faultList.append(fault)
+            self.onFault(fault)
+        }
+    }
+
+    private func drain() {
+        let (arrivals, oversized) = self.inbox.take()
+        for arrival in arrivals { self.receive(arrival) }
+        for (source, count) in oversized { self.noteOversized(source, count) }
+    }
+}

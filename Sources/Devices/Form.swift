@@ -1,0 +1,150 @@
+package import Encoding
+package import World
+
+/// `depai:when`, `okWhen`: the payload has this value at this place.
+package struct Condition: Sendable {
+    package let pointer: Pointer
+    package let equals: JSON
+
+    package func holds(in document: JSON) -> Bool {
+        self.pointer.value(in: document).map { $0.isSameValue(as: self.equals) } ?? false
+    }
+}
+
+/// A form that is listened to: a property's value or an event.
+package struct ReportForm: Sendable {
+    package let filter: String
+    package let quality: DeliveryQuality
+    /// The device keeps its last value at the broker.
+    package let retain: Bool
+    package let format: WireFormat
+    package let pointer: Pointer
+    package let when: [Condition]
+    /// `depai:merge` is "overlay": an absent key is unchanged, null is gone.
+    package let isOverlay: Bool
+
+    /// What a payload says about the value.
+    package enum Report: Sendable, Equatable {
+        case value(JSON)
+        /// Members to lay over the known value.
+        case changes(JSON)
+        case gone
+        /// `depai:when` says that it is about something else, or an overlay that leaves this value alone.
+        case nothing
+    }
+
+    /// Reads one payload.
+    package func report(_ payload: [UInt8], schema: DataSchema?) throws(PayloadError) -> Report {
+        let document = try self.format.document(payload)
+        guard self.when.allSatisfy({ $0.holds(in: document) }) else { return .nothing }
+        guard let wire = self.pointer.value(in: document) else {
+            if self.isOverlay { return .nothing }
+            throw .missing
+        }
+        if self.isOverlay {
+            if case .null = wire { return .gone }
+            // Only the merged object can be held against the schema.
+            if case .object = wire { return .changes(wire) }
+        }
+        return .value(try self.format.value(ofWire: wire, schema: schema))
+    }
+}
+
+/// How one learns that a command was executed.
+package struct Acknowledgement: Sendable {
+    /// What counts as proof.
+    package enum Kind: String, Sendable, CaseIterable {
+        /// The broker has it; nothing is known about the device.
+        case puback
+        /// The property reports the value that was written.
+        case echo
+        /// The device answers on a topic of its own.
+        case reply
+    }
+
+    package let kind: Kind
+    /// For `reply`, and for an echo elsewhere than on the property's own form. A level `$self` is our own name.
+    package let filter: String?
+    /// Where a reply repeats the command's id.
+    package let idPointer: Pointer?
+    /// A reply counts as success only if all hold; one that is neither success nor error is progress.
+    package let okWhen: [Condition]
+    /// Something other than null there means that the command failed.
+    package let errorPointer: Pointer?
+    package let valuePointer: Pointer?
+    package let timeout: Duration
+
+    /// Waited for when the description says nothing.
+    package static let standardTimeout: Duration = .seconds(5)
+    /// The longest `timeoutMs`.
+    package static let timeoutLimitMs = 600_000
+
+    /// What a reply says.
+    package enum Verdict: Sendable, Equatable {
+        case done(JSON?)
+        case failed(JSON)
+        case progress
+    }
+
+    package func verdict(_ document: JSON) -> Verdict {
+        if let error = self.errorPointer?.value(in: document), error != .null { return .failed(error) }
+        guard self.okWhen.allSatisfy({ $0.holds(in: document) }) else { return .progress }
+        return .done(self.valuePointer.flatMap { $0.value(in: document) })
+    }
+}
+
+/// A form that is published to: a write or an action.
+package struct CommandForm: Sendable {
+    package let topic: String
+    package let quality: DeliveryQuality
+    package let retain: Bool
+    package let format: WireFormat
+    package let body: BodyTemplate?
+    package let acknowledgement: Acknowledgement
+
+    /// The payload of one command.
+    /// - Parameter value: what is written, or the action's input.
+    package func payload(_ value: JSON, identifier: String, ownName: String) throws(PayloadError) -> [UInt8] {
+        let wire = try self.format.wire(of: value)
+        var payload: [UInt8] = []
+        if let body = self.body {
+            let filled = body.filled(.init(value: wire, identifier: identifier, ownName: ownName)) ?? .null
+            payload = Array((self.format.isText ? filled.plainText : filled.text).utf8)
+        } else if value != .null || !self.format.map.isEmpty {
+            payload = self.format.payload(wire)
+        }
+        guard payload.count <= WireFormat.payloadLimit else { throw .tooLarge(limit: WireFormat.payloadLimit) }
+        return payload
+    }
+}
+
+/// `depai:availability`: where the device says that it is there.
+package struct AvailabilityForm: Sendable {
+    /// Nil when only silence tells.
+    package let topic: String?
+    package let online: JSON
+    package let offline: JSON
+    /// Nothing heard for so long: silent.
+    package let staleAfter: Duration?
+
+    /// Whether the payload says online or offline; nil when it says neither.
+    package func isOnline(_ payload: [UInt8]) -> Bool? {
+        guard payload.count <= 1_024, let text = String(validating: payload, as: UTF8.self) else { return nil }
+        let document = try? JSON.read(text, limits: JSON.Limits(bytes: 1_024, depth: 8))
+        func says(_ word: JSON) -> Bool { word.plainText == text || document.map { $0 == word } ?? false }
+        return says(self.online) ? true : says(self.offline) ? false : nil
+    }
+}
+
+/// `depai:limits`: what the owner lets an agent do.
+public struct DeviceLimits: Sendable, Hashable {
+    /// Allowed numbers, within the data schema's.
+    public let range: ClosedRange<Double>?
+    /// Publications to the device in any 60 seconds, repetitions included.
+    public let perMinute: Int?
+
+    /// No limits.
+    static let none = DeviceLimits(range: nil, perMinute: nil)
+    /// The largest `perMinute`.
+    static let perMinuteLimit = 6_000
+}

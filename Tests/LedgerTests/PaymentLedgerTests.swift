@@ -1,0 +1,273 @@
+import Database
+import Encoding
+import Ledger
+import Sodium
+import Synchronization
+import Testing
+
+@Suite struct PaymentLedgerTests {
+    let proposal = Scene.proposal(100)
+
+    @Test func `the same proposal twice is one payment`() async throws {
+        let ledger = try await Scene.ledger()
+        for _ in 0..<3 { #expect(try await ledger.answer(to: self.proposal) == .authorized(attempt: 1)) }
+        #expect(try await ledger.balance()?.reserved == 100)
+        let payment = try await ledger.pay(self.proposal)
+        #expect(try await ledger.answer(to: self.proposal) == .inFlight(.signed, attempt: 1))
+        try await ledger.markSubmitted(payment)
+        #expect(try await ledger.answer(to: self.proposal) == .inFlight(.submitted, attempt: 1))
+        try await ledger.settle(self.proposal.id, proof: SettlementProof(transaction: "tx", slot: 1))
+        #expect(try await ledger.answer(to: self.proposal) == .settled)
+        let balance = try #require(try await ledger.balance())
+        #expect(balance.spent == 100 && balance.reserved == 0 && balance.available == 9_900 && balance.deposited == 10_000)
+    }
+
+    @Test func `what makes a purchase another one, and what does not`() {
+        let same = Proposal(
+            purpose: .storage, job: "job", payee: "chain:alpha", asset: Asset(id: Scene.dollar.id, symbol: "$", decimals: 6),
+            amount: 100, note: "said differently")
+        #expect(same.id == self.proposal.id)
+        let others = [
+            Scene.proposal(101), Scene.proposal(100, job: "job2"), Scene.proposal(100, payee: "chain:beta"),
+            Scene.proposal(100, asset: Scene.coin), Scene.proposal(100, purpose: .compute), Scene.proposal(100, series: 1),
+            // Lengths are part of the name: no field can lend letters to its neighbour.
+            Scene.proposal(100, job: "jobchain:", payee: "alpha"),
+        ]
+        #expect(Set(others.map(\.id) + [self.proposal.id]).count == 8)
+        #expect(IntentID(text: self.proposal.id.description) == self.proposal.id)
+        #expect(IntentID(text: self.proposal.id.description.uppercased()) == nil)
+        #expect(IntentID(text: "") == nil && IntentID(text: self.proposal.id.description + "00") == nil)
+    }
+
+    @Test func `a second payee or price for the same purchase is refused while the first may be paid`() async throws {
+        let ledger = try await Scene.ledger()
+        let rivals = [Scene.proposal(100, payee: "chain:beta"), Scene.proposal(90)]
+        func refused(_ comment: Comment) async throws {
+            for rival in rivals {
+                #expect(try await ledger.answer(to: rival) == .denied("purchase", allowedNow: nil), comment)
+            }
+        }
+        _ = try await ledger.answer(to: self.proposal)
+        try await refused("reserved")
+        let payment = try await ledger.pay(self.proposal)
+        try await refused("signed")
+        try await ledger.markSubmitted(payment)
+        try await refused("submitted")
+        try await ledger.markUnknown(self.proposal.id, reason: "silence")
+        try await refused("unknown")
+        try await ledger.settle(self.proposal.id, proof: SettlementProof(transaction: "tx", slot: 1))
+        try await refused("settled")
+        #expect(try await ledger.answer(to: Scene.proposal(100, payee: "chain:beta", series: 1)) == .authorized(attempt: 1))
+        // Paid and lost: it may be bought elsewhere.
+        try await ledger.lose(self.proposal.id, evidence: "no answer")
+        #expect(try await ledger.answer(to: rivals[0]) == .authorized(attempt: 1))
+    }
+
+    @Test func `a permission in use is not given twice`() async throws {
+        let ledger = try await Scene.ledger()
+        guard case .authorized(let authorization) = try await ledger.authorize(self.proposal) else {
+            Issue.record("not authorized")
+            return
+        }
+        await #expect(throws: LedgerError.self) { _ = try await ledger.answer(to: self.proposal) }
+        await ledger.suspend(authorization)
+        #expect(try await ledger.state(self.proposal) == .reserved)
+        #expect(try await ledger.answer(to: self.proposal) == .authorized(attempt: 1))
+    }
+
+    @Test func `a released permission gives the money back`() async throws {
+        let ledger = try await Scene.ledger()
+        guard case .authorized(let authorization) = try await ledger.authorize(self.proposal) else {
+            Issue.record("not authorized")
+            return
+        }
+        try await ledger.release(authorization, reason: "the quote changed")
+        #expect(try await ledger.state(self.proposal) == .failed)
+        #expect(try await ledger.balance()?.reserved == 0)
+        #expect(try await ledger.balance()?.available == 10_000)
+        #expect(try await ledger.answer(to: self.proposal) == .authorized(attempt: 1))
+    }
+
+    /// A reservation is older than the order to stop.
+    @Test func `a wallet that was frozen meanwhile hands out no reservation`() async throws {
+        for change: (inout JSON) -> Void in [{ $0["mode"] = "frozen" }, { $0["lease"] = ["until_ms": 1] }] {
+            let ledger = try await Scene.ledger()
+            #expect(try await ledger.answer(to: self.proposal) == .authorized(attempt: 1))
+            try await ledger.apply(policy: Scene.policy(sequence: 2, change))
+            guard case .denied(_, nil) = try await ledger.answer(to: self.proposal) else {
+                Issue.record("a frozen wallet authorized")
+                return
+            }
+            #expect(try await ledger.state(self.proposal) == .reserved)
+            try await ledger.apply(policy: Scene.policy(sequence: 3))
+            #expect(try await ledger.answer(to: self.proposal) == .authorized(attempt: 1))
+        }
+    }
+
+    @Test func `only the wallet's own signature over the message is journalled`() async throws {
+        let ledger = try await Scene.ledger()
+        for (signer, message) in [(9, "message"), (2, "another")] as [(UInt8, String)] {
+            guard case .authorized(let authorization) = try await ledger.authorize(self.proposal) else {
+                Issue.record("not authorized")
+                return
+            }
+            let pair = try key(signer)
+            let attempt = authorization.signed(
+                Array("message".utf8), with: try pair.signature(over: Array(message.utf8)), by: pair.publicKey)
+            do {
+                _ = try await ledger.journal(attempt, payload: [], lastValidBlockHeight: 1)
+                Issue.record("a foreign signature was journalled")
+            } catch LedgerError.foreignSignature {}
+            #expect(try await ledger.state(self.proposal) == .reserved)
+        }
+    }
+
+    @Test func `unknown counts as spent and only the same bytes come back`() async throws {
+        let ledger = try await Scene.ledger()
+        let payment = try await ledger.pay(self.proposal)
+        await #expect(throws: LedgerError.self) { try await ledger.markUnknown(self.proposal.id, reason: "too early") }
+        try await ledger.markSubmitted(payment)
+        for _ in 0..<2 { try await ledger.markUnknown(self.proposal.id, reason: "silence") }
+        #expect(try await ledger.balance()?.available == 9_900)
+        guard case .inFlight(let again) = try await ledger.authorize(self.proposal) else {
+            Issue.record("an unknown payment was not in flight")
+            return
+        }
+        #expect(again.payload == payment.payload && again.message == payment.message && again.state == .unknown)
+        #expect(again.signature == payment.signature && again.lastValidBlockHeight == 100)
+    }
+
+    @Test(arguments: [true, false]) func `failed and expired payments give the money back and may be tried again`(failed: Bool) async throws {
+        let ledger = try await Scene.ledger()
+        try await ledger.markSubmitted(try await ledger.pay(self.proposal))
+        if failed {
+            try await ledger.fail(self.proposal.id, transaction: "tx", reason: "the chain refused")
+        } else {
+            try await ledger.expire(self.proposal.id, height: 101)
+        }
+        #expect(try await ledger.state(self.proposal) == (failed ? .failed : .expired))
+        #expect(try await ledger.balance()?.available == 10_000)
+        #expect(try await ledger.answer(to: self.proposal) == .authorized(attempt: 2))
+        let second = try await ledger.pay(self.proposal)
+        #expect(second.attempt == 2 && second.payload != [])
+    }
+
+    @Test func `a loss is booked once, and the payee keeps the money`() async throws {
+        let ledger = try await Scene.ledger()
+        await #expect(throws: LedgerError.self) { try await ledger.lose(self.proposal.id, evidence: "x") }
+        try await ledger.markSubmitted(try await ledger.pay(self.proposal))
+        await #expect(throws: LedgerError.self) { try await ledger.lose(self.proposal.id, evidence: "x") }
+        try await ledger.settle(self.proposal.id, proof: SettlementProof(transaction: "tx", slot: 1))
+        for _ in 0..<2 { try await ledger.lose(self.proposal.id, evidence: "no answer") }
+        let balance = try #require(try await ledger.balance())
+        #expect(balance.lost == 100 && balance.spent == 100 && balance.available == 9_900)
+        let record = try #require(try await ledger.read { try $0.intent(self.proposal.id) })
+        #expect(record.delivery == .lost && record.receipt == "no answer" && record.transaction == "tx")
+        try await ledger.deliver(self.proposal.id, receipt: "late")
+        #expect(try await ledger.read { try $0.intent(self.proposal.id)?.delivery } == .lost)
+    }
+
+    @Test func `money that comes in is booked once per reference`() async throws {
+        let ledger = try await Scene.ledger(money: 0)
+        for _ in 0..<2 {
+            try await ledger.deposit(5, asset: Scene.dollar, reference: "tx 1")
+            try await ledger.earn(7, asset: Scene.dollar, purpose: .storage, reference: "tx 1")
+        }
+        let balance = try #require(try await ledger.balance())
+        #expect(balance.deposited == 5 && balance.earned == 7 && balance.available == 12)
+        await #expect(throws: LedgerError.self) { try await ledger.deposit(.max, asset: Scene.dollar, reference: "tx 2") }
+    }
+
+    /// Which step leads from where, by everything that can happen to a payment.
+    @Test(arguments: IntentState.allCases) func `only the allowed moves are made`(from: IntentState) async throws {
+        enum Step: String, CaseIterable { case submit, settle, fail, expire, unknown, lose }
+        let allowed: [IntentState: Set<Step>] = [
+            .signed: [.submit, .settle, .fail, .expire], .submitted: [.submit, .settle, .fail, .expire, .unknown],
+            .unknown: [.submit, .settle, .fail, .expire, .unknown], .settled: [.submit, .settle, .lose],
+            // To send the bytes of a finished payment again is no step and changes nothing.
+            .failed: [.submit], .expired: [.submit], .reserved: [], .denied: [], .waiting: [],
+        ]
+        for step in Step.allCases {
+            let ledger = try await Scene.ledger(
+                policy: Scene.policy {
+                    if from == .denied { $0["mode"] = "frozen" }
+                    if from == .waiting { $0["approval"] = [["asset": .string(Scene.dollar.id), "above": "1"]] }
+                })
+            var payment: JournalledPayment?
+            if [.denied, .waiting, .reserved].contains(from) {
+                _ = try await ledger.answer(to: self.proposal)
+            } else {
+                payment = try await ledger.pay(self.proposal)
+                if let payment, from != .signed { try await ledger.markSubmitted(payment) }
+                switch from {
+                case .settled: try await ledger.settle(self.proposal.id, proof: SettlementProof(transaction: "tx", slot: 1))
+                case .failed: try await ledger.fail(self.proposal.id, transaction: "tx", reason: "")
+                case .expired: try await ledger.expire(self.proposal.id, height: 101)
+                case .unknown: try await ledger.markUnknown(self.proposal.id, reason: "")
+                default: break
+                }
+            }
+            #expect(try await ledger.state(self.proposal) == from)
+            let id = self.proposal.id
+            let made = payment
+            func perform() async throws {
+                switch step {
+                case .submit:
+                    guard let made else { throw LedgerError.unknownIntent(id) }
+                    try await ledger.markSubmitted(made)
+                case .settle: try await ledger.settle(id, proof: SettlementProof(transaction: "tx", slot: 1))
+                case .fail: try await ledger.fail(id, transaction: "tx", reason: "")
+                case .expire: try await ledger.expire(id, height: 101)
+                case .unknown: try await ledger.markUnknown(id, reason: "")
+                case .lose: try await ledger.lose(id, evidence: "")
+                }
+            }
+            let comment: Comment = "\(step) from \(from)"
+            if allowed[from]?.contains(step) == true {
+                await #expect(throws: Never.self, comment) { try await perform() }
+            } else {
+                await #expect(throws: LedgerError.self, comment) { try await perform() }
+                #expect(try await ledger.state(self.proposal) == from, comment)
+            }
+            if step == .submit, from != .signed { #expect(try await ledger.state(self.proposal) == from, comment) }
+            #expect(try await ledger.read { try $0.faults() }.isEmpty, comment)
+        }
+    }
+
+    @Test func `every step is in the journal and told to the observer once`() async throws {
+        let seen = Mutex<[JournalEntry]>([])
+        let ledger = try await Scene.ledger(observer: { entry in seen.withLock { $0.append(entry) } })
+        try await ledger.settled(self.proposal)
+        _ = try await ledger.answer(to: Scene.proposal(5_000, job: "dear"))
+        // A refusal repeated is one refusal.
+        _ = try await ledger.answer(to: Scene.proposal(5_000, job: "dear"))
+        let journal = try await ledger.read { try $0.journal() }
+        #expect(journal == seen.withLock { $0 })
+        #expect(journal.map(\.after) == [.reserved, .signed, .submitted, .settled, .denied])
+        #expect(journal.map(\.before) == [nil, .reserved, .signed, .submitted, nil])
+    }
+
+    @Test func `the file refuses to be rewritten, and a changed line is found`() async throws {
+        try await withFolder { folder in
+            let path = folder.appending("ledger.db")
+            do { try await Scene.ledger(path: path).settled(self.proposal) }
+            let database = try Connection(path: path.string)
+            for sql in [
+                "UPDATE entry SET amount = 0", "DELETE FROM entry", "UPDATE journal SET detail = ''", "DELETE FROM journal",
+                "UPDATE attempt SET payload = x''", "DELETE FROM attempt",
+            ] {
+                #expect(throws: DatabaseError.self, "\(sql)") { try database.execute(sql) }
+            }
+            try database.execute("DROP TRIGGER entry_keep; UPDATE entry SET amount = amount + 1 WHERE id = 1")
+            let error = #expect(throws: LedgerError.self) { try Scene.open(path: path) }
+            #expect(error?.description.contains("posting 1 is off by 1") == true)
+        }
+    }
+
+    @Test func `amounts are written exactly`() {
+        #expect(Scene.dollar.decimal(1_500) == "0.001500")
+        #expect(Scene.dollar.decimal(-1_500_000) == "-1.500000")
+        #expect(Scene.dollar.text(UInt64.max) == "18446744073709.551615 USD")
+        #expect(Asset(id: "", symbol: "", decimals: 0).decimal(7) == "7")
+    }
+}

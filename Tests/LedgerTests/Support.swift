@@ -1,0 +1,158 @@
+import Encoding
+import Glibc
+import Ledger
+import Sodium
+import SystemPackage
+import Synchronization
+import World
+
+/// The key whose seed is `byte` 32 times.
+func key(_ byte: UInt8) throws -> SigningKey {
+    try SigningKey(seed: SecretBytes(count: 32) { $0.copyBytes(from: [UInt8](repeating: byte, count: 32)) })
+}
+
+func base58(_ key: PublicKey) -> String { Base58.encode(key.bytes) }
+
+/// SplitMix64: the same numbers from the same seed everywhere.
+struct Seeded: RandomNumberGenerator {
+    var state: UInt64
+
+    init(_ seed: UInt64) { self.state = seed }
+
+    mutating func next() -> UInt64 {
+        self.state &+= 0x9e37_79b9_7f4a_7c15
+        var mixed = self.state
+        mixed = (mixed ^ mixed >> 30) &* 0xbf58_476d_1ce4_e5b9
+        mixed = (mixed ^ mixed >> 27) &* 0x94d0_49bb_1331_11eb
+        return mixed ^ mixed >> 31
+    }
+}
+
+/// A clock that moves when it is told to.
+final class Clock: Timeline {
+    private let milliseconds = Mutex<Int64>(1_800_000_000_000)
+
+    var now: Timestamp { Timestamp(milliseconds: self.milliseconds.withLock { $0 }, quality: .virtual) }
+    var uptime: Duration { .milliseconds(self.milliseconds.withLock { $0 }) }
+    func sleep(for duration: Duration) async throws {}
+    func advance(seconds: Int64) { self.milliseconds.withLock { $0 += seconds * 1_000 } }
+}
+
+/// A folder of its own for one test, removed afterwards.
+func withFolder<Result>(_ body: (FilePath) async throws -> Result) async throws -> Result {
+    var template = Array("/tmp/depai-ledger-XXXXXX".utf8CString)
+    guard mkdtemp(&template) != nil else { throw Errno(rawValue: errno) }
+    let path = FilePath(String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self))
+    defer {
+        for name in ["ledger.db", "ledger.db-wal", "ledger.db-shm"] { unlink(path.appending(name).string) }
+        rmdir(path.string)
+    }
+    return try await body(path)
+}
+
+/// The owner (11), the wallet (2) and its sponsor (3), a dollar and a coin, and two payees.
+enum Scene {
+    static let dollar = Asset(id: "chain/token:dollar", symbol: "USD", decimals: 6)
+    static let coin = Asset(id: "chain/slip44:501", symbol: "SOL", decimals: 9)
+
+    static func proposal(
+        _ amount: UInt64, job: String = "job", payee: String = "chain:alpha", asset: Asset = dollar,
+        purpose: Purpose = .storage, series: UInt32 = 0
+    ) -> Proposal {
+        Proposal(purpose: purpose, job: job, payee: payee, asset: asset, amount: amount, series: series, note: "a test")
+    }
+
+    /// A policy with one wide limit; `change` makes it what a test needs.
+    static func document(sequence: Int64 = 1, _ change: (inout JSON) -> Void = { _ in }) throws -> JSON {
+        var document: JSON = [
+            "schema": "depai-policy/1", "wallet": .string(base58(try key(2).publicKey)),
+            "owner": .string(base58(try key(11).publicKey)), "seq": .integer(sequence), "mode": "active",
+            "assets": [
+                ["asset": .string(dollar.id), "symbol": "USD", "decimals": 6],
+                ["asset": .string(coin.id), "symbol": "SOL", "decimals": 9],
+            ],
+            "payees": [
+                ["id": "alpha", "account": "chain:alpha", "purposes": ["storage", "compute"]],
+                ["id": "beta", "account": "chain:beta", "purposes": ["storage"]],
+                ["id": "network", "account": "network", "purposes": ["fee"]],
+            ],
+            "limits": [
+                ["id": "dollars", "asset": .string(dollar.id), "per_payment": "1000"],
+                ["id": "coins", "asset": .string(coin.id), "purpose": "fee", "per_payment": "1000"],
+            ],
+        ]
+        change(&document)
+        return document
+    }
+
+    static func policy(sequence: Int64 = 1, _ change: (inout JSON) -> Void = { _ in }) throws -> [UInt8] {
+        try Policy.sign(try self.document(sequence: sequence, change), with: key(11))
+    }
+
+    /// A ledger under a policy with 10,000 dollar units; `path` nil keeps it in memory.
+    static func ledger(
+        path: FilePath? = nil, clock: Clock = Clock(), money: UInt64 = 10_000, policy: [UInt8]? = nil,
+        observer: @escaping @Sendable (JournalEntry) -> Void = { _ in }
+    ) async throws -> PaymentLedger {
+        let ledger = try self.open(path: path, clock: clock, observer: observer)
+        try await ledger.apply(policy: policy ?? self.policy())
+        if money > 0 { try await ledger.deposit(money, asset: self.dollar, reference: "first") }
+        return ledger
+    }
+
+    static func open(
+        path: FilePath?, clock: Clock = Clock(), observer: @escaping @Sendable (JournalEntry) -> Void = { _ in }
+    ) throws -> PaymentLedger {
+        try PaymentLedger(
+            path: path, wallet: key(2).publicKey, signers: [key(3).publicKey], owner: key(11).publicKey, timeline: clock,
+            observer: observer)
+    }
+}
+
+/// A ``Decision`` that can be copied and compared.
+enum Answer: Equatable {
+    case authorized(attempt: Int)
+    case denied(String, allowedNow: UInt64?)
+    case waiting(String, allowedNow: UInt64?)
+    case inFlight(IntentState, attempt: Int)
+    case settled
+}
+
+extension PaymentLedger {
+    /// Asks, and gives the permission back for the next time.
+    func answer(to proposal: Proposal) throws -> Answer {
+        switch try self.authorize(proposal) {
+        case .authorized(let authorization):
+            let attempt = authorization.attempt
+            self.suspend(authorization)
+            return .authorized(attempt: attempt)
+        case .denied(let denial): return .denied(denial.rule, allowedNow: denial.allowedNow)
+        case .waiting(let denial): return .waiting(denial.rule, allowedNow: denial.allowedNow)
+        case .inFlight(let payment): return .inFlight(payment.state, attempt: payment.attempt)
+        case .settled: return .settled
+        }
+    }
+
+    /// Reserves, signs and journals with the wallet's key.
+    @discardableResult
+    func pay(_ proposal: Proposal, height: UInt64 = 100) throws -> JournalledPayment {
+        guard case .authorized(let authorization) = try self.authorize(proposal) else {
+            throw LedgerError.unknownIntent(proposal.id)
+        }
+        let message = Array("message \(proposal.id) \(authorization.attempt)".utf8)
+        let signer = try key(proposal.purpose == .fee ? 3 : 2)
+        let attempt = authorization.signed(message, with: try signer.signature(over: message), by: signer.publicKey)
+        return try self.journal(attempt, payload: [1] + message, lastValidBlockHeight: height)
+    }
+
+    func settled(_ proposal: Proposal) throws {
+        try self.markSubmitted(try self.pay(proposal))
+        try self.settle(proposal.id, proof: SettlementProof(transaction: "tx \(proposal.id)", slot: 5))
+    }
+
+    func state(_ proposal: Proposal) throws -> IntentState? { try self.read { try $0.intent(proposal.id)?.state } }
+
+    func balance(_ asset: Asset = Scene.dollar) throws -> Balance? {
+        try self.read { try $0.balances().first { $0.asset.id == asset.id } }
+    }
+}
