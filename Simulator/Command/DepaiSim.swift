@@ -55,7 +55,9 @@ struct DepaiSim: AsyncParsableCommand {
             if let seed = self.seed { scenario.seed = seed }
             let folder = try self.folder()
             let workshop = Workshop(folder: folder, programs: try Self.programs(), sources: sources, scenario: scenario)
-            let simulation = Simulation(workshop, timeline: SystemTimeline(), say: Self.say)
+            let screen = Screen(plain: self.check)
+            let simulation = Simulation(
+                workshop, timeline: SystemTimeline(), say: { screen.say($0) }, status: { screen.show(status: $0) })
             let report: Report
             do {
                 report = try await Self.untilInterrupted { try await simulation.run() }
@@ -67,13 +69,11 @@ struct DepaiSim: AsyncParsableCommand {
             if let path = self.report {
                 try DurableFile.write(Array((report.json.prettyText + "\n").utf8), to: FilePath(path))
             }
-            Self.say(report.text)
+            screen.show(status: "")
+            screen.say(report.text)
             if self.keep == nil, report.passed { try Self.remove(folder) }
             if !report.passed { throw ExitCode(8) }
         }
-
-        /// Line by line, whoever reads: a terminal, a file, a pipe.
-        private static func say(_ line: String) { _ = try? FileDescriptor.standardOutput.writeAll((line + "\n").utf8) }
 
         private func folder() throws -> FilePath {
             if let keep = self.keep {

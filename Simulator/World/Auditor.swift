@@ -6,6 +6,7 @@ import Ledger
 import Market
 import Payments
 import SimulatedChain
+import SimulatedDevices
 import Solana
 import Sodium
 import SystemPackage
@@ -19,8 +20,8 @@ struct Auditor {
     let mint: Address
     /// Token balances after funding, the robot first.
     let before: [UInt64]
-    /// How often each command was carried out, by the devices' own count.
-    let executions: [String: Int]
+    /// What each device carried out, by its own count.
+    let executions: [String: Executions]
     /// Names by payment account.
     let names: [String: String]
 
@@ -37,7 +38,7 @@ struct Auditor {
         let commands = try DeviceView(path: self.workshop.robot.devicesPath).commands().map { command in
             Report.CommandLine(
                 id: command.id, device: command.thing, affordance: command.affordance, state: command.state.rawValue,
-                executions: self.executions[command.id] ?? 0)
+                executions: self.count(command))
         }
         let agent = try AgentView(path: self.workshop.robot.agentPath)
         let parties = ["robot"] + self.workshop.scenario.nodes.map(\.name)
@@ -55,6 +56,12 @@ struct Auditor {
             purchases: purchases,
             balances: parties.indices.map { .init(name: parties[$0], before: self.before[$0], after: after[$0]) },
             commands: commands, readings: try agent.waitingReadings(), chain: (chain.0, chain.1), invariants: invariants)
+    }
+
+    /// How often a device carried a command out. One that is not told ids counts the changes of its state.
+    private func count(_ command: CommandRecord) -> Int {
+        guard let device = self.executions[command.thing] else { return 0 }
+        return device.byCommand.isEmpty ? device.changed : device.byCommand[command.id] ?? 0
     }
 
     /// What every party's token account holds on the chain, the robot first.

@@ -34,16 +34,17 @@ package struct PrivateBroker: Sendable {
             user devices
             topic write tele/#
             topic write stat/#
-            topic write sensors/#
+            topic write env/#
+            topic write meter/#
             topic write base/+/state
-            topic write base/#
+            topic write base/+/availability
+            topic write base/+/follow/result
             topic read cmnd/#
             topic read base/+/follow
             user robot
             topic read #
             topic write cmnd/#
             topic write base/+/follow
-            topic write depai/#
 
             """
         try DurableFile.write(Array(rules.utf8), to: self.folder.appending("acl"))

@@ -15,10 +15,11 @@ package struct RunningWorld: Sendable {
     let cluster: Cluster
     let mint: Address
     let before: [UInt64]
-    let devices: [DeviceSimulator]
+    let devices: [(name: String, simulator: DeviceSimulator)]
     let names: [String: String]
     let timeline: any Timeline
     let say: @Sendable (String) -> Void
+    let status: @Sendable (String) -> Void
 
     /// Starts the robot's program, or one that stands in for it.
     package func startRobot(program: String = "depai", arguments: [String] = []) async throws -> RunningRobot {
@@ -44,6 +45,7 @@ package struct RunningWorld: Sendable {
         while !self.isDone {
             guard self.timeline.uptime < deadline else { throw SimulationError.timedOut(seconds: seconds) }
             try watcher.look()
+            self.status(watcher.summary)
             try await self.timeline.sleep(for: .milliseconds(200))
         }
         try watcher.look()
@@ -64,8 +66,8 @@ package struct RunningWorld: Sendable {
 
     /// Checks everything from outside.
     package func report() async throws -> Report {
-        var executions: [String: Int] = [:]
-        for device in self.devices { executions.merge(await device.executions(), uniquingKeysWith: +) }
+        var executions: [String: Executions] = [:]
+        for device in self.devices { executions[device.name] = await device.simulator.executions() }
         let auditor = Auditor(
             workshop: self.workshop, cluster: self.cluster, mint: self.mint, before: self.before, executions: executions,
             names: self.names)

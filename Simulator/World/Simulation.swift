@@ -20,11 +20,19 @@ package struct Simulation: Sendable {
     private let workshop: Workshop
     private let timeline: any Timeline
     private let say: @Sendable (String) -> Void
+    private let status: @Sendable (String) -> Void
 
-    package init(_ workshop: Workshop, timeline: any Timeline, say: @escaping @Sendable (String) -> Void) {
+    /// - Parameters:
+    ///   - say: told each line of progress.
+    ///   - status: told what stands now, several times a second; each replaces the one before.
+    package init(
+        _ workshop: Workshop, timeline: any Timeline, say: @escaping @Sendable (String) -> Void,
+        status: @escaping @Sendable (String) -> Void = { _ in }
+    ) {
         self.workshop = workshop
         self.timeline = timeline
         self.say = say
+        self.status = status
     }
 
     /// Runs the robot until its work is done, and checks what everybody left behind.
@@ -92,7 +100,7 @@ package struct Simulation: Sendable {
         }
         return RunningWorld(
             workshop: workshop, tasks: tasks, cluster: cluster, mint: mint, before: before, devices: devices,
-            names: Dictionary(names, uniquingKeysWith: { first, _ in first }), timeline: self.timeline, say: self.say)
+            names: Dictionary(names, uniquingKeysWith: { first, _ in first }), timeline: self.timeline, say: self.say, status: self.status)
     }
 
     /// Starts a server and gives its port.
@@ -142,7 +150,7 @@ package struct Simulation: Sendable {
         return url
     }
 
-    private func startDevices(_ tasks: Tasks, _ broker: PrivateBroker) async throws -> [DeviceSimulator] {
+    private func startDevices(_ tasks: Tasks, _ broker: PrivateBroker) async throws -> [(name: String, simulator: DeviceSimulator)] {
         let workshop = self.workshop
         let bus = MosquittoBus(
             BrokerAddress(
@@ -150,17 +158,18 @@ package struct Simulation: Sendable {
                 passwordFile: broker.passwordFile("devices").string),
             entropy: workshop.entropy("device bus"))
         tasks.add { await bus.run() }
-        var simulators: [DeviceSimulator] = []
+        var simulators: [(name: String, simulator: DeviceSimulator)] = []
         for family in workshop.scenario.devices {
             let folder = workshop.sources.devices.appending(family)
             let model = try Settings.read(folder.appending("\(family).sim.yaml"))
             for (name, text) in try workshop.descriptions(broker: broker) {
                 guard DurableFile.exists(folder.appending(name)) else { continue }
-                let simulator = try DeviceSimulator(
+                let thing = try SimulatedThing(
                     thing: try Thing(description: try JSON.read(text)), model: model.value ?? .null,
-                    seed: workshop.scenario.seed, bus: bus, timeline: self.timeline)
+                    seed: workshop.scenario.seed)
+                let simulator = DeviceSimulator(thing, bus: bus, timeline: self.timeline)
                 tasks.add { try await simulator.run() }
-                simulators.append(simulator)
+                simulators.append((thing.thing.name, simulator))
             }
         }
         return simulators

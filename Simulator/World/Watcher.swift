@@ -46,6 +46,22 @@ package struct Watcher: ~Copyable {
         self.say("\(String(repeating: " ", count: max(0, 6 - time.count)))\(time) s  \(Self.pad(kind, 9)) \(text)")
     }
 
+    /// One line of what stands now.
+    var summary: String {
+        var parts: [String] = ["\((self.timeline.uptime - self.start).components.seconds) s"]
+        if DurableFile.exists(self.home.ledgerPath), let view = try? self.home.viewLedger() {
+            for balance in (try? view.balances()) ?? [] {
+                let asset = balance.asset
+                parts.append("\(asset.text(balance.available)) free, \(asset.decimal(balance.spent)) spent")
+            }
+            parts.append("\((try? view.intents(in: [.reserved, .signed, .submitted, .unknown]).count) ?? 0) payments open")
+        }
+        if DurableFile.exists(self.home.agentPath), let view = try? AgentView(path: self.home.agentPath) {
+            parts.append("\((try? view.waitingReadings()) ?? 0) readings waiting")
+        }
+        return parts.joined(separator: "  ·  ")
+    }
+
     private static func pad(_ text: String, _ width: Int) -> String {
         text + String(repeating: " ", count: max(0, width - text.count))
     }

@@ -109,7 +109,7 @@ extension DeviceHub {
     private func receiveEcho(
         _ document: JSON, _ arrival: Inbox.Arrival, thing: Int, affordance: String, form: CommandForm
     ) throws(PayloadError) {
-        guard let wire = (form.acknowledgement.valuePointer ?? Pointer(tokens: [])).value(in: document) else { return }
+        guard let wire = (form.acknowledgement.valuePointer ?? Pointer.whole).value(in: document) else { return }
         let value = try form.format.value(ofWire: wire, schema: nil)
         let id = self.waiting(thing: thing, affordance: affordance, since: arrival) { open in
             open.command.content.input.isSameValue(as: value)

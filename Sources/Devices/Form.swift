@@ -2,7 +2,7 @@ package import Encoding
 package import World
 
 /// `depai:when`, `okWhen`: the payload has this value at this place.
-package struct Condition: Sendable {
+package struct Condition: Sendable, Equatable {
     package let pointer: Pointer
     package let equals: JSON
 
@@ -22,6 +22,10 @@ package struct ReportForm: Sendable {
     package let when: [Condition]
     /// `depai:merge` is "overlay": an absent key is unchanged, null is gone.
     package let isOverlay: Bool
+
+    func hasSamePlace(as other: ReportForm) -> Bool {
+        (self.filter, self.pointer) == (other.filter, other.pointer) && self.when == other.when
+    }
 
     /// What a payload says about the value.
     package enum Report: Sendable, Equatable {

@@ -20,17 +20,18 @@ struct FormReader {
             let operations = try Self.operations(form, standard: standard)
             guard operations.contains(where: Self.observing.contains), let path = try self.path(form) else { continue }
             try Self.requirePacket("subscribe", form, operations)
-            let pointer = try Self.pointer(form["depai:pointer"]) ?? Pointer(tokens: [])
+            let pointer = try Self.pointer(form["depai:pointer"]) ?? Pointer.whole
             let merge = try form["depai:merge"].ifPresent?.string() ?? "replace"
             guard merge == "replace" || merge == "overlay" else {
                 throw form["depai:merge"].fault("is replace or overlay")
             }
-            reports.append(
-                ReportForm(
-                    filter: try Self.place(form, path, term: "mqv:filter", isValid: TopicFilter.isFilter),
-                    quality: try Self.quality(form), retain: try form["mqv:retain"].ifPresent?.bool() ?? false,
-                    format: try Self.format(form), pointer: pointer, when: try Self.conditions(form["depai:when"]),
-                    isOverlay: merge == "overlay"))
+            let report = ReportForm(
+                filter: try Self.place(form, path, term: "mqv:filter", isValid: TopicFilter.isFilter),
+                quality: try Self.quality(form), retain: try form["mqv:retain"].ifPresent?.bool() ?? false,
+                format: try Self.format(form), pointer: pointer, when: try Self.conditions(form["depai:when"]),
+                isOverlay: merge == "overlay")
+            // Reading and observing are one thing here; two forms for them must not count every message twice.
+            if !reports.contains(where: { $0.hasSamePlace(as: report) }) { reports.append(report) }
         }
         return reports
     }

@@ -8,7 +8,10 @@ package struct Pointer: Sendable, Hashable {
     /// The deepest pointer that is accepted.
     package static let tokenLimit = 16
 
-    init(tokens: [String]) { self.tokens = tokens }
+    /// The whole document.
+    package static let whole = Pointer(tokens: [])
+
+    private init(tokens: [String]) { self.tokens = tokens }
 
     /// - Returns: nil when `text` is not a pointer or deeper than ``tokenLimit``.
     package init?(_ text: String) {

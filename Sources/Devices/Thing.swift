@@ -97,6 +97,13 @@ public struct Thing: Sendable {
         if let write, write.acknowledgement.kind == .echo, write.acknowledgement.filter == nil, reports.isEmpty {
             throw field["forms"].fault("an echo needs a form to observe, or a filter")
         }
+        if let write, write.acknowledgement.kind == .echo {
+            let filters = write.acknowledgement.filter.map { [$0] } ?? reports.map(\.filter)
+            // We would hear ourselves and take it for the device.
+            guard !filters.contains(where: { TopicFilter.matches(write.topic, filter: $0) }) else {
+                throw field["forms"].fault("the echo would be our own message: both are on \"\(write.topic)\"")
+            }
+        }
         return Property(
             name: name, schema: schema, limits: try Self.limits(field["depai:limits"], kind: schema.kind),
             reports: reports, write: write)

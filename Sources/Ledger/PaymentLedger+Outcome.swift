@@ -25,6 +25,8 @@ extension PaymentLedger {
         _ attempt: consuming SignedAttempt, payload: [UInt8], lastValidBlockHeight: UInt64
     ) throws -> JournalledPayment {
         let id = attempt.intent
+        // The permission is used up, whatever comes: a refused signature leaves the reservation for the next try.
+        defer { self.finished(id) }
         guard self.signers.contains(attempt.key), attempt.key.verifies(attempt.signature, over: attempt.message)
         else { throw LedgerError.foreignSignature(id) }
         let payment = JournalledPayment(
@@ -38,7 +40,6 @@ extension PaymentLedger {
                 .blob(payload), .integer(Int64(bitPattern: lastValidBlockHeight)),
                 .integer(self.timeline.now.milliseconds))
         }
-        self.finished(id)
         return payment
     }
 

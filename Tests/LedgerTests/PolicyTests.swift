@@ -256,7 +256,7 @@ import World
             document["mode"] = "frozen"
         }
         let bad = Scene.proposal(.max / 4, payee: "nobody")
-        #expect(try await self.answer(bad, all) == .denied("lease", allowedNow: nil))
+        #expect(try await self.answer(bad, under: all) == .denied("lease", allowedNow: nil))
         #expect(try await self.answer(bad) { $0["mode"] = "frozen" } == .denied("mode", allowedNow: nil))
         #expect(try await self.answer(bad) { _ in } == .denied("payee", allowedNow: nil))
     }

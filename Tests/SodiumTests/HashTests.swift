@@ -30,7 +30,7 @@ import Testing
         #expect(
             Hex.encode(BLAKE2b.digest(of: Array("abc".utf8), length: 64))
                 == "ba80a53f981c4d0d6a2797b69f12f6e94c212f14685ac4b74b12bb6fdbffa2d1"
-                + "7d87c5392aab792dc252d5de4533cc9518d38aa8dbc4925ab92386edd4009923")
+                + "7d87c5392aab792dc252d5de4533cc9518d38aa8dbf1925ab92386edd4009923")
         #expect(
             Hex.encode(BLAKE2b.digest(of: []))
                 == "0e5751c026e543b2e8ab2eb06099daa1d1e5df47778f7787faab45cdf12fe3a8")

@@ -120,7 +120,7 @@ import Wallet
             let text = String(decoding: bytes, as: UTF8.self)
             for (old, new) in [
                 ("depai-keystore/1", "depai-keystore/2"), ("argon2id13", "scrypt"), ("\"role\": \"sponsor\"", "\"role\": \"payment\""),
-                ("\"header\"", "\"Header\""), ("HAgk14", "HAgk1"), ("\"slots\"", "\"more\": 1, \"slots\""),
+                ("\"header\"", "\"Header\""), ("HAgk14JpMQL", "HAgk"), ("\"slots\"", "\"more\": 1, \"slots\""),
             ] {
                 let changed = text.replacing(old, with: new)
                 #expect(changed != text)

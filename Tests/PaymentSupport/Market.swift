@@ -1,0 +1,234 @@
+package import Encoding
+import Glibc
+package import Ledger
+package import Market
+package import Node
+package import Payments
+package import SimulatedChain
+package import Sodium
+package import Solana
+package import Storage
+package import SystemPackage
+package import Wallet
+package import World
+
+/// A buyer and a seller with wallets of their own, a chain between them, and money: everything real but the wires.
+package struct TestMarket: Sendable {
+    package static let rpcURL = "http://rpc/"
+    package static let nodeURL = "http://node-a"
+    /// What the robot has at first, in atomic units.
+    package static let money: UInt64 = 1_000_000
+    /// What the node's sponsor has at first, in lamports.
+    package static let lamports: UInt64 = 1_000_000_000
+
+    package let folder: FilePath
+    package let cluster: Cluster
+    package let timeline: ChainTimeline
+    package let web: MemoryWeb
+    package let rpc: RPCClient
+    package let mint: Address
+    package let robot: Keystore
+    package let node: Keystore
+    package let robotWallet: UnlockedWallet
+    package let nodeWallet: UnlockedWallet
+
+    package var network: Network { .devnet }
+    package var asset: Asset { Asset(id: SolanaNames.token(self.mint, on: .devnet), symbol: "USD", decimals: 6) }
+    package var sol: Asset { SolanaNames.sol(on: .devnet) }
+    package var payTo: Address { Address(self.nodeWallet.publicKey(.payment)) }
+    package var payer: Address { Address(self.robotWallet.publicKey(.payment)) }
+    package var sponsor: Address { Address(self.nodeWallet.publicKey(.sponsor)) }
+
+    /// Makes the market in a folder of its own, which is removed afterwards.
+    package static func with(_ body: (TestMarket) async throws -> Void) async throws {
+        var template = Array("/tmp/depai-market-XXXXXX".utf8CString)
+        guard mkdtemp(&template) != nil else { throw Errno(rawValue: errno) }
+        let path = FilePath(String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self))
+        defer { self.remove(tree: path) }
+        try await body(TestMarket(folder: path))
+    }
+
+    private static func remove(tree path: FilePath) {
+        if let folder = opendir(path.string) {
+            while let entry = readdir(folder) {
+                let name = withUnsafeBytes(of: entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+                if name != ".", name != ".." { self.remove(tree: path.appending(name)) }
+            }
+            closedir(folder)
+            rmdir(path.string)
+        } else {
+            unlink(path.string)
+        }
+    }
+
+    private init(folder: FilePath) async throws {
+        self.folder = folder
+        self.cluster = try Cluster()
+        self.timeline = ChainTimeline(cluster: self.cluster)
+        self.web = MemoryWeb(cluster: self.cluster)
+        self.rpc = RPCClient(url: Self.rpcURL, web: self.web)
+        (self.robot, self.robotWallet) = try Self.wallet(folder.appending("robot.json"), seed: 0x21)
+        (self.node, self.nodeWallet) = try Self.wallet(folder.appending("node.json"), seed: 0x42)
+        self.mint = Address(try key(4).publicKey)
+        try await self.cluster.withBank { [robotWallet, nodeWallet] bank in
+            try Self.found(&bank, robot: Address(robotWallet.publicKey(.payment)), node: nodeWallet)
+        }
+        await self.cluster.tick(40)
+    }
+
+    private static func wallet(_ path: FilePath, seed: UInt8) throws -> (Keystore, UnlockedWallet) {
+        let entropy = try SecretBytes(count: 16) { $0.copyBytes(from: [UInt8](repeating: seed, count: 16)) }
+        let passphrase = try SecretBytes(count: 4) { $0.copyBytes(from: "test".utf8) }
+        let keystore = try Keystore.create(
+            at: path, mnemonic: Mnemonic(entropy: entropy), passphrase: passphrase, cost: .least, entropy: CountingEntropy())
+        return (keystore, try keystore.unlock(passphrase: passphrase))
+    }
+
+    /// A treasury (1) makes a mint (4), gives the robot tokens and the node's sponsor lamports.
+    private static func found(_ bank: inout Bank, robot: Address, node: UnlockedWallet) throws {
+        let (treasury, mint) = (Address(try key(1).publicKey), Address(try key(4).publicKey))
+        let payTo = Address(node.publicKey(.payment))
+        for (lamports, address) in [(10_000_000_000, treasury), (Self.lamports, Address(node.publicKey(.sponsor)))] {
+            guard bank.airdrop(lamports, to: address) != nil else { throw RPCError.notFound(address) }
+        }
+        let tokens = Address.associatedToken(owner: robot, mint: mint)
+        let message = try TransactionMessage.build(
+            version: .zero, feePayer: treasury,
+            instructions: [
+                .createAccount(
+                    payer: treasury, account: mint, lamports: Rent.minimumBalance(space: 82), space: 82, owner: .tokenProgram),
+                .initializeMint2(mint: mint, decimals: 6, authority: treasury),
+                .createAssociatedTokenIdempotent(payer: treasury, owner: robot, mint: mint),
+                .createAssociatedTokenIdempotent(payer: treasury, owner: payTo, mint: mint),
+                .mintTo(mint: mint, account: tokens, authority: treasury, amount: Self.money),
+            ],
+            recentBlockhash: bank.latestBlockhash(.processed).blockhash)
+        var transaction = try Transaction(message)
+        try transaction.sign(with: key(1))
+        try transaction.sign(with: key(4))
+        let entry = try bank.execute(transaction)
+        guard entry.failure == nil else { throw RPCError.notFound(mint) }
+    }
+
+    // MARK: Policies and ledgers
+
+    private func policy(_ keystore: Keystore, _ rules: JSON) throws -> [UInt8] {
+        var document = rules
+        document["schema"] = .string(Policy.schema)
+        document["wallet"] = .string(keystore.address)
+        document["owner"] = .string(Base58.encode(try key(11).publicKey.bytes))
+        document["seq"] = 1
+        document["mode"] = "active"
+        return try Policy.sign(document, with: key(11))
+    }
+
+    private func open(
+        _ keystore: Keystore, _ wallet: UnlockedWallet, _ name: String, _ rules: JSON,
+        observer: @escaping @Sendable (JournalEntry) -> Void
+    ) async throws -> PaymentLedger {
+        let ledger = try PaymentLedger(
+            path: self.folder.appending(name), wallet: wallet.publicKey(.payment), signers: [wallet.publicKey(.sponsor)],
+            owner: key(11).publicKey, timeline: self.timeline, observer: observer)
+        if await ledger.policyInForce == nil { try await ledger.apply(policy: self.policy(keystore, rules)) }
+        return ledger
+    }
+
+    /// Opens the robot's ledger: the first time with a policy that pays the node up to 50,000 an order, and its money.
+    package func robotLedger(
+        observer: @escaping @Sendable (JournalEntry) -> Void = { _ in }
+    ) async throws -> PaymentLedger {
+        let ledger = try await self.open(
+            self.robot, self.robotWallet, "robot.db",
+            [
+                "assets": [["asset": .string(self.asset.id), "symbol": "USD", "decimals": 6]],
+                "payees": [
+                    [
+                        "id": "node-a", "account": .string(SolanaNames.account(self.payTo, on: self.network)),
+                        "purposes": ["storage", "compute"],
+                    ]
+                ],
+                "limits": [
+                    [
+                        "id": "all", "asset": .string(self.asset.id), "per_payment": "50000",
+                        "window_seconds": 3600, "sum": "100000",
+                    ]
+                ],
+            ], observer: observer)
+        try await ledger.deposit(Self.money, asset: self.asset, reference: "first")
+        return ledger
+    }
+
+    /// Opens the node's ledger: it spends lamports on fees only.
+    package func nodeLedger() async throws -> PaymentLedger {
+        let ledger = try await self.open(
+            self.node, self.nodeWallet, "node.db",
+            [
+                "assets": [["asset": .string(self.sol.id), "symbol": "SOL", "decimals": 9]],
+                "payees": [["id": "network", "account": "network", "purposes": ["fee"]]],
+                "limits": [["id": "fees", "asset": .string(self.sol.id), "per_payment": "20000"]],
+            ], observer: { _ in })
+        try await ledger.deposit(Self.lamports, asset: self.sol, reference: "first")
+        return ledger
+    }
+
+    // MARK: The two sides
+
+    package func facilitator(_ ledger: PaymentLedger) -> Facilitator {
+        Facilitator(ledger: ledger, wallet: self.nodeWallet, rpc: self.rpc, network: self.network, timeline: self.timeline)
+    }
+
+    package var offer: Offer {
+        Offer(
+            name: "node a", identity: self.nodeWallet.publicKey(.identity), network: self.network.chainID,
+            asset: self.mint.description, payTo: self.payTo.description,
+            storage: Offer.StoragePrice(perMebibyteDay: 100, minimum: 1_000, maximumBytes: StoredObject.byteLimit),
+            compute: Offer.ComputePrice(
+                perMillionUnits: 50, minimum: 200, maximumUnits: 100_000_000, unitRule: "depai-units/1"))
+    }
+
+    /// Opens the shop on its home, as after a start, and connects it.
+    @discardableResult
+    package func openShop() async throws -> (shop: Shop, ledger: PaymentLedger) {
+        let ledger = try await self.nodeLedger()
+        let shop = try Shop(
+            offer: self.offer, asset: self.asset, home: self.folder.appending("node"), ledger: ledger, wallet: self.nodeWallet,
+            facilitator: self.facilitator(ledger), timeline: self.timeline)
+        self.web.change { $0.shop = shop }
+        return (shop, ledger)
+    }
+
+    package func buyer(_ ledger: PaymentLedger) -> Buyer {
+        Buyer(
+            ledger: ledger, wallet: self.robotWallet, rpc: self.rpc, network: self.network, web: self.web,
+            timeline: self.timeline, entropy: CountingEntropy())
+    }
+
+    package var provider: Provider { Provider(url: Self.nodeURL, identity: self.nodeWallet.publicKey(.identity)) }
+
+    package func object(_ text: String = "a map") throws -> StoredObject { try StoredObject(Array(text.utf8)) }
+
+    /// Ten days of storage for 1,000 units.
+    package func order(_ text: String = "a map", ceiling: UInt64 = 1_000, tries: Int = 6) throws -> Order {
+        StorageClient.order(try self.object(text), days: 10, at: self.provider, name: "node a", ceiling: ceiling, tries: tries)
+    }
+
+    // MARK: What the chain shows
+
+    package func tokens(of owner: Address) async throws -> UInt64 {
+        let account = Address.associatedToken(owner: owner, mint: self.mint)
+        return try await self.cluster.withBank { bank in
+            try bank.accounts[account].map { try TokenAccount(decoding: $0.data).amount } ?? 0
+        }
+    }
+
+    /// How many transfers of the robot the chain executed, failed ones included.
+    package func transfers() async -> [Bank.Entry] {
+        let account = Address.associatedToken(owner: self.payer, mint: self.mint)
+        return await self.cluster.withBank { bank in Array(bank.history(of: account).dropLast()) }
+    }
+}
+
+/// The key whose seed is `byte` 32 times.
+package func key(_ byte: UInt8) throws -> SigningKey {
+    try SigningKey(seed: SecretBytes(count: 32) { $0.copyBytes(from: [UInt8](repeating: byte, count: 32)) })
+}
