@@ -115,5 +115,20 @@ let package = Package(
             name: "depai-sim",
             dependencies: ["Simulation", "Database", "Encoding", "Linux", "World", arguments, signals, system],
             path: "Simulator/Command", swiftSettings: strict),
+        // Tests
+        tests(of: "Wasm"),
+        tests(of: "Solana", ["World", "Encoding", "Sodium"]),
+        .testTarget(
+            name: "SimulatedChainTests",
+            dependencies: ["SimulatedChain", "Solana", "World", "Encoding", "Sodium", subprocess], swiftSettings: testing),
+        .executableTarget(
+            name: "depai-crashing", dependencies: ["Agent", "Home", "Ledger", "Linux", system],
+            path: "Tests/CrashingRobot", swiftSettings: strict),
+        .testTarget(
+            name: "SimulationTests",
+            dependencies: [
+                "Simulation", "Database", "Encoding", "Home", "Linux", "World", system, "depai", "depai-node", "depai-crashing",
+            ],
+            swiftSettings: testing),
     ]
 )

@@ -15,9 +15,11 @@ package struct RunningWorld: Sendable {
     let cluster: Cluster
     let mint: Address
     let before: [UInt64]
-    let devices: [(name: String, simulator: DeviceSimulator)]
+    let devices: [(thing: String, simulator: DeviceSimulator)]
     let names: [String: String]
     let timeline: any Timeline
+    /// The timeline's uptime when everything was ready.
+    let start: Duration
     let say: @Sendable (String) -> Void
     let status: @Sendable (String) -> Void
 
@@ -67,14 +69,14 @@ package struct RunningWorld: Sendable {
     /// Checks everything from outside.
     package func report() async throws -> Report {
         var executions: [String: Executions] = [:]
-        for device in self.devices { executions[device.name] = await device.simulator.executions() }
+        for device in self.devices { executions[device.thing] = await device.simulator.executions() }
         let auditor = Auditor(
             workshop: self.workshop, cluster: self.cluster, mint: self.mint, before: self.before, executions: executions,
             names: self.names)
         let transcript = await self.cluster.transcript()
         try DurableFile.write(
             Array((transcript.joined(separator: "\n") + "\n").utf8), to: self.workshop.folder.appending("chain.jsonl"))
-        return try await auditor.report(seconds: self.timeline.uptime.components.seconds)
+        return try await auditor.report(seconds: (self.timeline.uptime - self.start).components.seconds)
     }
 }
 

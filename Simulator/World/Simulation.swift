@@ -100,7 +100,8 @@ package struct Simulation: Sendable {
         }
         return RunningWorld(
             workshop: workshop, tasks: tasks, cluster: cluster, mint: mint, before: before, devices: devices,
-            names: Dictionary(names, uniquingKeysWith: { first, _ in first }), timeline: self.timeline, say: self.say, status: self.status)
+            names: Dictionary(names, uniquingKeysWith: { first, _ in first }), timeline: self.timeline,
+            start: self.timeline.uptime, say: self.say, status: self.status)
     }
 
     /// Starts a server and gives its port.
@@ -150,7 +151,7 @@ package struct Simulation: Sendable {
         return url
     }
 
-    private func startDevices(_ tasks: Tasks, _ broker: PrivateBroker) async throws -> [(name: String, simulator: DeviceSimulator)] {
+    private func startDevices(_ tasks: Tasks, _ broker: PrivateBroker) async throws -> [(thing: String, simulator: DeviceSimulator)] {
         let workshop = self.workshop
         let bus = MosquittoBus(
             BrokerAddress(
@@ -158,7 +159,7 @@ package struct Simulation: Sendable {
                 passwordFile: broker.passwordFile("devices").string),
             entropy: workshop.entropy("device bus"))
         tasks.add { await bus.run() }
-        var simulators: [(name: String, simulator: DeviceSimulator)] = []
+        var simulators: [(thing: String, simulator: DeviceSimulator)] = []
         for family in workshop.scenario.devices {
             let folder = workshop.sources.devices.appending(family)
             let model = try Settings.read(folder.appending("\(family).sim.yaml"))
@@ -169,7 +170,7 @@ package struct Simulation: Sendable {
                     seed: workshop.scenario.seed)
                 let simulator = DeviceSimulator(thing, bus: bus, timeline: self.timeline)
                 tasks.add { try await simulator.run() }
-                simulators.append((thing.thing.name, simulator))
+                simulators.append((thing.thing.id, simulator))
             }
         }
         return simulators

@@ -23,19 +23,27 @@ package struct Watcher: ~Copyable {
 
     /// Says what is new since the last call.
     mutating func look() throws {
+        var news: [(at: Int64, kind: String, text: String)] = []
         if DurableFile.exists(self.home.ledgerPath), let view = try? self.home.viewLedger() {
             for step in try view.journal(after: self.steps) {
                 self.steps = step.sequence
                 guard let record = try view.intent(step.intent) else { continue }
                 let amount = record.proposal.asset.text(record.proposal.amount)
                 let id = step.intent.description.prefix(8)
-                self.tell("payment", "\(id) \(Self.pad(step.after.rawValue, 9)) \(amount) for \(record.proposal.purpose.rawValue): \(step.detail)")
+                let state = Self.pad(step.after.rawValue, 9)
+                news.append(
+                    (step.at, "payment", "\(id) \(state) \(amount) for \(record.proposal.purpose.rawValue): \(step.detail)"))
             }
         }
-        guard DurableFile.exists(self.home.agentPath), let view = try? AgentView(path: self.home.agentPath) else { return }
-        for event in try view.events(after: self.events) {
-            self.events = event.sequence
-            self.tell(event.kind, event.text)
+        if DurableFile.exists(self.home.agentPath), let view = try? AgentView(path: self.home.agentPath) {
+            for event in try view.events(after: self.events) {
+                self.events = event.sequence
+                news.append((event.at, event.kind, event.text))
+            }
+        }
+        // Two files, one story: in the order of their times, money first where these are equal.
+        for item in news.enumerated().sorted(by: { ($0.element.at, $0.offset) < ($1.element.at, $1.offset) }) {
+            self.tell(item.element.kind, item.element.text)
         }
     }
 

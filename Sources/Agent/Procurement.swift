@@ -118,7 +118,7 @@ struct Procurement: Sendable {
 
     private func lose(_ intent: IntentID, _ name: String, _ reason: String) async throws {
         let evidence: JSON = ["schema": "depai.loss/1", "from": .string(name), "reason": .string(reason)]
-        try await self.ledger.lose(intent, evidence: evidence.text)
+        try await self.ledger.lose(intent, reason: reason, evidence: evidence.text)
         try await self.store.log("loss", "\(name): \(reason)", ["intent": .string("\(intent)")])
     }
 }

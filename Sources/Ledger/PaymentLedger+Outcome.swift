@@ -95,11 +95,14 @@ extension PaymentLedger {
     }
 
     /// Books a settled payment as a loss: the payee has the money and did not deliver.
-    public func lose(_ id: IntentID, evidence: String) throws {
+    /// - Parameters:
+    ///   - reason: in words, for the journal.
+    ///   - evidence: JSON that is kept in place of the receipt.
+    public func lose(_ id: IntentID, reason: String, evidence: String) throws {
         guard let record = try self.read({ try $0.intent(id) }) else { throw LedgerError.unknownIntent(id) }
         guard record.delivery != .lost else { return }
         try self.move(
-            id, from: [.settled], to: .settled, detail: "lost: \(evidence)",
+            id, from: [.settled], to: .settled, detail: "lost: \(reason)",
             postings: [(Account.expense(record.proposal.purpose), -1), (Account.losses, 1)]
         ) {
             try self.database.run(

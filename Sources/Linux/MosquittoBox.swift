@@ -116,6 +116,8 @@ final class Box: Sendable {
             default: return .failure(.refused(String(cString: mosquitto_strerror(code))))
             }
         }
+        // In threaded mode the library only queues the message; the loop sends it, and must not sleep until then.
+        self.wake()
         if let now { continuation.resume(returning: now) }
     }
 

@@ -88,7 +88,6 @@ public final class MosquittoBus: MessageBus {
         let result: Result<Void, BusError> = await withCheckedContinuation { continuation in
             self.box.publish(message, continuation)
         }
-        self.box.wake()
         try result.get()
     }
 

@@ -4,7 +4,7 @@ internal import Sodium
 /// Bytes as they are given away: sealed, named by their content, cut into leaves that can be challenged one by one.
 public struct StoredObject: Sendable {
     /// One leaf, in bytes; the last one may be shorter.
-    public static let leafBytes = 4 << 10
+    public static let leafBytes = 1 << 10
     /// The most that one object holds: up to here a raw block and a UnixFS file of one chunk have the same CID.
     public static let byteLimit = 256 << 10
 

@@ -15,7 +15,7 @@ struct CrashingRobot {
         guard arguments.count == 6, arguments[1] == "run", arguments[2] == "--home", arguments[4] == "--after",
             let after = Int(arguments[5])
         else {
-            fputs("usage: depai-crashing run --home DIR --after N\n", stderr)
+            _ = try FileDescriptor.standardError.writeAll("usage: depai-crashing run --home DIR --after N\n".utf8)
             exit(2)
         }
         let home = Home(FilePath(arguments[3]))
