@@ -116,19 +116,27 @@ let package = Package(
             dependencies: ["Simulation", "Database", "Encoding", "Linux", "World", arguments, signals, system],
             path: "Simulator/Command", swiftSettings: strict),
         // Tests
-        tests(of: "Wasm"),
-        tests(of: "Solana", ["World", "Encoding", "Sodium"]),
-        .testTarget(
-            name: "SimulatedChainTests",
-            dependencies: ["SimulatedChain", "Solana", "World", "Encoding", "Sodium", subprocess], swiftSettings: testing),
+        .target(
+            name: "TestSupport", dependencies: [subprocess, system], path: "Tests/Support", swiftSettings: testing),
         .executableTarget(
             name: "depai-crashing", dependencies: ["Agent", "Home", "Ledger", "Linux", system],
             path: "Tests/CrashingRobot", swiftSettings: strict),
-        .testTarget(
-            name: "SimulationTests",
-            dependencies: [
-                "Simulation", "Database", "Encoding", "Home", "Linux", "World", system, "depai", "depai-node", "depai-crashing",
-            ],
-            swiftSettings: testing),
+        tests(of: "Encoding"),
+        tests(of: "Sodium", ["Encoding"]),
+        tests(of: "Database", [system]),
+        tests(of: "Wasm"),
+        tests(of: "Ledger", ["World", "Encoding", "Sodium", "Database", system]),
+        tests(of: "Wallet", ["Ledger", "World", "Encoding", "Sodium", "Database", system]),
+        tests(of: "Solana", ["World", "Encoding", "Sodium"]),
+        tests(of: "SimulatedChain", ["TestSupport", "Solana", "World", "Encoding", "Sodium"]),
+        tests(of: "Devices", ["TestSupport", "Linux", "SimulatedDevices", "Database", "World", "Encoding", system]),
+        tests(of: "SimulatedDevices", ["Devices", "World", "Encoding"]),
+        tests(
+            of: "Simulation",
+            [
+                "TestSupport", "Database", "Encoding", "Home", "Linux", "World", system, "depai", "depai-node",
+                "depai-crashing",
+            ]),
+        .testTarget(name: "TidyTests", swiftSettings: testing),
     ]
 )

@@ -1,6 +1,7 @@
 internal import Encoding
 
-/// A mobile base on a grid. It remembers the ids of its commands: a repeated one is answered, never driven again.
+/// A mobile base on a grid. It remembers the ids of its commands: a repeated one is answered, never driven
+/// again.
 struct BaseModel: DeviceModel {
     private struct Cell: Equatable {
         var x: Int
@@ -32,23 +33,30 @@ struct BaseModel: DeviceModel {
 
     init(_ field: JSONField) throws(JSONError) {
         try field.only([
-            "kind", "start", "cellsPerSecond", "battery", "drainPerCell", "reserve", "intervalMs", "memory", "blocked",
+            "kind", "start", "cellsPerSecond", "battery", "drainPerCell", "reserve", "intervalMs", "memory",
+            "blocked",
         ])
         self.cell = try Self.cell(field["start"])
         self.theta = try field["start"]["theta"].ifPresent?.number() ?? 0
         let speed = try field["cellsPerSecond"].number()
-        guard (0.01...1_000).contains(speed) else { throw field["cellsPerSecond"].fault("must be 0.01 to 1000") }
+        guard (0.01...1_000).contains(speed) else {
+            throw field["cellsPerSecond"].fault("must be 0.01 to 1000")
+        }
         self.timePerCell = .milliseconds(Int64(1_000 / speed))
         self.battery = try field["battery"].number()
         self.drain = try field["drainPerCell"].number()
         self.reserve = try field["reserve"].ifPresent?.number() ?? 0
         self.interval = try field["intervalMs"].interval()
         self.memory = try field["memory"].ifPresent?.integer() ?? 1_024
-        guard (1...Executions.idLimit).contains(self.memory) else { throw field["memory"].fault("must be 1 to 65536") }
+        guard (1...Executions.idLimit).contains(self.memory) else {
+            throw field["memory"].fault("must be 1 to 65536")
+        }
         guard (0...100).contains(self.battery) else { throw field["battery"].fault("must be 0 to 100") }
         guard self.drain >= 0 else { throw field["drainPerCell"].fault("must not be negative") }
         var blocked: [Cell] = []
-        for element in try field["blocked"].ifPresent?.elements() ?? [] { blocked.append(try Self.cell(element)) }
+        for element in try field["blocked"].ifPresent?.elements() ?? [] {
+            blocked.append(try Self.cell(element))
+        }
         self.blocked = blocked
     }
 
@@ -78,7 +86,9 @@ struct BaseModel: DeviceModel {
         guard self.drive == nil else { return [self.reply(command, .failed("busy"))] }
         var path: [Cell] = []
         do throws(JSONError) {
-            for element in try JSONField(command.input)["path"].elements() { path.append(try Self.cell(element)) }
+            for element in try JSONField(command.input)["path"].elements() {
+                path.append(try Self.cell(element))
+            }
         } catch {
             return [self.reply(command, .failed("path: \(error)"))]
         }
@@ -87,7 +97,8 @@ struct BaseModel: DeviceModel {
         self.executions.changed += 1
         // The way starts where we stand; a first cell that is here already is no step.
         let steps = path.first == self.cell ? path.dropFirst() : path[...]
-        self.drive = Drive(command: command, path: steps, nextAt: uptime + (steps.isEmpty ? .zero : self.timePerCell))
+        self.drive = Drive(
+            command: command, path: steps, nextAt: uptime + (steps.isEmpty ? .zero : self.timePerCell))
         return [self.reply(command, .progress)]
     }
 
@@ -95,7 +106,9 @@ struct BaseModel: DeviceModel {
     private mutating func advance(at uptime: Duration) -> [ModelEffect] {
         var effects: [ModelEffect] = []
         while var drive = self.drive, drive.nextAt <= uptime {
-            guard let next = drive.path.popFirst() else { return effects + self.end(drive, .done, at: uptime) }
+            guard let next = drive.path.popFirst() else {
+                return effects + self.end(drive, .done, at: uptime)
+            }
             let dx = next.x - self.cell.x
             let dy = next.y - self.cell.y
             guard abs(dx) <= 1, abs(dy) <= 1, !self.blocked.contains(next) else {
@@ -115,7 +128,9 @@ struct BaseModel: DeviceModel {
         return effects
     }
 
-    private mutating func end(_ drive: Drive, _ verdict: ModelReply.Verdict, at uptime: Duration) -> [ModelEffect] {
+    private mutating func end(_ drive: Drive, _ verdict: ModelReply.Verdict, at uptime: Duration)
+        -> [ModelEffect]
+    {
         self.drive = nil
         self.outcomes[drive.command.id] = verdict
         return [self.report(at: uptime), self.reply(drive.command, verdict)]
@@ -142,7 +157,8 @@ struct BaseModel: DeviceModel {
             case .failed(let reason): reason
             }
         return .reply(
-            ModelReply(command: command, verdict: verdict, fields: ["state": .string(state), "pose": self.pose]))
+            ModelReply(
+                command: command, verdict: verdict, fields: ["state": .string(state), "pose": self.pose]))
     }
 
     /// Degrees, 0 to the right, growing counterclockwise on a map whose y grows downwards.

@@ -92,8 +92,8 @@ struct Wave: Sendable {
         return (value * 100).rounded() / 100
     }
 
-    /// A sine of `turn` whole turns from two parabolas: off by at most 0.06, and the same on every machine, which the
-    /// C library's is not.
+    /// A sine of `turn` whole turns from two parabolas: off by at most 0.06, and the same on every machine,
+    /// which the C library's is not.
     static func sine(_ turn: Double) -> Double {
         let phase = turn - turn.rounded(.down)
         return phase < 0.5 ? 16 * phase * (0.5 - phase) : -16 * (phase - 0.5) * (1 - phase)

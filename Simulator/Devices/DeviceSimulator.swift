@@ -36,7 +36,8 @@ public actor DeviceSimulator {
         defer { self.inbox.close() }
         for (index, command) in commands.enumerated() {
             try self.bus.subscribe(to: command.form.topic, quality: .atLeastOnce) { [inbox] message in
-                // A kept command is from another time; a device that obeyed it would switch at every reconnect.
+                // A kept command is from another time; a device that obeyed it would switch at every
+                // reconnect.
                 if !message.retained { inbox.put(message, source: index) }
             }
         }
@@ -62,7 +63,8 @@ public actor DeviceSimulator {
             self.hasMail = false
             for arrival in self.inbox.take().arrivals {
                 let (name, form) = commands[arrival.source]
-                guard let command = self.server.command(arrival.message.payload, name: name, form: form) else { continue }
+                guard let command = self.server.command(arrival.message.payload, name: name, form: form)
+                else { continue }
                 await self.perform(self.model.handle(.command(command), at: self.timeline.uptime))
             }
             if self.model.due <= self.timeline.uptime {

@@ -26,7 +26,8 @@ struct RelayModel: DeviceModel {
     mutating func handle(_ event: ModelEvent, at uptime: Duration) -> [ModelEffect] {
         switch event {
         case .command(let command):
-            guard command.name == "power", case .bool(let isOn) = command.input, self.pending.count < Self.pendingLimit
+            guard command.name == "power", case .bool(let isOn) = command.input,
+                self.pending.count < Self.pendingLimit
             else { return [] }
             self.executions.commanded += 1
             self.pending.append((uptime + self.latency, isOn))

@@ -8,7 +8,10 @@ struct ThingServer: Sendable {
 
     init(_ thing: Thing) throws(SimulationError) {
         self.thing = thing
-        let filters = thing.properties.flatMap { $0.reports.map(\.filter) + [$0.write?.acknowledgement.filter].compactMap { $0 } }
+        let filters =
+            thing.properties.flatMap {
+                $0.reports.map(\.filter) + [$0.write?.acknowledgement.filter].compactMap { $0 }
+            }
             + thing.actions.compactMap { $0.invoke?.acknowledgement.filter }
         for filter in filters where !TopicFilter.isTopic(filter) {
             throw .description("nobody can publish under \"\(filter)\"")
@@ -46,7 +49,8 @@ struct ThingServer: Sendable {
                     messages.append((form.filter, document, isText, form.retain))
                 }
             }
-            if let write = property.write, write.acknowledgement.kind == .echo, let topic = write.acknowledgement.filter,
+            if let write = property.write, write.acknowledgement.kind == .echo,
+                let topic = write.acknowledgement.filter,
                 let wire = try? write.format.wire(of: value)
             {
                 var document: JSON = [:]
@@ -78,7 +82,10 @@ struct ThingServer: Sendable {
         form.acknowledgement.idPointer?.set(.string(reply.command.id), in: &document)
         switch reply.verdict {
         case .progress: break
-        case .done: for condition in form.acknowledgement.okWhen { condition.pointer.set(condition.equals, in: &document) }
+        case .done:
+            for condition in form.acknowledgement.okWhen {
+                condition.pointer.set(condition.equals, in: &document)
+            }
         case .failed(let reason): form.acknowledgement.errorPointer?.set(.string(reason), in: &document)
         }
         let topic = filter.split(separator: "/", omittingEmptySubsequences: false)

@@ -1,7 +1,8 @@
 package import Encoding
 
-/// `depai:body`: what is published, with holes. A string that is exactly a hole is replaced by the JSON that belongs
-/// there: `$value`, `$input`, `$input/x` (RFC 6901 below the input), `$id`, `$self`. `$$` starts a literal `$`.
+/// `depai:body`: what is published, with holes. A string that is exactly a hole is replaced by the JSON that
+/// belongs there: `$value`, `$input`, `$input/x` (RFC 6901 below the input), `$id`, `$self`. `$$` starts a
+/// literal `$`.
 package indirect enum BodyTemplate: Sendable {
     case value
     case identifier
@@ -33,7 +34,9 @@ package indirect enum BodyTemplate: Sendable {
         case .string(let text)?: self = try Self.hole(text, field)
         case .object?:
             var members: [(name: String, body: BodyTemplate)] = []
-            for (name, member) in try field.members() { members.append((name, try BodyTemplate(member, isText: false))) }
+            for (name, member) in try field.members() {
+                members.append((name, try BodyTemplate(member, isText: false)))
+            }
             self = .object(members)
         case .array?:
             var elements: [BodyTemplate] = []
@@ -51,7 +54,9 @@ package indirect enum BodyTemplate: Sendable {
         case "$self": return .ownName
         case _ where text.hasPrefix("$$"): return .literal(.string(String(text.dropFirst())))
         case _ where text == "$input" || text.hasPrefix("$input/"):
-            guard let pointer = Pointer(String(text.dropFirst(6))) else { throw field.fault("not an RFC 6901 pointer") }
+            guard let pointer = Pointer(String(text.dropFirst(6))) else {
+                throw field.fault("not an RFC 6901 pointer")
+            }
             return .input(pointer)
         case _ where text.hasPrefix("$"): throw field.fault("no such hole; write $$ for a literal $")
         default: return .literal(.string(text))
@@ -60,7 +65,9 @@ package indirect enum BodyTemplate: Sendable {
 
     /// Splits `SET $value` into its pieces; only `$value`, `$id` and `$self` are holes in a text.
     private static func pieces(of text: String) -> [BodyTemplate] {
-        let holes: [(name: String, body: BodyTemplate)] = [("$value", .value), ("$id", .identifier), ("$self", .ownName)]
+        let holes: [(name: String, body: BodyTemplate)] = [
+            ("$value", .value), ("$id", .identifier), ("$self", .ownName),
+        ]
         var pieces: [BodyTemplate] = []
         var literal = ""
         var rest = text[...]

@@ -16,7 +16,8 @@ final class Broadcast<Element: Sendable>: Sendable {
     init(listenerLimit: Int) { self.listenerLimit = listenerLimit }
 
     func stream(capacity: Int) -> AsyncStream<Element> {
-        let (stream, continuation) = AsyncStream<Element>.makeStream(bufferingPolicy: .bufferingNewest(max(1, capacity)))
+        let (stream, continuation) = AsyncStream<Element>.makeStream(
+            bufferingPolicy: .bufferingNewest(max(1, capacity)))
         let number: Int? = self.state.withLock { state in
             guard !state.isFinished, state.listeners.count < self.listenerLimit else { return nil }
             state.next += 1

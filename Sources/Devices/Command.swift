@@ -2,8 +2,8 @@ internal import Encoding
 
 /// The life of one command: events in, effects out. No clock, no I/O; ``DeviceHub`` performs.
 ///
-/// A crash may come between any two effects. What the journal says then decides: `received` was never sent, `started`
-/// perhaps.
+/// A crash may come between any two effects. What the journal says then decides: `received` was never sent,
+/// `started` perhaps.
 struct Command: Sendable {
     /// What a stored id must repeat to be the same command.
     struct Content: Sendable, Equatable {

@@ -16,15 +16,16 @@ final class CommandJournal {
 
         var record: CommandRecord {
             CommandRecord(
-                id: self.id, thing: self.content.thing, affordance: self.content.affordance, input: self.content.input,
+                id: self.id, thing: self.content.thing, affordance: self.content.affordance,
+                input: self.content.input,
                 state: self.state, result: self.result, at: self.at)
         }
     }
 
     private let database: Connection
 
-    /// Settled commands that are remembered; the oldest leave first. An id that left could act again: callers must
-    /// not repeat anything that old.
+    /// Settled commands that are remembered; the oldest leave first. An id that left could act again: callers
+    /// must not repeat anything that old.
     static let historyLimit: Int64 = 100_000
 
     init(path: FilePath?) throws {
@@ -33,8 +34,8 @@ final class CommandJournal {
             """
             CREATE TABLE command (
                 seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,
-                kind TEXT NOT NULL CHECK (kind IN ('write', 'invoke')), thing TEXT NOT NULL, affordance TEXT NOT NULL,
-                input TEXT NOT NULL,
+                kind TEXT NOT NULL CHECK (kind IN ('write', 'invoke')),
+                thing TEXT NOT NULL, affordance TEXT NOT NULL, input TEXT NOT NULL,
                 state TEXT NOT NULL CHECK (state IN ('received', 'started', 'done', 'unknown', 'failed')),
                 result TEXT, at INTEGER NOT NULL, clock TEXT NOT NULL
             ) STRICT;
@@ -47,7 +48,8 @@ final class CommandJournal {
     private static let columns = "id, kind, thing, affordance, input, state, result, seq, at, clock"
 
     func entry(_ id: String) throws -> Entry? {
-        try self.database.query("SELECT \(Self.columns) FROM command WHERE id = ?", .text(id)).first.flatMap(Self.entry)
+        try self.database.query("SELECT \(Self.columns) FROM command WHERE id = ?", .text(id)).first.flatMap(
+            Self.entry)
     }
 
     /// Adds a command in the state `received`.
@@ -73,7 +75,8 @@ final class CommandJournal {
     func save(_ id: String, _ state: CommandState, _ result: JSON?, at: Timestamp) throws {
         try self.database.run(
             "UPDATE command SET state = ?, result = ?, at = ?, clock = ? WHERE id = ?", .text(state.rawValue),
-            result.map { .text($0.text) } ?? .null, .integer(at.milliseconds), .text(at.quality.rawValue), .text(id))
+            result.map { .text($0.text) } ?? .null, .integer(at.milliseconds), .text(at.quality.rawValue),
+            .text(id))
     }
 
     /// The last write to each property, oldest first.
@@ -89,7 +92,10 @@ final class CommandJournal {
     /// Commands that came to their state at or after `at`, in milliseconds since 1970.
     func recent(since at: Int64, limit: Int) throws -> [Entry] {
         try self.database.query(
-            "SELECT \(Self.columns) FROM command WHERE at >= ? AND state <> 'received' ORDER BY seq DESC LIMIT ?",
+            """
+            SELECT \(Self.columns) FROM command WHERE at >= ? AND state <> 'received'
+            ORDER BY seq DESC LIMIT ?
+            """,
             .integer(at), .integer(Int64(limit))
         ).compactMap(Self.entry)
     }
@@ -112,7 +118,8 @@ final class CommandJournal {
             content: Command.Content(kind: kind, thing: row.text(2), affordance: row.text(3), input: input),
             state: state, result: row.optionalText(6).flatMap { try? JSON.read($0) },
             sequence: UInt64(clamping: row.integer(7)),
-            at: Timestamp(milliseconds: row.integer(8), quality: ClockQuality(rawValue: row.text(9)) ?? .none))
+            at: Timestamp(milliseconds: row.integer(8), quality: ClockQuality(rawValue: row.text(9)) ?? .none)
+        )
     }
 
     /// For ``DeviceView``.

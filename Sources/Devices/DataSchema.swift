@@ -1,8 +1,8 @@
 public import Encoding
 
-/// What a value may be: the data schema of a Thing Description as far as it is checked here (`type`, `const`, `enum`,
-/// `minimum`, `maximum` and the exclusive two, `multipleOf`, lengths, `items`, `properties`, `required`, `oneOf`).
-/// `pattern`, `format` and contents are not checked.
+/// What a value may be: the data schema of a Thing Description as far as it is checked here (`type`, `const`,
+/// `enum`, `minimum`, `maximum` and the exclusive two, `multipleOf`, lengths, `items`, `properties`,
+/// `required`, `oneOf`). `pattern`, `format` and contents are not checked.
 public struct DataSchema: Sendable {
     /// JSON's types, with whole numbers apart.
     public enum Kind: String, Sendable {
@@ -52,10 +52,14 @@ public struct DataSchema: Sendable {
         }
         self.members = members
         var required: [String] = []
-        for element in try field["required"].ifPresent?.elements() ?? [] { required.append(try element.string()) }
+        for element in try field["required"].ifPresent?.elements() ?? [] {
+            required.append(try element.string())
+        }
         self.required = required
         var oneOf: [DataSchema] = []
-        for element in try field["oneOf"].ifPresent?.elements() ?? [] { oneOf.append(try DataSchema(element)) }
+        for element in try field["oneOf"].ifPresent?.elements() ?? [] {
+            oneOf.append(try DataSchema(element))
+        }
         self.oneOf = oneOf
     }
 
@@ -79,8 +83,12 @@ public struct DataSchema: Sendable {
 
     private func fault(in value: JSON, at pointer: String) -> String? {
         let place = pointer.isEmpty ? "the value" : pointer
-        if let kind = self.kind, !Self.isKind(kind, value) { return "\(place) is not of type \(kind.rawValue)" }
-        if let constant = self.constant, !constant.isSameValue(as: value) { return "\(place) is not the constant" }
+        if let kind = self.kind, !Self.isKind(kind, value) {
+            return "\(place) is not of type \(kind.rawValue)"
+        }
+        if let constant = self.constant, !constant.isSameValue(as: value) {
+            return "\(place) is not the constant"
+        }
         if let choices = self.choices, !choices.contains(where: { $0.isSameValue(as: value) }) {
             return "\(place) is not one of the allowed values"
         }
@@ -105,7 +113,9 @@ public struct DataSchema: Sendable {
         if let limit = self.exclusiveMaximum, number >= limit { return "\(place) is not below \(limit)" }
         if let step = self.multipleOf {
             let quotient = number / step
-            if (quotient - quotient.rounded()).magnitude > 1e-9 { return "\(place) is not a multiple of \(step)" }
+            if (quotient - quotient.rounded()).magnitude > 1e-9 {
+                return "\(place) is not a multiple of \(step)"
+            }
         }
         return nil
     }
@@ -113,7 +123,9 @@ public struct DataSchema: Sendable {
     private func fault(inElements elements: [JSON], at pointer: String, _ place: String) -> String? {
         guard self.counts.contains(elements.count) else { return "\(place) has the wrong number of elements" }
         for (index, element) in elements.enumerated() {
-            guard let schema = self.itemsAreTuple ? (index < self.items.count ? self.items[index] : nil) : self.items.first
+            guard
+                let schema = self.itemsAreTuple
+                    ? (index < self.items.count ? self.items[index] : nil) : self.items.first
             else { continue }
             if let fault = schema.fault(in: element, at: "\(pointer)/\(index)") { return fault }
         }
@@ -123,14 +135,17 @@ public struct DataSchema: Sendable {
     private func fault(inMembers object: JSON.Object, at pointer: String, _ place: String) -> String? {
         for name in self.required where object[name] == nil { return "\(place) lacks \"\(name)\"" }
         for (name, schema) in self.members {
-            if let member = object[name], let fault = schema.fault(in: member, at: "\(pointer)/\(name)") { return fault }
+            if let member = object[name], let fault = schema.fault(in: member, at: "\(pointer)/\(name)") {
+                return fault
+            }
         }
         return nil
     }
 
     private static func isKind(_ kind: Kind, _ value: JSON) -> Bool {
         switch (kind, value) {
-        case (.boolean, .bool), (.integer, .integer), (.number, .integer), (.number, .number), (.string, .string),
+        case (.boolean, .bool), (.integer, .integer), (.number, .integer), (.number, .number),
+            (.string, .string),
             (.object, .object), (.array, .array), (.null, .null):
             true
         case (.integer, .number(let number)): number == number.rounded() && number.magnitude < 9.0e15
@@ -140,14 +155,17 @@ public struct DataSchema: Sendable {
 }
 
 extension JSON {
-    /// Equal as a device means it: 1 and 1.0 are one value, and so are numbers that differ by the rounding of a scale.
+    /// Equal as a device means it: 1 and 1.0 are one value, and so are numbers that differ by the rounding of
+    /// a scale.
     package func isSameValue(as other: JSON) -> Bool {
         switch (self, other) {
         case (.array(let left), .array(let right)):
             return left.count == right.count && zip(left, right).allSatisfy { $0.isSameValue(as: $1) }
         case (.object(let left), .object(let right)):
             return left.members.count == right.members.count
-                && left.members.allSatisfy { member in right[member.name].map { $0.isSameValue(as: member.value) } ?? false }
+                && left.members.allSatisfy { member in
+                    right[member.name].map { $0.isSameValue(as: member.value) } ?? false
+                }
         default:
             guard let left = self.double, let right = other.double else { return self == other }
             return (left - right).magnitude <= 1e-9 * max(1, left.magnitude, right.magnitude)

@@ -5,7 +5,8 @@ enum DepaiTerms {
     static let ofThing: Set<String> = ["depai:name", "depai:availability", "depai:limits"]
     static let ofAffordance: Set<String> = ["depai:limits"]
     static let ofForm: Set<String> = [
-        "depai:pointer", "depai:when", "depai:map", "depai:scale", "depai:offset", "depai:merge", "depai:body", "depai:ack",
+        "depai:pointer", "depai:when", "depai:map", "depai:scale", "depai:offset", "depai:merge",
+        "depai:body", "depai:ack",
     ]
 
     /// Refuses a `depai:` term that is unknown or stands at the wrong place.

@@ -35,9 +35,11 @@ public enum DeviceError: Error, Equatable, CustomStringConvertible {
         case .value(let affordance, let reason): "\(affordance): \(reason)"
         case .outOfRange(let affordance, let range):
             "\(affordance): the owner allows \(range.lowerBound) to \(range.upperBound)"
-        case .tooOften(let affordance, let perMinute): "\(affordance): the owner allows \(perMinute) commands a minute"
+        case .tooOften(let affordance, let perMinute):
+            "\(affordance): the owner allows \(perMinute) commands a minute"
         case .tooLarge(let limit): "the payload is longer than \(limit) bytes"
-        case .identifier(let id): "\"\(id.prefix(40))\" is no command id: 1 to 128 bytes, no control characters"
+        case .identifier(let id):
+            "\"\(id.prefix(40))\" is no command id: 1 to 128 bytes, no control characters"
         case .otherContent(let id): "the command \(id) exists with another content"
         case .busy(let thing, let name): "\"\(name)\" of \(thing) waits for the answer to another command"
         case .tooManyOpen(let limit): "\(limit) commands are open already"

@@ -9,8 +9,8 @@ struct OpenCommand {
     var at: Timestamp
     /// It was perhaps sent before this attempt.
     let wasSentBefore: Bool
-    /// When this attempt was handed to the bus, since boot.
-    var publishedAt: Duration?
+    /// The newest arrival when this attempt was handed to the bus: only a later one can be an answer.
+    var publishedAfter: UInt64?
     /// Woken when an outcome came: the one that drives the command.
     var driver: AsyncStream<Void>.Continuation?
     /// Woken when the driver is done: callers with the same id.
@@ -21,8 +21,10 @@ struct OpenCommand {
 
     var record: CommandRecord {
         CommandRecord(
-            id: self.command.id, thing: self.command.content.thing, affordance: self.command.content.affordance,
-            input: self.command.content.input, state: self.command.state, result: self.command.result, at: self.at)
+            id: self.command.id, thing: self.command.content.thing,
+            affordance: self.command.content.affordance,
+            input: self.command.content.input, state: self.command.state, result: self.command.result,
+            at: self.at)
     }
 }
 
@@ -41,10 +43,12 @@ extension DeviceHub {
     /// How often a command looks whether the bus is back.
     static let busPause: Duration = .milliseconds(50)
 
-    /// Writes a property and waits for the proof that its description asks for, at most the description's timeout.
+    /// Writes a property and waits for the proof that its description asks for, at most the description's
+    /// timeout.
     ///
-    /// The same id with the same content is the same command: it is answered from the journal when its outcome is known
-    /// and sent again when it is not. A record that is not final says how far it came; repeat with the same id.
+    /// The same id with the same content is the same command: it is answered from the journal when its
+    /// outcome is known and sent again when it is not. A record that is not final says how far it came;
+    /// repeat with the same id.
     /// - Throws: `DeviceError` when nothing was sent, `DatabaseError` when the journal does not write,
     ///   `CancellationError`.
     public func write(
@@ -57,14 +61,16 @@ extension DeviceHub {
         guard let target = thing.properties.first(where: { $0.name == property }) else {
             throw DeviceError.unknownAffordance(thing: thing.name, name: property)
         }
-        guard let form = target.write else { throw DeviceError.notCommandable(thing: thing.name, name: property) }
+        guard let form = target.write else {
+            throw DeviceError.notCommandable(thing: thing.name, name: property)
+        }
         let order = try self.order(
             id, content, form, schema: target.schema, isRepeatable: true, limits: target.limits, of: thing)
         return try await self.execute(order, thing: index)
     }
 
-    /// Invokes an action; the rest as ``write(_:to:of:id:)``. One that is not `idempotent` is never sent twice: after a
-    /// crash it ends ``CommandState/unknown`` unless a reply names it.
+    /// Invokes an action; the rest as ``write(_:to:of:id:)``. One that is not `idempotent` is never sent
+    /// twice: after a crash it ends ``CommandState/unknown`` unless a reply names it.
     public func invoke(
         _ action: String, of thing: String, input: JSON, id: String
     ) async throws -> CommandRecord {
@@ -75,18 +81,22 @@ extension DeviceHub {
         guard let target = thing.actions.first(where: { $0.name == action }) else {
             throw DeviceError.unknownAffordance(thing: thing.name, name: action)
         }
-        guard let form = target.invoke else { throw DeviceError.notCommandable(thing: thing.name, name: action) }
+        guard let form = target.invoke else {
+            throw DeviceError.notCommandable(thing: thing.name, name: action)
+        }
         if target.input == nil, input != .null {
             throw DeviceError.value(affordance: action, reason: "takes no input")
         }
         let order = try self.order(
-            id, content, form, schema: target.input, isRepeatable: target.isIdempotent, limits: target.limits, of: thing)
+            id, content, form, schema: target.input, isRepeatable: target.isIdempotent, limits: target.limits,
+            of: thing)
         return try await self.execute(order, thing: index)
     }
 
     /// The stored outcome, if the id has one.
     private func settled(_ id: String, _ content: Command.Content) throws -> CommandRecord? {
-        guard (1...128).contains(id.utf8.count), !id.unicodeScalars.contains(where: { $0.value < 0x20 }) else {
+        guard (1...128).contains(id.utf8.count), !id.unicodeScalars.contains(where: { $0.value < 0x20 })
+        else {
             throw DeviceError.identifier(id)
         }
         guard let entry = try self.journal.entry(id) else { return nil }
@@ -95,7 +105,8 @@ extension DeviceHub {
     }
 
     private func order(
-        _ id: String, _ content: Command.Content, _ form: CommandForm, schema: DataSchema?, isRepeatable: Bool,
+        _ id: String, _ content: Command.Content, _ form: CommandForm, schema: DataSchema?,
+        isRepeatable: Bool,
         limits: DeviceLimits, of thing: Thing
     ) throws(DeviceError) -> Order {
         if let fault = schema?.fault(in: content.input) {
@@ -130,7 +141,9 @@ extension DeviceHub {
                 open.command.proof == .anonymous && open.command.content.thing == order.content.thing
                     && open.command.content.affordance == order.content.affordance
             }
-            if isBusy { throw DeviceError.busy(thing: self.things[thing].name, name: order.content.affordance) }
+            if isBusy {
+                throw DeviceError.busy(thing: self.things[thing].name, name: order.content.affordance)
+            }
         }
         guard self.open.count < Self.openLimit else { throw DeviceError.tooManyOpen(limit: Self.openLimit) }
         let known = try self.journal.entry(order.id)
@@ -143,15 +156,19 @@ extension DeviceHub {
                 at: entry.at)
         }
         let command = Command(
-            id: order.id, content: order.content, proof: proof, isRepeatable: order.isRepeatable, state: entry.state,
+            id: order.id, content: order.content, proof: proof, isRepeatable: order.isRepeatable,
+            state: entry.state,
             result: entry.result)
         self.open[order.id] = OpenCommand(
-            command: command, form: order.form, sequence: entry.sequence, at: entry.at, wasSentBefore: wasSentBefore)
+            command: command, form: order.form, sequence: entry.sequence, at: entry.at,
+            wasSentBefore: wasSentBefore)
         defer {
             for follower in self.open.removeValue(forKey: order.id)?.followers ?? [] { follower.finish() }
         }
         try await self.drive(order)
-        guard let record = self.open[order.id]?.record else { preconditionFailure("only execute() removes a command") }
+        guard let record = self.open[order.id]?.record else {
+            preconditionFailure("only execute() removes a command")
+        }
         return record
     }
 
@@ -172,7 +189,8 @@ extension DeviceHub {
         }
     }
 
-    /// Gives an event to a command. State and result are durable when this returns; if they cannot be, nothing changed.
+    /// Gives an event to a command. State and result are durable when this returns; if they cannot be,
+    /// nothing changed.
     func step(_ id: String, _ event: Command.Event) throws -> [Command.Effect] {
         guard var open = self.open[id] else { return [] }
         let effects = open.command.handle(event)
@@ -195,7 +213,7 @@ extension DeviceHub {
     }
 
     private func publish(_ order: Order) async -> Command.Event {
-        self.open[order.id]?.publishedAt = self.timeline.uptime
+        self.open[order.id]?.publishedAfter = self.inbox.last
         do {
             try await self.bus.publish(
                 Message(
@@ -258,15 +276,18 @@ extension DeviceHub {
         for (key, _) in order.rates { self.publications[key, default: []].append(now) }
     }
 
-    /// After a restart: what the journal sent in the last minute counts as sent now, so that a robot that crashes in a
-    /// circle stays within its owner's limits.
+    /// After a restart: what the journal sent in the last minute counts as sent now, so that a robot that
+    /// crashes in a circle stays within its owner's limits.
     static func recentPublications(
         _ journal: CommandJournal, _ timeline: any Timeline
     ) throws -> [String: [Duration]] {
         var publications: [String: [Duration]] = [:]
         let since = timeline.now.milliseconds - 60_000
         for entry in try journal.recent(since: since, limit: DeviceLimits.perMinuteLimit) {
-            for key in [Self.rateKey(entry.content.thing, nil), Self.rateKey(entry.content.thing, entry.content.affordance)] {
+            for key in [
+                Self.rateKey(entry.content.thing, nil),
+                Self.rateKey(entry.content.thing, entry.content.affordance),
+            ] {
                 publications[key, default: []].append(timeline.uptime)
             }
         }

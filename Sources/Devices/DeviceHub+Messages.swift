@@ -16,7 +16,9 @@ extension DeviceHub {
                     self.twinStates[thing].availability(isOnline: isOnline, at: arrival.uptime)
                 } else if !arrival.message.payload.isEmpty {
                     // An empty retained message only clears the topic.
-                    self.note("neither online nor offline", thing: thing, affordance: "availability", filter: source.filter)
+                    self.note(
+                        "neither online nor offline", thing: thing, affordance: "availability",
+                        filter: source.filter)
                 }
             case .answer(let thing, let affordance, let form):
                 self.receiveAnswer(arrival, source, thing: thing, affordance: affordance, form: form)
@@ -27,7 +29,8 @@ extension DeviceHub {
     func noteOversized(_ source: Int, _ count: UInt64) {
         let (thing, affordance) = self.place(of: self.sources[source].routes.first)
         let reason = PayloadError.tooLarge(limit: WireFormat.payloadLimit).description
-        self.note(reason, thing: thing, affordance: affordance, filter: self.sources[source].filter, count: count)
+        self.note(
+            reason, thing: thing, affordance: affordance, filter: self.sources[source].filter, count: count)
     }
 
     private func place(of route: Route?) -> (thing: Int, affordance: String) {
@@ -60,7 +63,9 @@ extension DeviceHub {
         guard !arrival.message.retained else { return }
         let event = self.things[thing].events[event]
         do {
-            guard case .value(let value) = try event.reports[form].report(arrival.message.payload, schema: event.data)
+            guard
+                case .value(let value) = try event.reports[form].report(
+                    arrival.message.payload, schema: event.data)
             else { return }
             self.twinStates[thing].heard(at: arrival.uptime)
             self.send(value, of: event.name, unit: event.data?.unit, thing: thing, arrival)
@@ -97,7 +102,9 @@ extension DeviceHub {
             if let pointer = form.acknowledgement.idPointer {
                 guard let id = pointer.value(in: document)?.plainText else { throw PayloadError.missing }
                 self.receiveReply(event, to: id, arrival, thing: thing, affordance: affordance, source.filter)
-            } else if let id = self.waiting(thing: thing, affordance: affordance, since: arrival, where: { _ in true }) {
+            } else if let id = self.waiting(
+                thing: thing, affordance: affordance, since: arrival, where: { _ in true })
+            {
                 self.settle(id, event, thing, affordance, source: source.filter)
             }
         } catch {
@@ -109,7 +116,9 @@ extension DeviceHub {
     private func receiveEcho(
         _ document: JSON, _ arrival: Inbox.Arrival, thing: Int, affordance: String, form: CommandForm
     ) throws(PayloadError) {
-        guard let wire = (form.acknowledgement.valuePointer ?? Pointer.whole).value(in: document) else { return }
+        guard let wire = (form.acknowledgement.valuePointer ?? Pointer.whole).value(in: document) else {
+            return
+        }
         let value = try form.format.value(ofWire: wire, schema: nil)
         let id = self.waiting(thing: thing, affordance: affordance, since: arrival) { open in
             open.command.content.input.isSameValue(as: value)
@@ -131,7 +140,9 @@ extension DeviceHub {
             return
         }
         do {
-            guard let entry = try self.journal.entry(id), (entry.content.thing, entry.content.affordance) == place else {
+            guard let entry = try self.journal.entry(id),
+                (entry.content.thing, entry.content.affordance) == place
+            else {
                 return
             }
             var command = Command(
@@ -140,7 +151,8 @@ extension DeviceHub {
             guard command.handle(event).contains(.save) else { return }
             try self.journal.save(id, command.state, command.result, at: self.timeline.now)
         } catch {
-            self.note("the journal does not work: \(error)", thing: thing, affordance: affordance, filter: filter)
+            self.note(
+                "the journal does not work: \(error)", thing: thing, affordance: affordance, filter: filter)
         }
     }
 
@@ -153,18 +165,21 @@ extension DeviceHub {
         // At most one: execute() lets no second anonymous command in.
         return self.open.first { _, open in
             guard open.command.proof == .anonymous, open.command.content.thing == id,
-                open.command.content.affordance == affordance, let publishedAt = open.publishedAt
+                open.command.content.affordance == affordance, let publishedAfter = open.publishedAfter
             else { return false }
-            return arrival.uptime >= publishedAt && matches(open)
+            return arrival.number > publishedAfter && matches(open)
         }?.key
     }
 
     /// A journal that does not write is told once; the caller's own wait then fails on it.
-    private func settle(_ id: String, _ event: Command.Event, _ thing: Int, _ affordance: String, source: String) {
+    private func settle(
+        _ id: String, _ event: Command.Event, _ thing: Int, _ affordance: String, source: String
+    ) {
         do {
             _ = try self.step(id, event)
         } catch {
-            self.note("the journal does not work: \(error)", thing: thing, affordance: affordance, filter: source)
+            self.note(
+                "the journal does not work: \(error)", thing: thing, affordance: affordance, filter: source)
         }
     }
 }

@@ -12,7 +12,7 @@ public actor DeviceHub {
     let ownName: String
     let sources: [Source]
     private let indices: [String: Int]
-    private let inbox: Inbox
+    let inbox: Inbox
     private let broadcast = Broadcast<Reading>(listenerLimit: DeviceHub.listenerLimit)
     private let onFault: @Sendable (DeviceFault) -> Void
 
@@ -45,7 +45,9 @@ public actor DeviceHub {
         var indices: [String: Int] = [:]
         for (index, thing) in things.enumerated() {
             for name in Set([thing.id, thing.name]).sorted() {
-                guard indices.updateValue(index, forKey: name) == nil else { throw DeviceError.ambiguous(name) }
+                guard indices.updateValue(index, forKey: name) == nil else {
+                    throw DeviceError.ambiguous(name)
+                }
             }
         }
         let journal = try CommandJournal(path: store)
@@ -93,9 +95,11 @@ public actor DeviceHub {
         throw CancellationError()
     }
 
-    /// What the devices say from now on. A slow reader loses the oldest readings; the stream ends with ``run()``.
-    /// Values that the broker had kept are not readings: they may be old. They are in the twin.
-    public nonisolated func readings(capacity: Int) -> AsyncStream<Reading> { self.broadcast.stream(capacity: capacity) }
+    /// What the devices say from now on. A slow reader loses the oldest readings; the stream ends with
+    /// ``run()``. Values that the broker had kept are not readings: they may be old. They are in the twin.
+    public nonisolated func readings(capacity: Int) -> AsyncStream<Reading> {
+        self.broadcast.stream(capacity: capacity)
+    }
 
     /// The thing called so, by name or id.
     public func twin(_ thing: String) -> Twin? { self.indices[thing].map(self.snapshot) }
@@ -131,11 +135,14 @@ public actor DeviceHub {
     /// Counts a fault and tells the first of each source. The list is bounded by the descriptions' forms.
     func note(_ reason: String, thing: Int, affordance: String, filter: String, count: UInt64 = 1) {
         let id = self.things[thing].id
-        let known = self.faultList.firstIndex { $0.filter == filter && $0.affordance == affordance && $0.thing == id }
+        let known = self.faultList.firstIndex {
+            $0.filter == filter && $0.affordance == affordance && $0.thing == id
+        }
         if let known {
             self.faultList[known].count += count
         } else {
-            let fault = DeviceFault(thing: id, affordance: affordance, filter: filter, reason: reason, count: count)
+            let fault = DeviceFault(
+                thing: id, affordance: affordance, filter: filter, reason: reason, count: count)
             self.faultList.append(fault)
             self.onFault(fault)
         }

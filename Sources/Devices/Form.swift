@@ -67,7 +67,8 @@ package struct Acknowledgement: Sendable {
     }
 
     package let kind: Kind
-    /// For `reply`, and for an echo elsewhere than on the property's own form. A level `$self` is our own name.
+    /// For `reply`, and for an echo elsewhere than on the property's own form. A level `$self` is our own
+    /// name.
     package let filter: String?
     /// Where a reply repeats the command's id.
     package let idPointer: Pointer?
@@ -117,7 +118,9 @@ package struct CommandForm: Sendable {
         } else if value != .null || !self.format.map.isEmpty {
             payload = self.format.payload(wire)
         }
-        guard payload.count <= WireFormat.payloadLimit else { throw .tooLarge(limit: WireFormat.payloadLimit) }
+        guard payload.count <= WireFormat.payloadLimit else {
+            throw .tooLarge(limit: WireFormat.payloadLimit)
+        }
         return payload
     }
 }
@@ -133,7 +136,9 @@ package struct AvailabilityForm: Sendable {
 
     /// Whether the payload says online or offline; nil when it says neither.
     package func isOnline(_ payload: [UInt8]) -> Bool? {
-        guard payload.count <= 1_024, let text = String(validating: payload, as: UTF8.self) else { return nil }
+        guard payload.count <= 1_024, let text = String(validating: payload, as: UTF8.self) else {
+            return nil
+        }
         let document = try? JSON.read(text, limits: JSON.Limits(bytes: 1_024, depth: 8))
         func says(_ word: JSON) -> Bool { word.plainText == text || document.map { $0 == word } ?? false }
         return says(self.online) ? true : says(self.offline) ? false : nil

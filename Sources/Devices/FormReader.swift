@@ -17,8 +17,10 @@ struct FormReader {
     func reports(_ affordance: JSONField, standard: [String]) throws(JSONError) -> [ReportForm] {
         var reports: [ReportForm] = []
         for form in try self.forms(affordance) {
+            // What another protocol can perform is not our question: the address comes first.
+            guard let path = try self.path(form) else { continue }
             let operations = try Self.operations(form, standard: standard)
-            guard operations.contains(where: Self.observing.contains), let path = try self.path(form) else { continue }
+            guard operations.contains(where: Self.observing.contains) else { continue }
             try Self.requirePacket("subscribe", form, operations)
             let pointer = try Self.pointer(form["depai:pointer"]) ?? Pointer.whole
             let merge = try form["depai:merge"].ifPresent?.string() ?? "replace"
@@ -28,20 +30,25 @@ struct FormReader {
             let report = ReportForm(
                 filter: try Self.place(form, path, term: "mqv:filter", isValid: TopicFilter.isFilter),
                 quality: try Self.quality(form), retain: try form["mqv:retain"].ifPresent?.bool() ?? false,
-                format: try Self.format(form), pointer: pointer, when: try Self.conditions(form["depai:when"]),
+                format: try Self.format(form), pointer: pointer,
+                when: try Self.conditions(form["depai:when"]),
                 isOverlay: merge == "overlay")
-            // Reading and observing are one thing here; two forms for them must not count every message twice.
+            // Reading and observing are one thing here; two forms for them must not count every message
+            // twice.
             if !reports.contains(where: { $0.hasSamePlace(as: report) }) { reports.append(report) }
         }
         return reports
     }
 
     /// The first form that performs `operation`.
-    func command(_ affordance: JSONField, operation: String, standard: [String]) throws(JSONError) -> CommandForm? {
+    func command(_ affordance: JSONField, operation: String, standard: [String]) throws(JSONError)
+        -> CommandForm?
+    {
         var command: CommandForm?
         for form in try self.forms(affordance) {
+            guard let path = try self.path(form) else { continue }
             let operations = try Self.operations(form, standard: standard)
-            guard operations.contains(operation), let path = try self.path(form) else { continue }
+            guard operations.contains(operation) else { continue }
             try Self.requirePacket("publish", form, operations)
             let format = try Self.format(form)
             let body = try form["depai:body"].ifPresent.map { field throws(JSONError) in
@@ -53,7 +60,8 @@ struct FormReader {
             let read = CommandForm(
                 topic: try Self.place(form, path, term: "mqv:topic", isValid: TopicFilter.isTopic),
                 quality: try Self.quality(form), retain: try form["mqv:retain"].ifPresent?.bool() ?? false,
-                format: format, body: body, acknowledgement: try Self.acknowledgement(form["depai:ack"], body))
+                format: format, body: body, acknowledgement: try Self.acknowledgement(form["depai:ack"], body)
+            )
             if command == nil { command = read }
         }
         return command
@@ -66,12 +74,16 @@ struct FormReader {
         if let topic {
             guard TopicFilter.isTopic(topic) else { throw field["topic"].fault("not an MQTT topic") }
             guard !topic.contains("{{") else { throw field["topic"].fault("a placeholder is not filled") }
-            for word in ["online", "offline"] where !field[word].exists { throw field[word].fault("is missing") }
+            for word in ["online", "offline"] where !field[word].exists {
+                throw field[word].fault("is missing")
+            }
         } else if !field["staleAfterMs"].exists {
             throw field.fault("needs a topic or staleAfterMs")
         }
         let stale = try field["staleAfterMs"].ifPresent?.integer(Int.self)
-        if let stale, !(1...86_400_000).contains(stale) { throw field["staleAfterMs"].fault("must be 1 ms to one day") }
+        if let stale, !(1...86_400_000).contains(stale) {
+            throw field["staleAfterMs"].fault("must be 1 ms to one day")
+        }
         return AvailabilityForm(
             topic: topic, online: field["online"].value ?? .null, offline: field["offline"].value ?? .null,
             staleAfter: stale.map { .milliseconds($0) })
@@ -81,7 +93,9 @@ struct FormReader {
 
     private func forms(_ affordance: JSONField) throws(JSONError) -> [JSONField] {
         let forms = try affordance["forms"].elements()
-        guard forms.count <= Thing.formLimit else { throw affordance["forms"].fault("more than \(Thing.formLimit)") }
+        guard forms.count <= Thing.formLimit else {
+            throw affordance["forms"].fault("more than \(Thing.formLimit)")
+        }
         return forms
     }
 
@@ -94,7 +108,9 @@ struct FormReader {
             for element in try field.elements() { operations.append(try element.string()) }
         }
         let known = self.observing.union(self.commanding).union(self.ending)
-        guard operations.allSatisfy(known.contains) else { throw field.fault("an operation that MQTT cannot perform") }
+        guard operations.allSatisfy(known.contains) else {
+            throw field.fault("an operation that MQTT cannot perform")
+        }
         return operations
     }
 
@@ -105,14 +121,20 @@ struct FormReader {
         guard !address.contains("{{") else { throw href.fault("a placeholder is not filled") }
         if !address.contains("://") {
             guard let base = self.base else { throw href.fault("relative, and the description has no base") }
-            address = (base.hasSuffix("/") ? base : base + "/") + (address.hasPrefix("/") ? String(address.dropFirst()) : address)
+            address =
+                (base.hasSuffix("/") ? base : base + "/")
+                + (address.hasPrefix("/") ? String(address.dropFirst()) : address)
         }
         guard let scheme = ["mqtt://", "mqtts://"].first(where: address.hasPrefix) else { return nil }
         let rest = address.dropFirst(scheme.count)
-        guard !rest.contains("?"), !rest.contains("#") else { throw href.fault("no query or fragment; write %23 for #") }
+        guard !rest.contains("?"), !rest.contains("#") else {
+            throw href.fault("no query or fragment; write %23 for #")
+        }
         guard let slash = rest.firstIndex(of: "/") else { return "" }
         guard slash > rest.startIndex else { throw href.fault("names no broker") }
-        guard let path = Self.percentDecoded(rest[rest.index(after: slash)...]) else { throw href.fault("bad percent encoding") }
+        guard let path = Self.percentDecoded(rest[rest.index(after: slash)...]) else {
+            throw href.fault("bad percent encoding")
+        }
         return path
     }
 
@@ -144,14 +166,18 @@ struct FormReader {
         let source = named == nil ? form["href"] : form[term]
         guard !place.isEmpty else { throw form["href"].fault("names no topic, and there is no \(term)") }
         guard !place.contains("{{") else { throw source.fault("a placeholder is not filled") }
-        guard isValid(place) else { throw source.fault("\"\(place)\" breaks MQTT's rules for a \(term.dropFirst(4))") }
+        guard isValid(place) else {
+            throw source.fault("\"\(place)\" breaks MQTT's rules for a \(term.dropFirst(4))")
+        }
         return place
     }
 
     private static func requirePacket(
         _ packet: String, _ form: JSONField, _ operations: [String]
     ) throws(JSONError) {
-        guard let named = try form["mqv:controlPacket"].ifPresent?.string(), named != packet else { return }
+        guard let named = try form["mqv:controlPacket"].ifPresent?.string() else { return }
+        // Both spellings are in use.
+        guard named != packet, named != "mqv:" + packet else { return }
         throw form["mqv:controlPacket"].fault("\(operations.joined(separator: ", ")) needs \(packet)")
     }
 
@@ -175,7 +201,9 @@ struct FormReader {
         var conditions: [Condition] = []
         for element in try field.ifPresent?.elements() ?? [] {
             try element.only(["pointer", "equals"])
-            guard let pointer = try Self.pointer(element["pointer"]) else { throw element["pointer"].fault("is missing") }
+            guard let pointer = try Self.pointer(element["pointer"]) else {
+                throw element["pointer"].fault("is missing")
+            }
             guard let equals = element["equals"].value else { throw element["equals"].fault("is missing") }
             conditions.append(Condition(pointer: pointer, equals: equals))
         }
@@ -184,11 +212,15 @@ struct FormReader {
 
     private static func format(_ form: JSONField) throws(JSONError) -> WireFormat {
         var map: [(word: String, value: JSON)] = []
-        for (word, field) in try form["depai:map"].ifPresent?.members() ?? [] { map.append((word, field.value ?? .null)) }
+        for (word, field) in try form["depai:map"].ifPresent?.members() ?? [] {
+            map.append((word, field.value ?? .null))
+        }
         let scale = try form["depai:scale"].ifPresent?.number()
         if scale == 0 { throw form["depai:scale"].fault("must not be zero") }
         let offset = try form["depai:offset"].ifPresent?.number()
-        if !map.isEmpty, scale != nil || offset != nil { throw form["depai:map"].fault("excludes scale and offset") }
+        if !map.isEmpty, scale != nil || offset != nil {
+            throw form["depai:map"].fault("excludes scale and offset")
+        }
         let content = try form["contentType"].ifPresent?.string() ?? "application/json"
         return WireFormat(isText: content.hasPrefix("text/"), map: map, scale: scale, offset: offset)
     }
@@ -208,7 +240,9 @@ struct FormReader {
         let filter = try field["filter"].ifPresent?.string()
         if let filter {
             guard !filter.contains("{{") else { throw field["filter"].fault("a placeholder is not filled") }
-            guard TopicFilter.isFilter(filter) else { throw field["filter"].fault("not an MQTT topic filter") }
+            guard TopicFilter.isFilter(filter) else {
+                throw field["filter"].fault("not an MQTT topic filter")
+            }
         }
         if kind == .reply, filter == nil { throw field["filter"].fault("a reply needs one") }
         let idPointer = try Self.pointer(field["idPointer"])

@@ -1,8 +1,8 @@
 internal import Synchronization
 package import World
 
-/// Where the bus's thread leaves messages for an actor: bounded in number and bytes, the newest is dropped and
-/// counted. Nothing here waits.
+/// Where the bus's thread leaves messages for an actor: bounded in number and bytes, the newest is dropped
+/// and counted. Nothing here waits.
 package final class Inbox: Sendable {
     /// One message, stamped when it came.
     package struct Arrival: Sendable {
@@ -11,11 +11,14 @@ package final class Inbox: Sendable {
         package let message: Message
         package let at: Timestamp
         package let uptime: Duration
+        /// Counts arrivals, from 1: tells before from after where two clock readings are equal.
+        package let number: UInt64
     }
 
     private struct State: ~Copyable {
         var arrivals: [Arrival] = []
         var bytes = 0
+        var last: UInt64 = 0
         var dropped: UInt64 = 0
         /// Messages above the payload limit, by source.
         var oversized: [Int: UInt64] = [:]
@@ -39,7 +42,8 @@ package final class Inbox: Sendable {
 
     /// Called on the bus's thread.
     package func put(_ message: Message, source: Int) {
-        let arrival = Arrival(source: source, message: message, at: self.timeline.now, uptime: self.timeline.uptime)
+        let at = self.timeline.now
+        let uptime = self.timeline.uptime
         self.state.withLock { state in
             guard !state.isClosed else { return }
             let size = message.payload.count
@@ -48,7 +52,9 @@ package final class Inbox: Sendable {
             } else if state.arrivals.count >= Self.messageLimit || state.bytes + size > Self.byteLimit {
                 state.dropped += 1
             } else {
-                state.arrivals.append(arrival)
+                state.last += 1
+                state.arrivals.append(
+                    Arrival(source: source, message: message, at: at, uptime: uptime, number: state.last))
                 state.bytes += size
             }
         }
@@ -66,6 +72,9 @@ package final class Inbox: Sendable {
             return (state.arrivals, state.oversized.sorted { $0.key < $1.key }.map { ($0.key, $0.value) })
         }
     }
+
+    /// The number of the newest arrival.
+    package var last: UInt64 { self.state.withLock { $0.last } }
 
     /// How many messages found no room.
     package var dropped: UInt64 { self.state.withLock { $0.dropped } }

@@ -38,7 +38,9 @@ package struct Pointer: Sendable, Hashable {
                 guard let next = object[token] else { return nil }
                 current = next
             case .array(let elements):
-                guard let index = Int(token), String(index) == token, elements.indices.contains(index) else { return nil }
+                guard let index = Int(token), String(index) == token, elements.indices.contains(index) else {
+                    return nil
+                }
                 current = elements[index]
             default: return nil
             }

@@ -17,7 +17,8 @@ public struct Reading: Sendable {
     public let sequence: UInt64
 
     public init(
-        thing: String, property: String, value: JSON, unit: String?, at: Timestamp, uptime: Duration, sequence: UInt64
+        thing: String, property: String, value: JSON, unit: String?, at: Timestamp, uptime: Duration,
+        sequence: UInt64
     ) {
         self.thing = thing
         self.property = property
@@ -28,10 +29,12 @@ public struct Reading: Sendable {
         self.sequence = sequence
     }
 
-    /// One object: `thing`, `property`, `value`, `unit` where known, `at` (milliseconds since 1970), `clock`, `uptimeMs`,
-    /// `seq`.
+    /// One object: `thing`, `property`, `value`, `unit` where known, `at` (milliseconds since 1970), `clock`,
+    /// `uptimeMs`, `seq`.
     public var json: JSON {
-        var json: JSON = ["thing": .string(self.thing), "property": .string(self.property), "value": self.value]
+        var json: JSON = [
+            "thing": .string(self.thing), "property": .string(self.property), "value": self.value,
+        ]
         if let unit = self.unit { json["unit"] = .string(unit) }
         json["at"] = .integer(self.at.milliseconds)
         json["clock"] = .string(self.at.quality.rawValue)

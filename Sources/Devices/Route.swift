@@ -31,7 +31,9 @@ struct Source: Sendable {
         }
         func addAnswer(_ command: CommandForm?, _ thing: Int, _ affordance: String) {
             guard let command, let filter = command.acknowledgement.filter else { return }
-            add(Self.named(filter, ownName), .atLeastOnce, .answer(thing: thing, affordance: affordance, form: command))
+            add(
+                Self.named(filter, ownName), .atLeastOnce,
+                .answer(thing: thing, affordance: affordance, form: command))
         }
         for (index, thing) in things.enumerated() {
             if let topic = thing.availability?.topic { add(topic, .atLeastOnce, .availability(thing: index)) }

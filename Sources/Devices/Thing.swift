@@ -50,8 +50,8 @@ public struct Thing: Sendable {
     }
 
     /// Reads a description.
-    /// - Throws: `ThingError` with the place: a term that is unknown, a topic that is named twice and differently, a
-    ///   placeholder that nobody filled, ...
+    /// - Throws: `ThingError` with the place: a term that is unknown, a topic that is named twice and
+    ///   differently, a placeholder that nobody filled, ...
     public init(description: JSON) throws(ThingError) {
         do {
             try self.init(JSONField(description))
@@ -65,7 +65,9 @@ public struct Thing: Sendable {
         let forms = try FormReader(root)
         self.id = try Self.name(root["id"])
         self.title = try root["title"].string()
-        self.name = try root["depai:name"].ifPresent.map { field throws(JSONError) in try Self.name(field) } ?? self.id
+        self.name =
+            try root["depai:name"].ifPresent.map { field throws(JSONError) in try Self.name(field) }
+            ?? self.id
         self.limits = try Self.limits(root["depai:limits"], kind: nil)
         if self.limits.range != nil { throw root["depai:limits"]["range"].fault("stands at an affordance") }
         self.availability = try FormReader.availability(root["depai:availability"])
@@ -75,12 +77,16 @@ public struct Thing: Sendable {
         }
         self.properties = properties
         var actions: [Action] = []
-        for (name, field) in try Self.affordances(root["actions"]) { actions.append(try Self.action(name, field, forms)) }
+        for (name, field) in try Self.affordances(root["actions"]) {
+            actions.append(try Self.action(name, field, forms))
+        }
         self.actions = actions
         var events: [EventSource] = []
         for (name, field) in try Self.affordances(root["events"]) {
             let data = try field["data"].ifPresent.map { field throws(JSONError) in try DataSchema(field) }
-            events.append(EventSource(name: name, data: data, reports: try forms.reports(field, standard: ["subscribeevent"])))
+            events.append(
+                EventSource(
+                    name: name, data: data, reports: try forms.reports(field, standard: ["subscribeevent"])))
         }
         self.events = events
     }
@@ -94,14 +100,17 @@ public struct Thing: Sendable {
         if try field["writeOnly"].ifPresent?.bool() ?? false { standard = ["writeproperty"] }
         let reports = try forms.reports(field, standard: standard)
         let write = try forms.command(field, operation: "writeproperty", standard: standard)
-        if let write, write.acknowledgement.kind == .echo, write.acknowledgement.filter == nil, reports.isEmpty {
+        if let write, write.acknowledgement.kind == .echo, write.acknowledgement.filter == nil,
+            reports.isEmpty
+        {
             throw field["forms"].fault("an echo needs a form to observe, or a filter")
         }
         if let write, write.acknowledgement.kind == .echo {
             let filters = write.acknowledgement.filter.map { [$0] } ?? reports.map(\.filter)
             // We would hear ourselves and take it for the device.
             guard !filters.contains(where: { TopicFilter.matches(write.topic, filter: $0) }) else {
-                throw field["forms"].fault("the echo would be our own message: both are on \"\(write.topic)\"")
+                throw field["forms"].fault(
+                    "the echo would be our own message: both are on \"\(write.topic)\"")
             }
         }
         return Property(
@@ -109,18 +118,26 @@ public struct Thing: Sendable {
             reports: reports, write: write)
     }
 
-    private static func action(_ name: String, _ field: JSONField, _ forms: FormReader) throws(JSONError) -> Action {
+    private static func action(_ name: String, _ field: JSONField, _ forms: FormReader) throws(JSONError)
+        -> Action
+    {
         let input = try field["input"].ifPresent.map { field throws(JSONError) in try DataSchema(field) }
         let invoke = try forms.command(field, operation: "invokeaction", standard: ["invokeaction"])
-        if invoke?.acknowledgement.kind == .echo { throw field["forms"].fault("an action has no value to echo") }
+        if invoke?.acknowledgement.kind == .echo {
+            throw field["forms"].fault("an action has no value to echo")
+        }
         return Action(
             name: name, input: input, isIdempotent: try field["idempotent"].ifPresent?.bool() ?? false,
             limits: try Self.limits(field["depai:limits"], kind: input?.kind), invoke: invoke)
     }
 
-    private static func affordances(_ field: JSONField) throws(JSONError) -> [(name: String, field: JSONField)] {
+    private static func affordances(_ field: JSONField) throws(JSONError) -> [(
+        name: String, field: JSONField
+    )] {
         let members = try field.ifPresent?.members() ?? []
-        guard members.count <= Self.affordanceLimit else { throw field.fault("more than \(Self.affordanceLimit)") }
+        guard members.count <= Self.affordanceLimit else {
+            throw field.fault("more than \(Self.affordanceLimit)")
+        }
         for (name, field) in members where name.isEmpty || name.utf8.count > 128 {
             throw field.fault("a name has 1 to 128 bytes")
         }
@@ -129,7 +146,8 @@ public struct Thing: Sendable {
 
     private static func name(_ field: JSONField) throws(JSONError) -> String {
         let text = try field.string()
-        guard (1...256).contains(text.utf8.count), !text.unicodeScalars.contains(where: { $0.value < 0x20 }) else {
+        guard (1...256).contains(text.utf8.count), !text.unicodeScalars.contains(where: { $0.value < 0x20 })
+        else {
             throw field.fault("a name has 1 to 256 bytes and no control characters")
         }
         guard !text.contains("{{") else { throw field.fault("a placeholder is not filled") }
@@ -145,7 +163,9 @@ public struct Thing: Sendable {
             let high = try place["max"].number()
             try place.only(["min", "max"])
             guard low <= high else { throw place.fault("the minimum is above the maximum") }
-            guard kind == nil || kind == .number || kind == .integer else { throw place.fault("is for numbers") }
+            guard kind == nil || kind == .number || kind == .integer else {
+                throw place.fault("is for numbers")
+            }
             range = low...high
         }
         let perMinute = try field["perMinute"].ifPresent?.integer(Int.self)

@@ -21,5 +21,7 @@ public struct ThingError: Error, Equatable, CustomStringConvertible {
         }
     }
 
-    public var description: String { "\(self.pointer.isEmpty ? "the description" : self.pointer): \(self.reason)" }
+    public var description: String {
+        "\(self.pointer.isEmpty ? "the description" : self.pointer): \(self.reason)"
+    }
 }

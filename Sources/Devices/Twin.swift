@@ -54,7 +54,8 @@ struct TwinState: Sendable {
         self.staleAfter = thing.availability?.staleAfter
     }
 
-    mutating func desire(_ value: JSON, of property: String, version: UInt64, command: String, at: Timestamp) {
+    mutating func desire(_ value: JSON, of property: String, version: UInt64, command: String, at: Timestamp)
+    {
         self.twin.desired[property] = Twin.Desired(value: value, version: version, command: command, at: at)
     }
 

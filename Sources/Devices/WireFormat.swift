@@ -48,7 +48,8 @@ package struct WireFormat: Sendable {
         guard payload.count <= Self.payloadLimit else { throw .tooLarge(limit: Self.payloadLimit) }
         if self.isText { return .string(try Self.text(payload)) }
         do {
-            return try JSON.read(payload, limits: JSON.Limits(bytes: Self.payloadLimit, depth: Self.depthLimit))
+            return try JSON.read(
+                payload, limits: JSON.Limits(bytes: Self.payloadLimit, depth: Self.depthLimit))
         } catch {
             guard !self.map.isEmpty else { throw .notJSON(error.description) }
             return .string(try Self.text(payload))
@@ -65,7 +66,9 @@ package struct WireFormat: Sendable {
         var value = wire
         if !self.map.isEmpty {
             let word = wire.plainText
-            guard let known = self.map.first(where: { sameBytes($0.word, word) }) else { throw .unknownWord(word) }
+            guard let known = self.map.first(where: { sameBytes($0.word, word) }) else {
+                throw .unknownWord(word)
+            }
             value = known.value
         } else if self.isText, case .string(let text) = wire, let kind = schema?.kind, kind != .string {
             guard let read = try? JSON.read(text, limits: JSON.Limits(bytes: 1_024, depth: 8)) else {
@@ -75,7 +78,8 @@ package struct WireFormat: Sendable {
         }
         if self.scale != nil || self.offset != nil {
             guard let number = value.double else { throw .notANumber }
-            value = Self.number(number * (self.scale ?? 1) + (self.offset ?? 0), whole: schema?.kind == .integer)
+            value = Self.number(
+                number * (self.scale ?? 1) + (self.offset ?? 0), whole: schema?.kind == .integer)
         }
         if let fault = schema?.fault(in: value) { throw .schema(fault) }
         return value

@@ -161,6 +161,10 @@ public actor Shop {
         if let sale = try self.sales.sale(key) {
             guard sale.payload == payload.bytes else { throw Refusal(status: 409, reason: "the payment was changed") }
             if sale.state == .done { return self.answer(sale, payer: nil) }
+            // After a crash the payment is already settled, or may be: it buys what it was made for, nothing dearer.
+            guard payload.accepted.json == requirements.json else {
+                throw Refusal(status: 409, reason: "the payment was made for other terms")
+            }
         } else {
             guard try !self.sales.isTaken(identifier: identifier, byOtherThan: key) else {
                 throw Refusal(status: 409, reason: "the identifier belongs to another payment")

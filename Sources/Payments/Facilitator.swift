@@ -78,7 +78,11 @@ public struct Facilitator: Sendable {
         let sponsored: JournalledPayment
         switch try await self.ledger.authorize(proposal) {
         case .settled(let record):
-            return try await self.outcome(of: record.transaction ?? "", payer: payer) ?? self.pending("", payer)
+            let id = record.transaction ?? ""
+            guard case .decided(let response) = try await self.standing(of: id, payer: payer) else {
+                return self.pending(id, payer)
+            }
+            return response
         case .denied(let denial): return self.unsponsored(denial, payer)
         case .waiting(let denial): return self.unsponsored(denial, payer)
         case .inFlight(let payment): sponsored = payment
@@ -130,14 +134,16 @@ public struct Facilitator: Sendable {
         try await self.ledger.markSubmitted(sponsored)
         let deadline = self.timeline.uptime + self.patience
         var refusal: String?
+        var taken = false
         while true {
-            if let response = try await self.outcome(of: id, payer: payer) {
+            if case .decided(let response) = try await self.standing(of: id, payer: payer) {
                 // A failed transaction pays its fee as well.
                 try await self.ledger.settle(sponsored.intent, proof: SettlementProof(transaction: id, slot: 0))
                 return response
             }
             do throws(RPCError) {
                 _ = try await self.rpc.send(sponsored.payload, skipPreflight: false, maxRetries: 0)
+                taken = true
             } catch {
                 refusal = "\(error)"
                 // Refused before it was executed, and the chain is past its lifetime: this payment is dead.
@@ -147,7 +153,9 @@ public struct Facilitator: Sendable {
                         failure: "invalid_transaction_state", message: "the payment expired", transaction: id,
                         payer: payer, network: self.network.chainID)
                 }
-                if let reason = error.chainError, try await self.outcome(of: id, payer: payer) == nil {
+                // A preflight says no as well to what has landed already (AlreadyProcessed) or is about to: only a
+                // transaction that was never taken and is nowhere on the chain is refused.
+                if let reason = error.chainError, !taken, try await self.standing(of: id, payer: payer) == .absent {
                     return SettlementResponse(
                         failure: "invalid_transaction_state", message: "the chain refuses: \(reason.text)",
                         transaction: id, payer: payer, network: self.network.chainID)
@@ -170,16 +178,25 @@ public struct Facilitator: Sendable {
             transaction: id, payer: payer, network: self.network.chainID)
     }
 
-    /// What the chain says about a transaction, at `confirmed`; nil when it is not decided.
-    private func outcome(of id: String, payer: String) async throws -> SettlementResponse? {
-        guard let status = try await self.rpc.signatureStatuses(of: [id]).first ?? nil else { return nil }
+    private enum Standing: Equatable {
+        /// The chain knows nothing of it.
+        case absent
+        /// It has landed, and the chain may still change its mind.
+        case landed
+        case decided(SettlementResponse)
+    }
+
+    /// What the chain says about a transaction, at `confirmed`.
+    private func standing(of id: String, payer: String) async throws -> Standing {
+        guard let status = try await self.rpc.signatureStatuses(of: [id]).first ?? nil else { return .absent }
         // The error first: "confirmed" says that the chain agrees, also about a failure.
         if let err = status.err {
-            return SettlementResponse(
-                failure: "invalid_transaction_state", message: "executed and failed: \(err.text)", transaction: id,
-                payer: payer, network: self.network.chainID)
+            return .decided(
+                SettlementResponse(
+                    failure: "invalid_transaction_state", message: "executed and failed: \(err.text)", transaction: id,
+                    payer: payer, network: self.network.chainID))
         }
-        guard status.succeeded(at: .confirmed) else { return nil }
-        return SettlementResponse(transaction: id, payer: payer, network: self.network.chainID)
+        guard status.succeeded(at: .confirmed) else { return .landed }
+        return .decided(SettlementResponse(transaction: id, payer: payer, network: self.network.chainID))
     }
 }

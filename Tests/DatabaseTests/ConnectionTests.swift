@@ -22,7 +22,8 @@ import Testing
         let database = try Connection(path: nil)
         try database.execute("CREATE TABLE t (i INTEGER, s TEXT, b BLOB) STRICT")
         let rows: [(Int64, String, [UInt8])] = [
-            (.max, "", []), (.min, "é e\u{301} 😂 '; DROP TABLE t; --", [0, 255, 0]), (0, "x", Array(repeating: 7, count: 100_000)),
+            (.max, "", []), (.min, "é e\u{301} 😂 '; DROP TABLE t; --", [0, 255, 0]),
+            (0, "x", Array(repeating: 7, count: 100_000)),
         ]
         for row in rows {
             try database.run("INSERT INTO t VALUES (?, ?, ?)", .integer(row.0), .text(row.1), .blob(row.2))
@@ -34,7 +35,8 @@ import Testing
             #expect(row.text(1).utf8.elementsEqual(expected.1.utf8))
             #expect(row.optionalBlob(2) == expected.2)
         }
-        #expect(found[3].integer(0) == 0 && found[3].optionalText(1) == nil && found[3].optionalBlob(2) == nil)
+        #expect(
+            found[3].integer(0) == 0 && found[3].optionalText(1) == nil && found[3].optionalBlob(2) == nil)
         #expect(try database.query("SELECT i FROM t", limit: 2).count == 2)
     }
 
@@ -64,12 +66,15 @@ import Testing
 
     @Test func `errors say what they are about`() throws {
         let database = try Connection(path: nil)
-        try database.execute("CREATE TABLE t (x INTEGER PRIMARY KEY, s TEXT NOT NULL) STRICT; INSERT INTO t VALUES (1, 'a')")
+        try database.execute(
+            "CREATE TABLE t (x INTEGER PRIMARY KEY, s TEXT NOT NULL) STRICT; INSERT INTO t VALUES (1, 'a')")
         let double = #expect(throws: DatabaseError.self) { try database.run("INSERT INTO t VALUES (1, 'b')") }
         #expect(double?.isConstraint == true && double?.isStorageFault == false)
         let type = #expect(throws: DatabaseError.self) { try database.run("INSERT INTO t VALUES ('x', 'b')") }
         #expect(type?.description.contains("INSERT INTO t") == true)
-        #expect(throws: DatabaseError.self) { try database.run("INSERT INTO t VALUES (?, ?)", .integer(1), .text("a"), .null) }
+        #expect(throws: DatabaseError.self) {
+            try database.run("INSERT INTO t VALUES (?, ?)", .integer(1), .text("a"), .null)
+        }
         #expect(throws: DatabaseError.self) { try Connection(path: "/nowhere/at/all.db") }
         #expect(throws: DatabaseError.self) { try Connection(path: "/nowhere/at/all.db", access: .read) }
     }
@@ -77,14 +82,18 @@ import Testing
     @Test func `migrations run once, in order, and all or nothing`() async throws {
         try await withFolder { folder in
             let path = folder.appending("a.db").string
-            let steps = ["CREATE TABLE a (x INTEGER) STRICT", "CREATE TABLE b (x INTEGER) STRICT; INSERT INTO b VALUES (1)"]
+            let steps = [
+                "CREATE TABLE a (x INTEGER) STRICT",
+                "CREATE TABLE b (x INTEGER) STRICT; INSERT INTO b VALUES (1)",
+            ]
             try Connection(path: path).migrate([steps[0]])
             for _ in 0..<2 { try Connection(path: path).migrate(steps) }
             let database = try Connection(path: path)
             #expect(try database.query("SELECT x FROM b").count == 1)
             #expect(try database.query("PRAGMA user_version")[0].integer(0) == 2)
             #expect(throws: DatabaseError.self) {
-                try database.migrate(steps + ["CREATE TABLE c (x INTEGER) STRICT; INSERT INTO nowhere VALUES (1)"])
+                try database.migrate(
+                    steps + ["CREATE TABLE c (x INTEGER) STRICT; INSERT INTO nowhere VALUES (1)"])
             }
             #expect(try database.query("PRAGMA user_version")[0].integer(0) == 2)
             #expect(throws: DatabaseError.self) { try database.query("SELECT * FROM c") }
@@ -94,7 +103,9 @@ import Testing
     @Test func `a file of a newer program is refused`() async throws {
         try await withFolder { folder in
             let path = folder.appending("a.db").string
-            try Connection(path: path).migrate(["CREATE TABLE a (x INTEGER) STRICT", "CREATE TABLE b (x INTEGER) STRICT"])
+            try Connection(path: path).migrate([
+                "CREATE TABLE a (x INTEGER) STRICT", "CREATE TABLE b (x INTEGER) STRICT",
+            ])
             let error = #expect(throws: DatabaseError.self) {
                 try Connection(path: path).migrate(["CREATE TABLE a (x INTEGER) STRICT"])
             }
@@ -147,8 +158,12 @@ import Testing
             let path = folder.appending("a.db")
             do {
                 let database = try Connection(path: path.string)
-                try database.execute("CREATE TABLE t (x INTEGER PRIMARY KEY, s TEXT) STRICT; CREATE INDEX i ON t (s)")
-                for _ in 0..<200 { try database.run("INSERT INTO t (s) VALUES (?)", .text(String(repeating: "x", count: 100))) }
+                try database.execute(
+                    "CREATE TABLE t (x INTEGER PRIMARY KEY, s TEXT) STRICT; CREATE INDEX i ON t (s)")
+                for _ in 0..<200 {
+                    try database.run(
+                        "INSERT INTO t (s) VALUES (?)", .text(String(repeating: "x", count: 100)))
+                }
                 #expect(try database.integrityFaults().isEmpty)
             }
             var bytes = try DurableFile.read(path)
@@ -165,7 +180,9 @@ import Testing
             let disk = folder.appending("disk")
             try DurableFile.createFolder(disk)
             guard mount("tmpfs", disk.string, "tmpfs", 0, "size=256k") == 0 else {
-                withKnownIssue("tmpfs cannot be mounted here: the full disk was not tried", isIntermittent: true) {}
+                withKnownIssue(
+                    "tmpfs cannot be mounted here: the full disk was not tried", isIntermittent: true
+                ) {}
                 return
             }
             defer { umount(disk.string) }

@@ -28,7 +28,8 @@ import Testing
         }
     }
 
-    /// Whoever may write into the folder could plant a link; the file is made anew and never written through it.
+    /// Whoever may write into the folder could plant a link; the file is made anew and never written through
+    /// it.
     @Test func `a planted link is not followed`() async throws {
         try await withFolder { folder in
             let victim = folder.appending("victim")
@@ -62,7 +63,9 @@ import Testing
                 try DurableFile.read("/dev/zero", limit: 10)
             }
             let missing = folder.appending("missing")
-            #expect(throws: FileError.system(path: missing.string, .noSuchFileOrDirectory)) { try DurableFile.read(missing) }
+            #expect(throws: FileError.system(path: missing.string, .noSuchFileOrDirectory)) {
+                try DurableFile.read(missing)
+            }
             #expect(throws: FileError.self) { try DurableFile.read(folder) }
         }
     }

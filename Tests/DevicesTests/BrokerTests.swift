@@ -18,7 +18,10 @@ struct BrokerTests {
                 "values": ["temperature": ["base": 21], "humidity": ["base": 40, "noise": 1]],
             ]
         ),
-        ("energy-meter", "meter-1", ["kind": "meter", "intervalMs": 20, "power": ["base": 3_600], "startWh": 100]),
+        (
+            "energy-meter", "meter-1",
+            ["kind": "meter", "intervalMs": 20, "power": ["base": 3_600], "startWh": 100]
+        ),
         ("relay-plug", "plug-1", ["kind": "relay", "latencyMs": 5, "intervalMs": 60_000]),
         (
             "mobile-base", "base-1",
@@ -58,7 +61,8 @@ struct BrokerTests {
             }
             let address = BrokerAddress(host: "127.0.0.1", port: broker.port, clientID: "robot")
             let bus = MosquittoBus(address, entropy: entropy)
-            let hub = try DeviceHub(things: things, bus: bus, store: store, timeline: timeline, entropy: entropy)
+            let hub = try DeviceHub(
+                things: things, bus: bus, store: store, timeline: timeline, entropy: entropy)
             group.addTask { await bus.run() }
             group.addTask { try await hub.run() }
             _ = try await eventually("all online") {
@@ -70,7 +74,9 @@ struct BrokerTests {
 
     @Test func `readings reach the twin and the stream`() async throws {
         try await self.withScene { scene in
-            let twin = try await eventually("a temperature") { await scene.hub.twin("env-1")?.reported["temperature"] }
+            let twin = try await eventually("a temperature") {
+                await scene.hub.twin("env-1")?.reported["temperature"]
+            }
             #expect(twin.value.isSameValue(as: 21))
             var units: Set<String> = []
             for await reading in scene.hub.readings(capacity: 16) {
@@ -79,7 +85,9 @@ struct BrokerTests {
             }
             let first = try #require(await scene.hub.twin("meter-1")?.reported["energy"]?.value.double)
             let more = try await eventually("more energy") {
-                await scene.hub.twin("meter-1")?.reported["energy"]?.value.double.flatMap { $0 > first ? $0 : nil }
+                await scene.hub.twin("meter-1")?.reported["energy"]?.value.double.flatMap {
+                    $0 > first ? $0 : nil
+                }
             }
             #expect(more < first + 10)
         }
@@ -95,26 +103,29 @@ struct BrokerTests {
             let truth = await plug.executions()
             #expect(truth.commanded == 1)
             #expect(truth.changed == 1)
-            #expect(try await scene.hub.write(false, to: "power", of: "plug-1", id: "switch-2").state == .done)
+            #expect(
+                try await scene.hub.write(false, to: "power", of: "plug-1", id: "switch-2").state == .done)
             #expect(await plug.executions().changed == 2)
         }
     }
 
     @Test func `the base drives, and a repeated id is answered but not driven`() async throws {
         try await withFolder { folder in
-            let base = Self.models[3]
             let path: JSON = ["path": [["x": 2, "y": 2], ["x": 3, "y": 2], ["x": 4, "y": 3]]]
             try await self.withScene(store: folder.appending("devices.db")) { scene in
                 let base = try #require(scene.simulators["base-1"])
                 let record = try await scene.hub.invoke("follow", of: "base-1", input: path, id: "drive-1")
                 #expect(record.state == .done)
                 #expect(record.result?["x"] == 4)
-                #expect(await scene.hub.twin("base-1")?.reported["battery"]?.value.isSameValue(as: 79) == true)
+                #expect(
+                    await scene.hub.twin("base-1")?.reported["battery"]?.value.isSameValue(as: 79) == true)
                 // Another hub without this journal sends the same id again: the device itself remembers.
-                let address = BrokerAddress(host: "127.0.0.1", port: Broker.current?.port ?? 0, clientID: "robot-2")
+                let address = BrokerAddress(
+                    host: "127.0.0.1", port: Broker.current?.port ?? 0, clientID: "robot-2")
                 let bus = MosquittoBus(address, entropy: SystemEntropy())
                 let other = try DeviceHub(
-                    things: [try shipped("mobile-base", "base-1")], bus: bus, store: nil, timeline: SystemTimeline(),
+                    things: [try shipped("mobile-base", "base-1")], bus: bus, store: nil,
+                    timeline: SystemTimeline(),
                     entropy: SystemEntropy())
                 try await withThrowingTaskGroup(of: Void.self) { group in
                     defer { group.cancelAll() }
@@ -127,7 +138,6 @@ struct BrokerTests {
                 #expect(truth.byCommand == ["drive-1": 1])
                 #expect(truth.repeated == 1)
             }
-            _ = base
             let view = try DeviceView(path: folder.appending("devices.db"))
             #expect(try view.commands().map(\.state) == [.done])
         }
@@ -141,7 +151,8 @@ struct BrokerTests {
             #expect(blocked.result == "blocked")
             var cells: [JSON] = []
             for _ in 0..<100 { cells += [["x": 3, "y": 2], ["x": 2, "y": 2]] }
-            let far = try await scene.hub.invoke("follow", of: "base-1", input: ["path": .array(cells)], id: "far")
+            let far = try await scene.hub.invoke(
+                "follow", of: "base-1", input: ["path": .array(cells)], id: "far")
             #expect(far.state == .failed)
             #expect(far.result == "low-battery")
         }
@@ -153,16 +164,20 @@ struct BrokerTests {
                 [], [0xff, 0x00], Array("{".utf8), Array("{\"temperature\":1e99,\"humidity\":50}".utf8),
                 Array("[[[[".utf8), [UInt8](repeating: 0x20, count: 70_000),
             ]
-            for payload in garbage { try await scene.bus.publish(Message(topic: "env/env-1/state", payload: payload)) }
+            for payload in garbage {
+                try await scene.bus.publish(Message(topic: "env/env-1/state", payload: payload))
+            }
             let count = try await eventually("six faults") {
                 let faults = await scene.hub.faults().filter { $0.affordance == "temperature" }
                 return faults.first.flatMap { $0.count >= 6 ? $0.count : nil }
             }
             #expect(count == 6)
             #expect(await scene.hub.faults().count == 2)
-            let version = try #require(await scene.hub.twin("env-1")?.reported["temperature"]?.version)
+            let version = await scene.hub.twin("env-1")?.reported["temperature"]?.version ?? 0
             _ = try await eventually("a later reading") {
-                await scene.hub.twin("env-1")?.reported["temperature"].flatMap { $0.version > version ? true : nil }
+                await scene.hub.twin("env-1")?.reported["temperature"].flatMap {
+                    $0.version > version ? true : nil
+                }
             }
         }
     }
@@ -173,7 +188,13 @@ struct BrokerTests {
             _ = try await eventually("all online again") {
                 await scene.hub.twins().allSatisfy { $0.availability == .online } ? true : nil
             }
-            #expect(try await scene.hub.write(true, to: "power", of: "plug-1", id: "after").state == .done)
+            // The plug may come back after us; then nobody heard the first try, and the same id is sent
+            // again.
+            _ = try await eventually("the switch") {
+                try await scene.hub.write(true, to: "power", of: "plug-1", id: "after").state == .done
+                    ? true : nil
+            }
+            #expect(await scene.simulators["plug-1"]?.executions().changed == 1)
         }
     }
 }

@@ -1,15 +1,19 @@
-import Devices
 import Encoding
 import Foundation
 import Synchronization
 import SystemPackage
 import World
 
+@testable import Devices
+
 /// The repository's `Devices` folder.
 let families: URL = URL(filePath: #filePath).resolvingSymlinksInPath()
-    .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().appending(path: "Devices")
+    .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().appending(
+        path: "Devices")
 
-func json(_ path: String) throws -> JSON { try JSON.read([UInt8](Data(contentsOf: families.appending(path: path)))) }
+func json(_ path: String) throws -> JSON {
+    try JSON.read([UInt8](Data(contentsOf: families.appending(path: path))))
+}
 
 /// A shipped thing: `shipped("relay-plug", "plug-1")`.
 func shipped(_ family: String, _ name: String) throws -> Thing {
@@ -20,7 +24,8 @@ func shipped(_ family: String, _ name: String) throws -> Thing {
 func description(_ members: JSON, of kind: String = "properties") -> JSON {
     [
         "@context": "https://www.w3.org/2022/wot/td/v1.1", "id": "urn:test:one", "title": "one",
-        "securityDefinitions": ["nosec_sc": ["scheme": "nosec"]], "security": ["nosec_sc"], .init(kind): members,
+        "securityDefinitions": ["nosec_sc": ["scheme": "nosec"]], "security": ["nosec_sc"],
+        .init(kind): members,
     ]
 }
 
@@ -28,7 +33,9 @@ func description(_ members: JSON, of kind: String = "properties") -> JSON {
 final class StepTimeline: Timeline {
     private let time = Mutex(Duration.seconds(1_000))
 
-    var now: Timestamp { Timestamp(milliseconds: 1_700_000_000_000 + self.uptime.milliseconds, quality: .virtual) }
+    var now: Timestamp {
+        Timestamp(milliseconds: 1_700_000_000_000 + self.uptime.milliseconds, quality: .virtual)
+    }
     var uptime: Duration { self.time.withLock { $0 } }
 
     /// Lets others run a while, then jumps: whoever waits for a message gets it before the deadline.
@@ -44,7 +51,9 @@ final class StepTimeline: Timeline {
 }
 
 struct CountingEntropy: Entropy {
-    func fill(_ buffer: UnsafeMutableRawBufferPointer) { for index in buffer.indices { buffer[index] = UInt8(index & 0xff) } }
+    func fill(_ buffer: UnsafeMutableRawBufferPointer) {
+        for index in buffer.indices { buffer[index] = UInt8(index & 0xff) }
+    }
 }
 
 /// A bus in memory that can be offline, refuse, lose acknowledgements, and tells what was published.
@@ -92,7 +101,9 @@ final class MemoryBus: MessageBus {
     }
 
     func arrive(_ topic: String, _ payload: [UInt8], retained: Bool = false) {
-        let receivers = self.state.withLock { $0.subscriptions }.filter { TopicFilter.matches(topic, filter: $0.filter) }
+        let receivers = self.state.withLock { $0.subscriptions }.filter {
+            TopicFilter.matches(topic, filter: $0.filter)
+        }
         for receiver in receivers {
             receiver.receive(Message(topic: topic, payload: payload, retained: retained))
         }
@@ -100,19 +111,17 @@ final class MemoryBus: MessageBus {
 }
 
 /// A hub that runs while `body` does.
-func withHub<Result: Sendable>(
+func withHub(
     _ things: [Thing], bus: MemoryBus, store: FilePath? = nil, timeline: StepTimeline = StepTimeline(),
-    _ body: @Sendable (DeviceHub) async throws -> Result
-) async throws -> Result {
+    _ body: @Sendable (DeviceHub) async throws -> Void
+) async throws {
     let hub = try DeviceHub(
         things: things, bus: bus, store: store, timeline: timeline, entropy: CountingEntropy())
-    return try await withThrowingTaskGroup(of: Void.self) { group in
+    try await withThrowingTaskGroup(of: Void.self) { group in
         group.addTask { try await hub.run() }
         defer { group.cancelAll() }
-        // Subscribing happens in one turn of the actor: one filter is there, and after the next turn all are.
-        while bus.filters.isEmpty { await Task.yield() }
-        _ = await hub.twins()
-        return try await body(hub)
+        while !(await hub.isListening) { await Task.yield() }
+        try await body(hub)
     }
 }
 
@@ -126,9 +135,9 @@ func settled<Value>(_ condition: () async throws -> Value?) async throws -> Valu
 }
 
 /// A folder that is gone afterwards.
-func withFolder<Result>(_ body: (FilePath) async throws -> Result) async throws -> Result {
+func withFolder(_ body: (FilePath) async throws -> Void) async throws {
     let folder = FileManager.default.temporaryDirectory.appending(path: "depai-devices-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(at: folder) }
-    return try await body(FilePath(folder.path))
+    try await body(FilePath(folder.path))
 }

@@ -49,7 +49,9 @@ import Testing
         var bytes: [UInt8] = []
         bytes.append(little: UInt32(0x0102_0304))
         #expect(bytes == [4, 3, 2, 1])
-        for (value, expected) in [(150, [0x96, 0x01]), (300, [0xac, 0x02]), (16_384, [0x80, 0x80, 0x01]), (0, [0])] {
+        for (value, expected) in [
+            (150, [0x96, 0x01]), (300, [0xac, 0x02]), (16_384, [0x80, 0x80, 0x01]), (0, [0]),
+        ] {
             var varint: [UInt8] = []
             varint.append(varint: UInt64(value))
             #expect(varint == expected.map { UInt8($0) })

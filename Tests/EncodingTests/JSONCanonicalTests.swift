@@ -8,32 +8,33 @@ import Testing
     }
 
     /// Source: RFC 8785 appendix B.
-    @Test(arguments: [
-        (0x0000_0000_0000_0000, "0"),
-        (0x8000_0000_0000_0000, "0"),
-        (0x0000_0000_0000_0001, "5e-324"),
-        (0x8000_0000_0000_0001, "-5e-324"),
-        (0x7fef_ffff_ffff_ffff, "1.7976931348623157e+308"),
-        (0xffef_ffff_ffff_ffff, "-1.7976931348623157e+308"),
-        (0x4340_0000_0000_0000, "9007199254740992"),
-        (0xc340_0000_0000_0000, "-9007199254740992"),
-        (0x4430_0000_0000_0000, "295147905179352830000"),
-        (0x44b5_2d02_c7e1_4af5, "9.999999999999997e+22"),
-        (0x44b5_2d02_c7e1_4af6, "1e+23"),
-        (0x44b5_2d02_c7e1_4af7, "1.0000000000000001e+23"),
-        (0x444b_1ae4_d6e2_ef4e, "999999999999999700000"),
-        (0x444b_1ae4_d6e2_ef4f, "999999999999999900000"),
-        (0x444b_1ae4_d6e2_ef50, "1e+21"),
-        (0x3eb0_c6f7_a0b5_ed8c, "9.999999999999997e-7"),
-        (0x3eb0_c6f7_a0b5_ed8d, "0.000001"),
-        (0x41b3_de43_5555_5553, "333333333.3333332"),
-        (0x41b3_de43_5555_5554, "333333333.33333325"),
-        (0x41b3_de43_5555_5555, "333333333.3333333"),
-        (0x41b3_de43_5555_5556, "333333333.3333334"),
-        (0x41b3_de43_5555_5557, "333333333.33333343"),
-        (0xbecb_f647_612f_3696, "-0.0000033333333333333333"),
-        (0x4314_3ff3_c1cb_0959, "1424953923781206.2"),
-    ] as [(UInt64, String)])
+    @Test(
+        arguments: [
+            (0x0000_0000_0000_0000, "0"),
+            (0x8000_0000_0000_0000, "0"),
+            (0x0000_0000_0000_0001, "5e-324"),
+            (0x8000_0000_0000_0001, "-5e-324"),
+            (0x7fef_ffff_ffff_ffff, "1.7976931348623157e+308"),
+            (0xffef_ffff_ffff_ffff, "-1.7976931348623157e+308"),
+            (0x4340_0000_0000_0000, "9007199254740992"),
+            (0xc340_0000_0000_0000, "-9007199254740992"),
+            (0x4430_0000_0000_0000, "295147905179352830000"),
+            (0x44b5_2d02_c7e1_4af5, "9.999999999999997e+22"),
+            (0x44b5_2d02_c7e1_4af6, "1e+23"),
+            (0x44b5_2d02_c7e1_4af7, "1.0000000000000001e+23"),
+            (0x444b_1ae4_d6e2_ef4e, "999999999999999700000"),
+            (0x444b_1ae4_d6e2_ef4f, "999999999999999900000"),
+            (0x444b_1ae4_d6e2_ef50, "1e+21"),
+            (0x3eb0_c6f7_a0b5_ed8c, "9.999999999999997e-7"),
+            (0x3eb0_c6f7_a0b5_ed8d, "0.000001"),
+            (0x41b3_de43_5555_5553, "333333333.3333332"),
+            (0x41b3_de43_5555_5554, "333333333.33333325"),
+            (0x41b3_de43_5555_5555, "333333333.3333333"),
+            (0x41b3_de43_5555_5556, "333333333.3333334"),
+            (0x41b3_de43_5555_5557, "333333333.33333343"),
+            (0xbecb_f647_612f_3696, "-0.0000033333333333333333"),
+            (0x4314_3ff3_c1cb_0959, "1424953923781206.2"),
+        ] as [(UInt64, String)])
     func `numbers are written as ECMAScript writes them`(bits: UInt64, text: String) throws {
         let number = JSON.number(Double(bitPattern: bits))
         #expect(String(decoding: try number.canonicalBytes(), as: UTF8.self) == text)
@@ -41,7 +42,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ("1e16", "10000000000000000"), ("1e20", "100000000000000000000"), ("1e21", "1e+21"), ("0.000001", "0.000001"),
+        ("1e16", "10000000000000000"), ("1e20", "100000000000000000000"), ("1e21", "1e+21"),
+        ("0.000001", "0.000001"),
         ("1e-7", "1e-7"), ("-0.0", "0"), ("-0", "0"), ("1.0", "1"), ("9007199254740992", "9007199254740992"),
         ("-9007199254740992", "-9007199254740992"), ("123.456e-5", "0.00123456"), ("1.5e300", "1.5e+300"),
     ])
@@ -49,7 +51,8 @@ import Testing
         #expect(try self.canonical(written) == text)
     }
 
-    /// Source: RFC 8785 section 3.2.3 and cyberphone/json-canonicalization testdata (Apache-2.0): weird.json, values.json,
+    /// Source: RFC 8785 section 3.2.3 and cyberphone/json-canonicalization testdata (Apache-2.0): weird.json,
+    /// values.json,
     /// structures.json, unicode.json.
     @Test(arguments: [
         (
@@ -88,7 +91,9 @@ import Testing
         let large: JSON = ["a": [0, .integer(1 << 53 + 1)]]
         #expect(throws: JSONError.notCanonical(pointer: "/a/1")) { try large.canonicalBytes() }
         #expect(throws: JSONError.notCanonical(pointer: "")) { try JSON.integer(.min).canonicalBytes() }
-        #expect(throws: JSONError.notCanonical(pointer: "/x")) { try (["x": .number(.nan)] as JSON).canonicalBytes() }
+        #expect(throws: JSONError.notCanonical(pointer: "/x")) {
+            try (["x": .number(.nan)] as JSON).canonicalBytes()
+        }
         #expect(throws: JSONError.notCanonical(pointer: "")) { try JSON.number(-.infinity).canonicalBytes() }
     }
 
@@ -116,7 +121,10 @@ extension JSON {
             return .number(number.isFinite ? number : 0.5)
         case 4, 5: return .string(self.randomText(&generator))
         case 6:
-            return .array((0..<Int.random(in: 0...4, using: &generator)).map { _ in .random(depth: depth - 1, using: &generator) })
+            return .array(
+                (0..<Int.random(in: 0...4, using: &generator)).map { _ in
+                    .random(depth: depth - 1, using: &generator)
+                })
         default:
             var object = Object()
             for _ in 0..<Int.random(in: 0...4, using: &generator) {
@@ -127,9 +135,14 @@ extension JSON {
     }
 
     private static func randomText(_ generator: inout Seeded) -> String {
-        let scalars: [Unicode.Scalar] = ["a", "\"", "\\", "/", "\u{0}", "\u{1f}", "\u{7f}", "\u{e9}", "\u{301}", "e", "\u{20ac}", "\u{fb33}", "\u{1f600}"]
+        let scalars: [Unicode.Scalar] = [
+            "a", "\"", "\\", "/", "\u{0}", "\u{1f}", "\u{7f}", "\u{e9}", "\u{301}", "e", "\u{20ac}",
+            "\u{fb33}", "\u{1f600}",
+        ]
         var text = String.UnicodeScalarView()
-        for _ in 0..<Int.random(in: 0...6, using: &generator) { text.append(scalars.randomElement(using: &generator)!) }
+        for _ in 0..<Int.random(in: 0...6, using: &generator) {
+            text.append(scalars.randomElement(using: &generator)!)
+        }
         return String(text)
     }
 

@@ -9,16 +9,21 @@ import Testing
     }
 
     @Test(arguments: [
-        "", " ", "{", "}", "[1", "[1,]", "[,1]", "{\"a\":1,}", "{\"a\"}", "{\"a\" 1}", "{a:1}", "{'a':1}", "[1 2]", "01",
-        "-", "+1", ".5", "1.", "1e", "1e+", "0x10", "NaN", "Infinity", "-Infinity", "nul", "True", "\"", "\"\\", "\"\\x\"",
-        "\"\\u12\"", "\"\\u12g4\"", "\"a\nb\"", "\"\u{1}\"", "// c\n1", "1 /* c */", "\u{feff}1", "1\u{0}", "[1]]", "{} {}", "1,",
+        "", " ", "{", "}", "[1", "[1,]", "[,1]", "{\"a\":1,}", "{\"a\"}", "{\"a\" 1}", "{a:1}", "{'a':1}",
+        "[1 2]", "01",
+        "-", "+1", ".5", "1.", "1e", "1e+", "0x10", "NaN", "Infinity", "-Infinity", "nul", "True", "\"",
+        "\"\\", "\"\\x\"",
+        "\"\\u12\"", "\"\\u12g4\"", "\"a\nb\"", "\"\u{1}\"", "// c\n1", "1 /* c */", "\u{feff}1", "1\u{0}",
+        "[1]]", "{} {}", "1,",
     ])
     func `what is not JSON is refused`(text: String) {
         #expect(throws: JSONError.self) { try JSON.read(text) }
     }
 
     @Test func `names that stand twice are refused, however they are written`() throws {
-        for text in [#"{"a":1,"a":2}"#, #"{"a":1,"\u0061":2}"#, #"{"x":{"é":1,"\u00e9":2}}"#, #"{"":1,"":2}"#] {
+        for text in [
+            #"{"a":1,"a":2}"#, #"{"a":1,"\u0061":2}"#, #"{"x":{"é":1,"\u00e9":2}}"#, #"{"":1,"":2}"#,
+        ] {
             #expect(throws: JSONError.self) { try JSON.read(text) }
         }
         #expect(try JSON.read(#"{"a":{"a":1}}"#) == ["a": ["a": 1]])
@@ -34,7 +39,8 @@ import Testing
     }
 
     @Test(arguments: [
-        #""\ud800""#, #""\udc00""#, #""\ud800\ud800""#, #""\ud800x""#, #""\ud800\n""#, #""\udbff\u0041""#, #""\ud83d\ude"#,
+        #""\ud800""#, #""\udc00""#, #""\ud800\ud800""#, #""\ud800x""#, #""\ud800\n""#, #""\udbff\u0041""#,
+        #""\ud83d\ude"#,
     ])
     func `half a surrogate pair is refused`(text: String) {
         #expect(throws: JSONError.self) { try JSON.read(text) }
@@ -46,13 +52,18 @@ import Testing
     }
 
     /// Source: RFC 3629 section 3: overlong forms, surrogates and values above 10FFFF are no UTF-8.
-    @Test(arguments: [[0xff], [0xc0, 0x80], [0xed, 0xa0, 0x80], [0xf4, 0x90, 0x80, 0x80], [0xe2, 0x82], [0x80]] as [[UInt8]])
+    @Test(
+        arguments: [
+            [0xff], [0xc0, 0x80], [0xed, 0xa0, 0x80], [0xf4, 0x90, 0x80, 0x80], [0xe2, 0x82], [0x80],
+        ] as [[UInt8]])
     func `bytes that are not UTF-8 are refused`(bytes: [UInt8]) {
         #expect(throws: JSONError.self) { try JSON.read([0x22] + bytes + [0x22]) }
     }
 
     @Test func `depth has a limit`() throws {
-        func nested(_ depth: Int) -> String { String(repeating: "[", count: depth) + String(repeating: "]", count: depth) }
+        func nested(_ depth: Int) -> String {
+            String(repeating: "[", count: depth) + String(repeating: "]", count: depth)
+        }
         _ = try JSON.read(nested(64))
         #expect(throws: JSONError.self) { try JSON.read(nested(65)) }
         #expect(throws: JSONError.self) { try JSON.read(String(repeating: "[", count: 1 << 20)) }
@@ -72,7 +83,9 @@ import Testing
         #expect(try JSON.read("9223372036854775808") == .number(9_223_372_036_854_775_808))
         #expect(try JSON.read("9007199254740993") == .integer(9_007_199_254_740_993))
         #expect(try JSON.read("1.0") == .number(1))
-        guard case .number(let zero) = try JSON.read("-0") else { throw JSONError.value(pointer: "", reason: "-0") }
+        guard case .number(let zero) = try JSON.read("-0") else {
+            throw JSONError.value(pointer: "", reason: "-0")
+        }
         #expect(zero.sign == .minus)
         for text in ["1e400", "-1e400", String(repeating: "9", count: 400)] {
             #expect(throws: JSONError.self) { try JSON.read(text) }
@@ -84,7 +97,9 @@ import Testing
     func `random bytes never stop the program`(seed: UInt64) throws {
         var generator = Seeded(seed)
         let bytes = Array(#"{}[],:"\u0d8eE+-.19 tfn"#.utf8) + [0, 0x80, 0xed, 0xff]
-        let text = (0..<Int.random(in: 0...40, using: &generator)).map { _ in bytes.randomElement(using: &generator)! }
+        let text = (0..<Int.random(in: 0...40, using: &generator)).map { _ in
+            bytes.randomElement(using: &generator)!
+        }
         guard let json = try? JSON.read(text) else { return }
         let again = try JSON.read(json.text)
         #expect(again.text == json.text, "seed \(seed)")
@@ -120,7 +135,9 @@ import Testing
 
     @Test func `an unknown member is refused by its name`() throws {
         try self.root.only(["a", "n", "/~", "i", "more"])
-        #expect(throws: JSONError.value(pointer: "/n", reason: "unknown member")) { try self.root.only(["a", "/~", "i"]) }
+        #expect(throws: JSONError.value(pointer: "/n", reason: "unknown member")) {
+            try self.root.only(["a", "/~", "i"])
+        }
         #expect(throws: JSONError.self) { try JSONField([1]).only([]) }
     }
 }

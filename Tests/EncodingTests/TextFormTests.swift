@@ -15,7 +15,10 @@ import Testing
     /// Source: draft-msporny-base58-03 section 5, and the Bitcoin Core test data base58_encode_decode.json.
     @Test(arguments: [
         ("Hello World!", "2NEpo7TZRRrLZSi2U"),
-        ("The quick brown fox jumps over the lazy dog.", "USm3fpXnKG5EUBx2ndxBDMPVciP5hGey2Jh4NDv6gmeo1LkMeiKrLJUUBk6Z"),
+        (
+            "The quick brown fox jumps over the lazy dog.",
+            "USm3fpXnKG5EUBx2ndxBDMPVciP5hGey2Jh4NDv6gmeo1LkMeiKrLJUUBk6Z"
+        ),
         ("abc", "ZiCa"), ("", ""),
     ])
     func `base58 gives the known texts`(bytes: String, text: String) throws {
@@ -76,7 +79,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "Zg", "Zg=", "Zg===", "=", "==", "===", "====", "A===", "Zm9=vYg=", "Zm9v=", "Zm9v====", "Zm9v Zm9v", "Zg==\n",
+        "Zg", "Zg=", "Zg===", "=", "==", "===", "====", "A===", "Zm9=vYg=", "Zm9v=", "Zm9v====", "Zm9v Zm9v",
+        "Zg==\n",
     ])
     func `padded base64 refuses wrong padding`(text: String) {
         #expect(throws: DecodingError.self) { try Base64.standard.decode(text) }
@@ -106,9 +110,16 @@ import Testing
     func `no two texts decode to the same bytes`(seed: UInt64) throws {
         var generator = Seeded(seed)
         let alphabet = Array("AZaz09+/-_=27lm")
-        let text = String((0..<Int.random(in: 0...12, using: &generator)).map { _ in alphabet.randomElement(using: &generator)! })
-        if let bytes = try? Base64.standard.decode(text) { #expect(Base64.standard.encode(bytes) == text, "seed \(seed)") }
-        if let bytes = try? Base64.url.decode(text) { #expect(Base64.url.encode(bytes) == text, "seed \(seed)") }
+        let text = String(
+            (0..<Int.random(in: 0...12, using: &generator)).map { _ in
+                alphabet.randomElement(using: &generator)!
+            })
+        if let bytes = try? Base64.standard.decode(text) {
+            #expect(Base64.standard.encode(bytes) == text, "seed \(seed)")
+        }
+        if let bytes = try? Base64.url.decode(text) {
+            #expect(Base64.url.encode(bytes) == text, "seed \(seed)")
+        }
         if let bytes = try? Base32.decode(text) { #expect(Base32.encode(bytes) == text, "seed \(seed)") }
         if let bytes = try? Base58.decode(text) { #expect(Base58.encode(bytes) == text, "seed \(seed)") }
     }

@@ -7,7 +7,8 @@ private let vectorFile = URL(fileURLWithPath: #filePath).deletingLastPathCompone
     path: "../../../shared/vectors/wallet/jcs-rfc8785.json"
 ).standardizedFileURL
 
-@Suite(.enabled(if: FileManager.default.fileExists(atPath: vectorFile.path), "the folder of vectors is absent"))
+@Suite(
+    .enabled(if: FileManager.default.fileExists(atPath: vectorFile.path), "the folder of vectors is absent"))
 struct VectorTests {
     @Test func `every document and number of RFC 8785's test data comes out as it should`() throws {
         let root = JSONField(try JSON.read(Array(try Data(contentsOf: vectorFile))))

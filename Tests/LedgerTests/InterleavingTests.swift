@@ -3,7 +3,8 @@ import Ledger
 import SystemPackage
 import Testing
 
-/// Random lives of a ledger: whatever happens in whatever order, with crashes, the limits hold and the books balance.
+/// Random lives of a ledger: whatever happens in whatever order, with crashes, the limits hold and the books
+/// balance.
 @Suite struct InterleavingTests {
     static let windowSum: UInt64 = 600
     static let windowSeconds: Int64 = 100
@@ -20,10 +21,14 @@ import Testing
         try Scene.policy { document in
             document["limits"] = [
                 [
-                    "id": "window", "asset": .string(Scene.dollar.id), "window_seconds": .integer(Self.windowSeconds),
+                    "id": "window", "asset": .string(Scene.dollar.id),
+                    "window_seconds": .integer(Self.windowSeconds),
                     "sum": .string(String(Self.windowSum)),
                 ],
-                ["id": "life", "asset": .string(Scene.dollar.id), "lifetime": .string(String(Self.lifetime))],
+                [
+                    "id": "life", "asset": .string(Scene.dollar.id),
+                    "lifetime": .string(String(Self.lifetime)),
+                ],
             ]
         }
     }
@@ -56,7 +61,9 @@ import Testing
         #expect(Set(paid.map { "\($0.proposal.job) \($0.proposal.series)" }).count == paid.count, comment)
     }
 
-    @Test(arguments: 0..<24 as Range<UInt64>) func `limits hold and the books balance`(seed: UInt64) async throws {
+    @Test(arguments: 0..<24 as Range<UInt64>) func `limits hold and the books balance`(seed: UInt64)
+        async throws
+    {
         try await withFolder { folder in
             let path = folder.appending("ledger.db")
             let clock = Clock()
@@ -68,19 +75,24 @@ import Testing
                 switch Int.random(in: 0..<10, using: &generator) {
                 case 0, 1, 2, 3:
                     let proposal = Scene.proposal(
-                        UInt64.random(in: 1...200, using: &generator) / 50 * 50 + 1, job: "job \(Int.random(in: 0..<12, using: &generator))",
+                        UInt64.random(in: 1...200, using: &generator) / 50 * 50 + 1,
+                        job: "job \(Int.random(in: 0..<12, using: &generator))",
                         payee: Bool.random(using: &generator) ? "chain:alpha" : "chain:beta")
                     truths[proposal.id, default: Truth(proposal: proposal)].proposal = proposal
                     guard case .authorized = try await ledger.answer(to: proposal) else { continue }
                     // Some stay reserved, some are signed.
                     if Bool.random(using: &generator) {
-                        truths[proposal.id]?.payments.append(try await ledger.pay(proposal, height: UInt64(step)))
+                        truths[proposal.id]?.payments.append(
+                            try await ledger.pay(proposal, height: UInt64(step)))
                     }
                 case 4: ledger = try Scene.open(path: path, clock: clock)
                 default:
                     let ids = truths.keys.sorted { $0.description < $1.description }
-                    guard let id = ids.randomElement(using: &generator), let payment = truths[id]?.payments.last else { continue }
-                    try await self.happen(Int.random(in: 0..<6, using: &generator), payment, ledger, &truths, seed)
+                    guard let id = ids.randomElement(using: &generator),
+                        let payment = truths[id]?.payments.last
+                    else { continue }
+                    try await self.happen(
+                        Int.random(in: 0..<6, using: &generator), payment, ledger, &truths, seed)
                 }
                 try await self.check(ledger, clock, seed, step)
             }
@@ -90,7 +102,8 @@ import Testing
 
     /// One piece of news about a payment; what the state does not allow is refused and changes nothing.
     private func happen(
-        _ news: Int, _ payment: JournalledPayment, _ ledger: PaymentLedger, _ truths: inout [IntentID: Truth], _ seed: UInt64
+        _ news: Int, _ payment: JournalledPayment, _ ledger: PaymentLedger, _ truths: inout [IntentID: Truth],
+        _ seed: UInt64
     ) async throws {
         let id = payment.intent
         let before = try await ledger.read { try $0.intent(id) }
@@ -98,12 +111,13 @@ import Testing
             switch news {
             case 0: try await ledger.markSubmitted(payment)
             case 1:
-                try await ledger.settle(id, proof: SettlementProof(transaction: "tx \(payment.attempt)", slot: 1))
+                try await ledger.settle(
+                    id, proof: SettlementProof(transaction: "tx \(payment.attempt)", slot: 1))
                 if before?.state != .settled { truths[id]?.settled += 1 }
             case 2: try await ledger.fail(id, transaction: "tx \(payment.attempt)", reason: "news")
             case 3: try await ledger.expire(id, height: payment.lastValidBlockHeight + 1)
             case 4: try await ledger.markUnknown(id, reason: "news")
-            default: try await ledger.lose(id, evidence: "news")
+            default: try await ledger.lose(id, reason: "lost", evidence: "news")
             }
         } catch is LedgerError {
             #expect(try await ledger.read { try $0.intent(id) } == before, "seed \(seed)")

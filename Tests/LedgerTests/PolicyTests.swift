@@ -40,15 +40,20 @@ import World
     @Test func `a policy for another wallet does not fit`() throws {
         let stranger = base58(try key(9).publicKey)
         let file = try Scene.policy { $0["wallet"] = .string(stranger) }
-        #expect(try self.refusal(file) == .wrongWallet(expected: base58(try key(2).publicKey), found: stranger))
+        #expect(
+            try self.refusal(file) == .wrongWallet(expected: base58(try key(2).publicKey), found: stranger))
     }
 
     @Test func `one changed character breaks the signature`() throws {
         let text = String(decoding: try Scene.policy(), as: UTF8.self)
-        for (old, new) in [("\"1000\"", "\"9000\""), ("\"active\"", "\"frozen\""), ("chain:alpha", "chain:alphb"), ("\"seq\": 1", "\"seq\": 2")] {
+        for (old, new) in [
+            ("\"1000\"", "\"9000\""), ("\"active\"", "\"frozen\""), ("chain:alpha", "chain:alphb"),
+            ("\"seq\": 1", "\"seq\": 2"),
+        ] {
             let changed = text.replacing(old, with: new)
             #expect(changed != text)
-            #expect(try self.refusal(Array(changed.utf8)) == .badSignature(owner: base58(try key(11).publicKey)))
+            #expect(
+                try self.refusal(Array(changed.utf8)) == .badSignature(owner: base58(try key(11).publicKey)))
         }
         // How it is laid out does not matter.
         let compact = Array(try JSON.read(text).text.utf8)
@@ -56,31 +61,56 @@ import World
     }
 
     /// A policy that could be misread is refused when it is signed and when it is read.
-    @Test(arguments: [
-        ("schema", "depai-policy/2"), ("seq", -1), ("seq", "1"), ("mode", "paused"), ("limit", []), ("assets", 1), ("wallet", nil),
-        ("owner", "l"), ("lease", [:]), ("lease", ["until_ms": 1, "until": 2]), ("approval", [["asset": "x"]]),
-        ("assets", [["asset": "a", "symbol": "A", "decimals": 19]]),
-        ("assets", [["asset": "a", "symbol": "A", "decimals": 6], ["asset": "a", "symbol": "A", "decimals": 9]]),
-        ("payees", [["id": "p", "account": "x", "purposes": ["gifts"]]]),
-        ("payees", [["id": "p", "account": "x", "purposes": [], "cap": 5]]),
-        ("payees", [["id": "p", "account": "x", "purposes": []], ["id": "p", "account": "y", "purposes": []]]),
-        ("payees", [["id": "p", "account": "x", "purposes": []], ["id": "q", "account": "x", "purposes": []]]),
-        ("limits", [["id": "l", "asset": "chain/token:dollar", "per_payment": 10]]),
-        ("limits", [["id": "l", "asset": "chain/token:dollar", "per_payment": "1.5"]]),
-        ("limits", [["id": "l", "asset": "chain/token:dollar", "per_payments": "1"]]),
-        ("limits", [["id": "l", "asset": "chain/token:dollar", "sum": "10"]]),
-        ("limits", [["id": "l", "asset": "chain/token:dollar", "window_seconds": 10]]),
-        ("limits", [["id": "l", "asset": "chain/token:dollar", "window_seconds": 0, "sum": "10"]]),
-        ("limits", [["id": "l", "asset": "chain/token:dollar", "window_seconds": -60, "sum": "10"]]),
-        ("limits", [["id": "l", "asset": "chain/token:dollar", "window_seconds": 60, "count": -1]]),
-        ("limits", [["id": "l", "asset": "chain/token:dolar", "per_payment": "1"]]),
-        ("limits", [["id": "l", "asset": "chain/token:dollar", "payee": "alfa", "per_payment": "1"]]),
-        ("limits", [
-            ["id": "l", "asset": "chain/token:dollar", "per_payment": "1"], ["id": "l", "asset": "chain/token:dollar", "per_payment": "2"],
-        ]),
-        ("approval", [["asset": "chain/token:dolar", "above": "5"]]),
-        ("approval", [["asset": "chain/token:dollar", "above": "5"], ["asset": "chain/token:dollar", "above": "9"]]),
-    ] as [(String, JSON)])
+    @Test(
+        arguments: [
+            ("schema", "depai-policy/2"), ("seq", -1), ("seq", "1"), ("mode", "paused"), ("limit", []),
+            ("assets", 1), ("wallet", nil),
+            ("owner", "l"), ("lease", [:]), ("lease", ["until_ms": 1, "until": 2]),
+            ("approval", [["asset": "x"]]),
+            ("assets", [["asset": "a", "symbol": "A", "decimals": 19]]),
+            (
+                "assets",
+                [
+                    ["asset": "a", "symbol": "A", "decimals": 6],
+                    ["asset": "a", "symbol": "A", "decimals": 9],
+                ]
+            ),
+            ("payees", [["id": "p", "account": "x", "purposes": ["gifts"]]]),
+            ("payees", [["id": "p", "account": "x", "purposes": [], "cap": 5]]),
+            (
+                "payees",
+                [["id": "p", "account": "x", "purposes": []], ["id": "p", "account": "y", "purposes": []]]
+            ),
+            (
+                "payees",
+                [["id": "p", "account": "x", "purposes": []], ["id": "q", "account": "x", "purposes": []]]
+            ),
+            ("limits", [["id": "l", "asset": "chain/token:dollar", "per_payment": 10]]),
+            ("limits", [["id": "l", "asset": "chain/token:dollar", "per_payment": "1.5"]]),
+            ("limits", [["id": "l", "asset": "chain/token:dollar", "per_payments": "1"]]),
+            ("limits", [["id": "l", "asset": "chain/token:dollar", "sum": "10"]]),
+            ("limits", [["id": "l", "asset": "chain/token:dollar", "window_seconds": 10]]),
+            ("limits", [["id": "l", "asset": "chain/token:dollar", "window_seconds": 0, "sum": "10"]]),
+            ("limits", [["id": "l", "asset": "chain/token:dollar", "window_seconds": -60, "sum": "10"]]),
+            ("limits", [["id": "l", "asset": "chain/token:dollar", "window_seconds": 60, "count": -1]]),
+            ("limits", [["id": "l", "asset": "chain/token:dolar", "per_payment": "1"]]),
+            ("limits", [["id": "l", "asset": "chain/token:dollar", "payee": "alfa", "per_payment": "1"]]),
+            (
+                "limits",
+                [
+                    ["id": "l", "asset": "chain/token:dollar", "per_payment": "1"],
+                    ["id": "l", "asset": "chain/token:dollar", "per_payment": "2"],
+                ]
+            ),
+            ("approval", [["asset": "chain/token:dolar", "above": "5"]]),
+            (
+                "approval",
+                [
+                    ["asset": "chain/token:dollar", "above": "5"],
+                    ["asset": "chain/token:dollar", "above": "9"],
+                ]
+            ),
+        ] as [(String, JSON)])
     func `what could be misread is refused`(name: String, value: JSON) throws {
         let document = try Scene.document { $0[name] = value }
         #expect(throws: (any Error).self) { try Policy.sign(document, with: key(11)) }
@@ -101,7 +131,9 @@ import World
             }
             let ledger = try Scene.open(path: path)
             #expect(await ledger.policyInForce?.sequence == 6)
-            await #expect(throws: PolicyError.self) { try await ledger.apply(policy: Scene.policy(sequence: 5)) }
+            await #expect(throws: PolicyError.self) {
+                try await ledger.apply(policy: Scene.policy(sequence: 5))
+            }
             #expect(try await ledger.answer(to: Scene.proposal(1)) == .denied("mode", allowedNow: nil))
         }
     }
@@ -111,11 +143,13 @@ import World
             let path = folder.appending("ledger.db")
             _ = try await Scene.ledger(path: path)
             #expect(throws: LedgerError.self) {
-                try PaymentLedger(path: path, wallet: key(4).publicKey, owner: key(11).publicKey, timeline: Clock())
+                try PaymentLedger(
+                    path: path, wallet: key(4).publicKey, owner: key(11).publicKey, timeline: Clock())
             }
             // Nor under another owner: the stored policy is not his.
             #expect(throws: PolicyError.self) {
-                try PaymentLedger(path: path, wallet: key(2).publicKey, owner: key(12).publicKey, timeline: Clock())
+                try PaymentLedger(
+                    path: path, wallet: key(2).publicKey, owner: key(12).publicKey, timeline: Clock())
             }
         }
     }
@@ -133,12 +167,13 @@ import World
 
     private func limits(_ limits: JSON...) -> (inout JSON) -> Void {
         { document in
-            document["limits"] = .array(limits.enumerated().map { index, limit in
-                var limit = limit
-                limit["id"] = .string("l\(index)")
-                limit["asset"] = .string(Scene.dollar.id)
-                return limit
-            })
+            document["limits"] = .array(
+                limits.enumerated().map { index, limit in
+                    var limit = limit
+                    limit["id"] = .string("l\(index)")
+                    limit["asset"] = .string(Scene.dollar.id)
+                    return limit
+                })
         }
     }
 
@@ -150,8 +185,12 @@ import World
     @Test func `rule lease: it ends at its millisecond`() async throws {
         let clock = Clock()
         let now = clock.now.milliseconds
-        #expect(try await self.answer(clock: clock) { $0["lease"] = ["until_ms": .integer(now)] } == .denied("lease", allowedNow: nil))
-        #expect(try await self.answer(clock: clock) { $0["lease"] = ["until_ms": .integer(now + 1)] } == .authorized(attempt: 1))
+        #expect(
+            try await self.answer(clock: clock) { $0["lease"] = ["until_ms": .integer(now)] }
+                == .denied("lease", allowedNow: nil))
+        #expect(
+            try await self.answer(clock: clock) { $0["lease"] = ["until_ms": .integer(now + 1)] }
+                == .authorized(attempt: 1))
     }
 
     @Test(arguments: ["receive_only", "frozen"]) func `rule mode`(mode: String) async throws {
@@ -163,13 +202,17 @@ import World
         let strange = Asset(id: "chain/token:other", symbol: "USD", decimals: 6)
         let shifted = Asset(id: Scene.dollar.id, symbol: "USD", decimals: 9)
         for asset in [strange, shifted] {
-            #expect(try await ledger.answer(to: Scene.proposal(1, asset: asset)) == .denied("asset", allowedNow: nil))
+            #expect(
+                try await ledger.answer(to: Scene.proposal(1, asset: asset))
+                    == .denied("asset", allowedNow: nil))
         }
     }
 
     @Test func `rule payee: unknown, for another purpose, beyond the cap`() async throws {
         let ledger = try await Scene.ledger()
-        #expect(try await ledger.answer(to: Scene.proposal(1, payee: "chain:gamma")) == .denied("payee", allowedNow: nil))
+        #expect(
+            try await ledger.answer(to: Scene.proposal(1, payee: "chain:gamma"))
+                == .denied("payee", allowedNow: nil))
         #expect(
             try await ledger.answer(to: Scene.proposal(1, payee: "chain:beta", purpose: .compute))
                 == .denied("payee:beta", allowedNow: nil))
@@ -183,13 +226,19 @@ import World
         let ledger = try await Scene.ledger()
         try await ledger.deposit(500, asset: Scene.coin, reference: "coins")
         let fee = Scene.proposal(1, payee: "network", asset: Scene.dollar, purpose: .fee)
-        #expect(try await self.answer(fee, under: self.limits(["purpose": "storage", "per_payment": "5"])) == .denied("limit", allowedNow: nil))
+        #expect(
+            try await self.answer(fee, under: self.limits(["purpose": "storage", "per_payment": "5"]))
+                == .denied("limit", allowedNow: nil))
         #expect(try await self.answer(under: self.limits()) == .denied("limit", allowedNow: nil))
-        #expect(try await self.answer(under: self.limits(["payee": "beta", "per_payment": "500"])) == .denied("limit", allowedNow: nil))
+        #expect(
+            try await self.answer(under: self.limits(["payee": "beta", "per_payment": "500"]))
+                == .denied("limit", allowedNow: nil))
     }
 
     @Test func `rule limit: one payment`() async throws {
-        #expect(try await self.answer(under: self.limits(["per_payment": "99"])) == .denied("limit:l0", allowedNow: 99))
+        #expect(
+            try await self.answer(under: self.limits(["per_payment": "99"]))
+                == .denied("limit:l0", allowedNow: 99))
         #expect(try await self.answer(under: self.limits(["per_payment": "100"])) == .authorized(attempt: 1))
     }
 
@@ -230,10 +279,18 @@ import World
             ["per_payment": "500"], ["purpose": "storage", "window_seconds": 60, "sum": "150"],
             ["payee": "beta", "per_payment": "10"], ["purpose": "compute", "per_payment": "20"])
         let before = [Scene.proposal(10, job: "c", purpose: .compute), Scene.proposal(40, job: "s")]
-        #expect(try await self.answer(Scene.proposal(111), after: before, under: change) == .denied("limit:l1", allowedNow: 110))
-        #expect(try await self.answer(Scene.proposal(110), after: before, under: change) == .authorized(attempt: 1))
-        #expect(try await self.answer(Scene.proposal(11, payee: "chain:beta"), after: before, under: change) == .denied("limit:l2", allowedNow: 10))
-        #expect(try await self.answer(Scene.proposal(21, purpose: .compute), after: before, under: change) == .denied("limit:l3", allowedNow: 20))
+        #expect(
+            try await self.answer(Scene.proposal(111), after: before, under: change)
+                == .denied("limit:l1", allowedNow: 110))
+        #expect(
+            try await self.answer(Scene.proposal(110), after: before, under: change)
+                == .authorized(attempt: 1))
+        #expect(
+            try await self.answer(Scene.proposal(11, payee: "chain:beta"), after: before, under: change)
+                == .denied("limit:l2", allowedNow: 10))
+        #expect(
+            try await self.answer(Scene.proposal(21, purpose: .compute), after: before, under: change)
+                == .denied("limit:l3", allowedNow: 20))
     }
 
     @Test func `rule funds: no more than there is, whatever is allowed`() async throws {
@@ -244,7 +301,9 @@ import World
     }
 
     @Test func `rule approval: above the threshold the owner decides`() async throws {
-        let change: (inout JSON) -> Void = { $0["approval"] = [["asset": .string(Scene.dollar.id), "above": "99"]] }
+        let change: (inout JSON) -> Void = {
+            $0["approval"] = [["asset": .string(Scene.dollar.id), "above": "99"]]
+        }
         #expect(try await self.answer(under: change) == .waiting("approval", allowedNow: 99))
         #expect(try await self.answer(Scene.proposal(99), under: change) == .authorized(attempt: 1))
     }
@@ -271,10 +330,15 @@ import World
     }
 
     @Test func `sums near the end of the number range do not wrap`() async throws {
-        let ledger = try await Scene.ledger(money: 0, policy: Scene.policy(self.limits(["lifetime": "18446744073709551615"])))
+        let ledger = try await Scene.ledger(
+            money: 0, policy: Scene.policy(self.limits(["lifetime": "18446744073709551615"])))
         try await ledger.deposit(UInt64(Int64.max), asset: Scene.dollar, reference: "all")
-        #expect(try await ledger.answer(to: Scene.proposal(UInt64(Int64.max) - 1, job: "1")) == .authorized(attempt: 1))
+        #expect(
+            try await ledger.answer(to: Scene.proposal(UInt64(Int64.max) - 1, job: "1"))
+                == .authorized(attempt: 1))
         #expect(try await ledger.answer(to: Scene.proposal(2, job: "2")) == .denied("funds", allowedNow: 1))
-        await #expect(throws: LedgerError.self) { try await ledger.answer(to: Scene.proposal(UInt64(Int64.max) + 1, job: "3")) }
+        await #expect(throws: LedgerError.self) {
+            try await ledger.answer(to: Scene.proposal(UInt64(Int64.max) + 1, job: "3"))
+        }
     }
 }

@@ -2,8 +2,8 @@ import Encoding
 import Glibc
 import Ledger
 import Sodium
-import SystemPackage
 import Synchronization
+import SystemPackage
 import World
 
 /// The key whose seed is `byte` 32 times.
@@ -59,7 +59,9 @@ enum Scene {
         _ amount: UInt64, job: String = "job", payee: String = "chain:alpha", asset: Asset = dollar,
         purpose: Purpose = .storage, series: UInt32 = 0
     ) -> Proposal {
-        Proposal(purpose: purpose, job: job, payee: payee, asset: asset, amount: amount, series: series, note: "a test")
+        Proposal(
+            purpose: purpose, job: job, payee: payee, asset: asset, amount: amount, series: series,
+            note: "a test")
     }
 
     /// A policy with one wide limit; `change` makes it what a test needs.
@@ -101,10 +103,12 @@ enum Scene {
     }
 
     static func open(
-        path: FilePath?, clock: Clock = Clock(), observer: @escaping @Sendable (JournalEntry) -> Void = { _ in }
+        path: FilePath?, clock: Clock = Clock(),
+        observer: @escaping @Sendable (JournalEntry) -> Void = { _ in }
     ) throws -> PaymentLedger {
         try PaymentLedger(
-            path: path, wallet: key(2).publicKey, signers: [key(3).publicKey], owner: key(11).publicKey, timeline: clock,
+            path: path, wallet: key(2).publicKey, signers: [key(3).publicKey], owner: key(11).publicKey,
+            timeline: clock,
             observer: observer)
     }
 }
@@ -141,7 +145,8 @@ extension PaymentLedger {
         }
         let message = Array("message \(proposal.id) \(authorization.attempt)".utf8)
         let signer = try key(proposal.purpose == .fee ? 3 : 2)
-        let attempt = authorization.signed(message, with: try signer.signature(over: message), by: signer.publicKey)
+        let attempt = authorization.signed(
+            message, with: try signer.signature(over: message), by: signer.publicKey)
         return try self.journal(attempt, payload: [1] + message, lastValidBlockHeight: height)
     }
 
@@ -150,7 +155,9 @@ extension PaymentLedger {
         try self.settle(proposal.id, proof: SettlementProof(transaction: "tx \(proposal.id)", slot: 5))
     }
 
-    func state(_ proposal: Proposal) throws -> IntentState? { try self.read { try $0.intent(proposal.id)?.state } }
+    func state(_ proposal: Proposal) throws -> IntentState? {
+        try self.read { try $0.intent(proposal.id)?.state }
+    }
 
     func balance(_ asset: Asset = Scene.dollar) throws -> Balance? {
         try self.read { try $0.balances().first { $0.asset.id == asset.id } }

@@ -1,4 +1,5 @@
-package import Encoding
+import Database
+import Encoding
 import Glibc
 package import Ledger
 package import Market
@@ -12,7 +13,8 @@ package import SystemPackage
 package import Wallet
 package import World
 
-/// A buyer and a seller with wallets of their own, a chain between them, and money: everything real but the wires.
+/// A buyer and a seller with wallets of their own, a chain between them, and money: everything real but the
+/// wires.
 package struct TestMarket: Sendable {
     package static let rpcURL = "http://rpc/"
     package static let nodeURL = "http://node-a"
@@ -33,7 +35,9 @@ package struct TestMarket: Sendable {
     package let nodeWallet: UnlockedWallet
 
     package var network: Network { .devnet }
-    package var asset: Asset { Asset(id: SolanaNames.token(self.mint, on: .devnet), symbol: "USD", decimals: 6) }
+    package var asset: Asset {
+        Asset(id: SolanaNames.token(self.mint, on: .devnet), symbol: "USD", decimals: 6)
+    }
     package var sol: Asset { SolanaNames.sol(on: .devnet) }
     package var payTo: Address { Address(self.nodeWallet.publicKey(.payment)) }
     package var payer: Address { Address(self.robotWallet.publicKey(.payment)) }
@@ -41,17 +45,23 @@ package struct TestMarket: Sendable {
 
     /// Makes the market in a folder of its own, which is removed afterwards.
     package static func with(_ body: (TestMarket) async throws -> Void) async throws {
+        let folder = try self.makeFolder()
+        defer { self.remove(tree: folder) }
+        try await body(TestMarket(folder: folder))
+    }
+
+    private static func makeFolder() throws -> FilePath {
         var template = Array("/tmp/depai-market-XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else { throw Errno(rawValue: errno) }
-        let path = FilePath(String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self))
-        defer { self.remove(tree: path) }
-        try await body(TestMarket(folder: path))
+        return FilePath(String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self))
     }
 
     private static func remove(tree path: FilePath) {
         if let folder = opendir(path.string) {
             while let entry = readdir(folder) {
-                let name = withUnsafeBytes(of: entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+                let name = withUnsafeBytes(of: entry.pointee.d_name) {
+                    String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+                }
                 if name != ".", name != ".." { self.remove(tree: path.appending(name)) }
             }
             closedir(folder)
@@ -67,8 +77,8 @@ package struct TestMarket: Sendable {
         self.timeline = ChainTimeline(cluster: self.cluster)
         self.web = MemoryWeb(cluster: self.cluster)
         self.rpc = RPCClient(url: Self.rpcURL, web: self.web)
-        (self.robot, self.robotWallet) = try Self.wallet(folder.appending("robot.json"), seed: 0x21)
-        (self.node, self.nodeWallet) = try Self.wallet(folder.appending("node.json"), seed: 0x42)
+        (self.robot, self.robotWallet) = try Self.robot.get()
+        (self.node, self.nodeWallet) = try Self.node.get()
         self.mint = Address(try key(4).publicKey)
         try await self.cluster.withBank { [robotWallet, nodeWallet] bank in
             try Self.found(&bank, robot: Address(robotWallet.publicKey(.payment)), node: nodeWallet)
@@ -76,11 +86,19 @@ package struct TestMarket: Sendable {
         await self.cluster.tick(40)
     }
 
-    private static func wallet(_ path: FilePath, seed: UInt8) throws -> (Keystore, UnlockedWallet) {
+    /// Made once: Argon2id costs more than everything else here together.
+    private static let robot = Result { try Self.wallet(seed: 0x21) }
+    private static let node = Result { try Self.wallet(seed: 0x42) }
+
+    private static func wallet(seed: UInt8) throws -> (Keystore, UnlockedWallet) {
+        let folder = try self.makeFolder()
+        defer { self.remove(tree: folder) }
+        let path = folder.appending("keystore.json")
         let entropy = try SecretBytes(count: 16) { $0.copyBytes(from: [UInt8](repeating: seed, count: 16)) }
         let passphrase = try SecretBytes(count: 4) { $0.copyBytes(from: "test".utf8) }
         let keystore = try Keystore.create(
-            at: path, mnemonic: Mnemonic(entropy: entropy), passphrase: passphrase, cost: .least, entropy: CountingEntropy())
+            at: path, mnemonic: Mnemonic(entropy: entropy), passphrase: passphrase, cost: .least,
+            entropy: CountingEntropy())
         return (keystore, try keystore.unlock(passphrase: passphrase))
     }
 
@@ -88,7 +106,9 @@ package struct TestMarket: Sendable {
     private static func found(_ bank: inout Bank, robot: Address, node: UnlockedWallet) throws {
         let (treasury, mint) = (Address(try key(1).publicKey), Address(try key(4).publicKey))
         let payTo = Address(node.publicKey(.payment))
-        for (lamports, address) in [(10_000_000_000, treasury), (Self.lamports, Address(node.publicKey(.sponsor)))] {
+        for (lamports, address) in [
+            (10_000_000_000, treasury), (Self.lamports, Address(node.publicKey(.sponsor))),
+        ] {
             guard bank.airdrop(lamports, to: address) != nil else { throw RPCError.notFound(address) }
         }
         let tokens = Address.associatedToken(owner: robot, mint: mint)
@@ -96,7 +116,8 @@ package struct TestMarket: Sendable {
             version: .zero, feePayer: treasury,
             instructions: [
                 .createAccount(
-                    payer: treasury, account: mint, lamports: Rent.minimumBalance(space: 82), space: 82, owner: .tokenProgram),
+                    payer: treasury, account: mint, lamports: Rent.minimumBalance(space: 82), space: 82,
+                    owner: .tokenProgram),
                 .initializeMint2(mint: mint, decimals: 6, authority: treasury),
                 .createAssociatedTokenIdempotent(payer: treasury, owner: robot, mint: mint),
                 .createAssociatedTokenIdempotent(payer: treasury, owner: payTo, mint: mint),
@@ -127,18 +148,20 @@ package struct TestMarket: Sendable {
         observer: @escaping @Sendable (JournalEntry) -> Void
     ) async throws -> PaymentLedger {
         let ledger = try PaymentLedger(
-            path: self.folder.appending(name), wallet: wallet.publicKey(.payment), signers: [wallet.publicKey(.sponsor)],
+            path: self.folder.appending(name), wallet: wallet.publicKey(.payment),
+            signers: [wallet.publicKey(.sponsor)],
             owner: key(11).publicKey, timeline: self.timeline, observer: observer)
         if await ledger.policyInForce == nil { try await ledger.apply(policy: self.policy(keystore, rules)) }
         return ledger
     }
 
-    /// Opens the robot's ledger: the first time with a policy that pays the node up to 50,000 an order, and its money.
+    /// Opens the robot's ledger: the first time with a policy that pays the node up to 50,000 an order, and
+    /// its money.
     package func robotLedger(
-        observer: @escaping @Sendable (JournalEntry) -> Void = { _ in }
+        file: String = "robot.db", observer: @escaping @Sendable (JournalEntry) -> Void = { _ in }
     ) async throws -> PaymentLedger {
         let ledger = try await self.open(
-            self.robot, self.robotWallet, "robot.db",
+            self.robot, self.robotWallet, file,
             [
                 "assets": [["asset": .string(self.asset.id), "symbol": "USD", "decimals": 6]],
                 "payees": [
@@ -158,6 +181,15 @@ package struct TestMarket: Sendable {
         return ledger
     }
 
+    /// Copies the robot's money file as it lies on the disk at this moment: what a power cut would leave.
+    package func imageOfRobotLedger(named copy: String) throws {
+        for end in ["", "-wal"] {
+            try DurableFile.write(
+                try DurableFile.read(self.folder.appending("robot.db" + end)),
+                to: self.folder.appending(copy + end))
+        }
+    }
+
     /// Opens the node's ledger: it spends lamports on fees only.
     package func nodeLedger() async throws -> PaymentLedger {
         let ledger = try await self.open(
@@ -174,14 +206,17 @@ package struct TestMarket: Sendable {
     // MARK: The two sides
 
     package func facilitator(_ ledger: PaymentLedger) -> Facilitator {
-        Facilitator(ledger: ledger, wallet: self.nodeWallet, rpc: self.rpc, network: self.network, timeline: self.timeline)
+        Facilitator(
+            ledger: ledger, wallet: self.nodeWallet, rpc: self.rpc, network: self.network,
+            timeline: self.timeline)
     }
 
     package var offer: Offer {
         Offer(
             name: "node a", identity: self.nodeWallet.publicKey(.identity), network: self.network.chainID,
             asset: self.mint.description, payTo: self.payTo.description,
-            storage: Offer.StoragePrice(perMebibyteDay: 100, minimum: 1_000, maximumBytes: StoredObject.byteLimit),
+            storage: Offer.StoragePrice(
+                perMebibyteDay: 100, minimum: 1_000, maximumBytes: StoredObject.byteLimit),
             compute: Offer.ComputePrice(
                 perMillionUnits: 50, minimum: 200, maximumUnits: 100_000_000, unitRule: "depai-units/1"))
     }
@@ -191,7 +226,8 @@ package struct TestMarket: Sendable {
     package func openShop() async throws -> (shop: Shop, ledger: PaymentLedger) {
         let ledger = try await self.nodeLedger()
         let shop = try Shop(
-            offer: self.offer, asset: self.asset, home: self.folder.appending("node"), ledger: ledger, wallet: self.nodeWallet,
+            offer: self.offer, asset: self.asset, home: self.folder.appending("node"), ledger: ledger,
+            wallet: self.nodeWallet,
             facilitator: self.facilitator(ledger), timeline: self.timeline)
         self.web.change { $0.shop = shop }
         return (shop, ledger)
@@ -203,13 +239,19 @@ package struct TestMarket: Sendable {
             timeline: self.timeline, entropy: CountingEntropy())
     }
 
-    package var provider: Provider { Provider(url: Self.nodeURL, identity: self.nodeWallet.publicKey(.identity)) }
+    package var provider: Provider {
+        Provider(url: Self.nodeURL, identity: self.nodeWallet.publicKey(.identity))
+    }
 
-    package func object(_ text: String = "a map") throws -> StoredObject { try StoredObject(Array(text.utf8)) }
+    package func object(_ text: String = "a map") throws -> StoredObject {
+        try StoredObject(Array(text.utf8))
+    }
 
     /// Ten days of storage for 1,000 units.
     package func order(_ text: String = "a map", ceiling: UInt64 = 1_000, tries: Int = 6) throws -> Order {
-        StorageClient.order(try self.object(text), days: 10, at: self.provider, name: "node a", ceiling: ceiling, tries: tries)
+        StorageClient.order(
+            try self.object(text), days: 10, at: self.provider, name: "node a", ceiling: ceiling, tries: tries
+        )
     }
 
     // MARK: What the chain shows
@@ -231,4 +273,57 @@ package struct TestMarket: Sendable {
 /// The key whose seed is `byte` 32 times.
 package func key(_ byte: UInt8) throws -> SigningKey {
     try SigningKey(seed: SecretBytes(count: 32) { $0.copyBytes(from: [UInt8](repeating: byte, count: 32)) })
+}
+
+extension TestMarket {
+    /// The robot's payment key, for forging payments that no wallet would sign.
+    package static func robotKey() throws -> SigningKey { try self.derived(0x21, .solana()) }
+
+    /// The key of the node's sponsor, for the same use.
+    package static func sponsorKey() throws -> SigningKey { try self.derived(0x42, .solana(account: 1)) }
+
+    private static func derived(_ byte: UInt8, _ path: DerivationPath) throws -> SigningKey {
+        let entropy = try SecretBytes(count: 16) { $0.copyBytes(from: [UInt8](repeating: byte, count: 16)) }
+        return try SigningKey(seed: path.key(below: Mnemonic(entropy: entropy).seed()))
+    }
+}
+
+// MARK: Trouble
+
+extension TestMarket {
+    /// Puts a file where a folder should be, so that nothing can be written below it.
+    package func obstruct(_ folder: FilePath) throws {
+        guard rename(folder.string, folder.string + ".away") == 0 else { throw Errno(rawValue: errno) }
+        try DurableFile.write([], to: folder)
+    }
+
+    /// Takes the file away again.
+    package func clear(_ folder: FilePath) throws {
+        guard unlink(folder.string) == 0, rename(folder.string + ".away", folder.string) == 0 else {
+            throw Errno(rawValue: errno)
+        }
+    }
+
+    /// Replaces a file behind the node's back.
+    package func overwrite(_ file: FilePath, with bytes: [UInt8]) throws {
+        try DurableFile.write(bytes, to: file)
+    }
+
+    /// Moves all tokens of the robot away behind its ledger's back.
+    package func drainRobot() async throws {
+        try await self.cluster.withBank { [payer, payTo, sponsor, mint] bank in
+            let account = Address.associatedToken(owner: payer, mint: mint)
+            let amount = try bank.accounts[account].map { try TokenAccount(decoding: $0.data).amount } ?? 0
+            let message = try TransactionMessage.build(
+                version: .zero, feePayer: sponsor,
+                instructions: [
+                    .transferChecked(
+                        TokenTransfer(from: payer, to: payTo, mint: mint, amount: amount, decimals: 6))
+                ], recentBlockhash: bank.latestBlockhash(.processed).blockhash)
+            var transaction = try Transaction(message)
+            try transaction.sign(with: Self.robotKey())
+            try transaction.sign(with: Self.sponsorKey())
+            _ = try bank.execute(transaction)
+        }
+    }
 }

@@ -3,7 +3,8 @@ package import SimulatedChain
 package import Synchronization
 package import World
 
-/// A web in memory: `http://rpc/` is the cluster, `http://node-a/…` a shop. It keeps the limits of the port, and breaks
+/// A web in memory: `http://rpc/` is the cluster, `http://node-a/…` a shop. It keeps the limits of the port,
+/// and breaks
 /// what a test asks it to break.
 package final class MemoryWeb: Web {
     /// What goes wrong, and what went by.
@@ -11,14 +12,14 @@ package final class MemoryWeb: Web {
         package var shop: Shop?
         /// Answers instead of the shop.
         package var impostor: (@Sendable (WebRequest) -> WebResponse?)?
+        /// The buyer's process is dead: nothing goes out, nothing comes in.
+        package var dead = false
         /// The chain's node answers nothing.
         package var rpcSilent = false
         /// So many paid requests do their work, but the answer gets lost.
         package var loseAnswers = 0
         /// Payments that went over the wire, in order.
         package var payments: [String] = []
-        /// Method names asked of the chain's node.
-        package var calls: [String] = []
     }
 
     private let cluster: Cluster
@@ -31,6 +32,7 @@ package final class MemoryWeb: Web {
     }
 
     package func send(_ request: WebRequest) async throws(WebError) -> WebResponse {
+        if self.change({ $0.dead }) { throw .cancelled }
         if request.url == "http://rpc/" {
             if self.change({ $0.rpcSilent }) { throw .timedOut }
             return WebResponse(status: 200, headers: [], body: await self.cluster.respond(to: request.body))
@@ -44,14 +46,18 @@ package final class MemoryWeb: Web {
         }
         if let response = impostor?(request) { return try self.checked(response, request) }
         guard let shop else { throw .unreachable(request.url) }
-        let answer = await shop.respond(to: ShopRequest(request, path: String(request.url.dropFirst(prefix.count))))
-        let lost = payment != nil && self.change { state in
-            guard state.loseAnswers > 0 else { return false }
-            state.loseAnswers -= 1
-            return true
-        }
+        let answer = await shop.respond(
+            to: ShopRequest(request, path: String(request.url.dropFirst(prefix.count))))
+        let lost =
+            payment != nil
+            && self.change { state in
+                guard state.loseAnswers > 0 else { return false }
+                state.loseAnswers -= 1
+                return true
+            }
         if lost { throw .broken("hung up") }
-        return try self.checked(WebResponse(status: answer.status, headers: answer.headers, body: answer.body), request)
+        return try self.checked(
+            WebResponse(status: answer.status, headers: answer.headers, body: answer.body), request)
     }
 
     /// Limits as every implementation of the port keeps them.
@@ -88,7 +94,9 @@ package final class ChainTimeline: Timeline {
 
     private var milliseconds: Int64 { self.elapsed.withLock { $0 } }
 
-    package var now: Timestamp { Timestamp(milliseconds: 1_800_000_000_000 + self.milliseconds, quality: .virtual) }
+    package var now: Timestamp {
+        Timestamp(milliseconds: 1_800_000_000_000 + self.milliseconds, quality: .virtual)
+    }
     package var uptime: Duration { .milliseconds(self.milliseconds) }
 
     package func sleep(for duration: Duration) async throws {

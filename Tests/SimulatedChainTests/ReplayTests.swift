@@ -1,7 +1,7 @@
 import Foundation
 import SimulatedChain
 import Solana
-import Subprocess
+import TestSupport
 import Testing
 
 /// Our chain against the real runtime: LiteSVM of the PyPI package solders executes the same bytes.
@@ -10,7 +10,7 @@ import Testing
 @Suite struct ReplayTests {
     @Test(arguments: [11, 12, 20_261_107] as [UInt64])
     func `the real runtime agrees with every transaction, fee and balance`(seed: UInt64) async throws {
-        let python = try await self.interpreter()
+        let python = try await Peer.python(with: "solders.litesvm", from: "solders")
         var session = try RandomSession(seed: seed)
         for _ in 0..<400 { try session.step() }
         let bank = session.scene.bank
@@ -23,7 +23,7 @@ import Testing
     }
 
     @Test func `the replay notices a lamport, a token and an error that are wrong`() async throws {
-        let python = try await self.interpreter()
+        let python = try await Peer.python(with: "solders.litesvm", from: "solders")
         var scene = try Scene()
         try scene.run(scene.payment(5), signers: [Scene.sponsor, Scene.robot])
         let lines = scene.bank.transcript() + scene.bank.finalBalances()
@@ -49,24 +49,8 @@ import Testing
     ) async throws -> (accepted: Bool, output: String) {
         let file = FileManager.default.temporaryDirectory.appending(path: "depai-transcript-\(name).jsonl")
         try Data((lines.joined(separator: "\n") + "\n").utf8).write(to: file)
-        let script = URL(filePath: #filePath).resolvingSymlinksInPath().deletingLastPathComponent()
-            .deletingLastPathComponent().appending(path: "Peers/replay_transcript.py")
-        let result = try await run(
-            .name("env"), arguments: [python, script.path, file.path],
-            output: .string(limit: 1 << 20), error: .string(limit: 1 << 16))
-        if result.terminationStatus.isSuccess { try FileManager.default.removeItem(at: file) }
-        return (result.terminationStatus.isSuccess, result.standardError + result.standardOutput)
-    }
-
-    /// A Python that can import solders. `env` looks it up in the path, or takes it as the path that it is.
-    private func interpreter() async throws -> String {
-        let peers = ProcessInfo.processInfo.environment["DEPAI_PEERS"].map { $0 + "/bin/python3" }
-        for candidate in [peers, "python3"].compactMap(\.self) {
-            let result = try? await run(
-                .name("env"), arguments: [candidate, "-c", "import solders.litesvm"], output: .discarded,
-                error: .discarded)
-            if result?.terminationStatus.isSuccess == true { return candidate }
-        }
-        try Test.cancel("skipped: PyPI package solders is not installed")
+        let (agrees, output) = try await Peer.replay(transcript: file, with: python)
+        if agrees { try FileManager.default.removeItem(at: file) }
+        return (agrees, output)
     }
 }

@@ -108,7 +108,9 @@ import Testing
         let wallet = try PublicKey(try Base58.decode("HAgk14JpMQLgt6rVgv7cBQFJWFto5Dqxi472uT3DKpqk"))
         #expect(wallet.isOnCurve)
         var offCurve = 0
-        for number in UInt8(0)..<100 where try !PublicKey(SHA256.digest(of: [number])).isOnCurve { offCurve += 1 }
+        for number in UInt8(0)..<100 where try !PublicKey(SHA256.digest(of: [number])).isOnCurve {
+            offCurve += 1
+        }
         // Half of all strings are points.
         #expect((30...70).contains(offCurve))
     }

@@ -25,7 +25,8 @@ import Testing
         }
     }
 
-    /// Source: RFC 7693 appendix A for "abc"; the BLAKE2 reference test vectors (blake2b-kat) for the empty input.
+    /// Source: RFC 7693 appendix A for "abc"; the BLAKE2 reference test vectors (blake2b-kat) for the empty
+    /// input.
     @Test func `BLAKE2b gives the known digests`() {
         #expect(
             Hex.encode(BLAKE2b.digest(of: Array("abc".utf8), length: 64))
@@ -48,7 +49,8 @@ import Testing
         #expect(first.count == 32)
         #expect(first == revealed(try BLAKE2b.key(from: master, context: "a")))
         #expect(first != revealed(try BLAKE2b.key(from: master, context: "b")))
-        #expect(first != revealed(try BLAKE2b.key(from: secret([UInt8](repeating: 8, count: 32)), context: "a")))
+        #expect(
+            first != revealed(try BLAKE2b.key(from: secret([UInt8](repeating: 8, count: 32)), context: "a")))
     }
 
     /// Source: RFC 4231 test cases 2 and 6 (a key longer than a block).
@@ -69,16 +71,21 @@ import Testing
         let bytes = Array(message.utf8)
         key.withUnsafeBytes { key in
             bytes.withUnsafeBytes { bytes in
-                let pieces = [UnsafeRawBufferPointer(rebasing: bytes[..<5]), UnsafeRawBufferPointer(rebasing: bytes[5...])]
+                let pieces = [
+                    UnsafeRawBufferPointer(rebasing: bytes[..<5]),
+                    UnsafeRawBufferPointer(rebasing: bytes[5...]),
+                ]
                 output.withUnsafeMutableBytes { HMACSHA512.authenticate(pieces, key: key, into: $0) }
             }
         }
         #expect(Hex.encode(output) == code)
     }
 
-    /// Source: trezor/python-mnemonic vectors.json, first vector: PBKDF2 over the words with the passphrase TREZOR.
+    /// Source: trezor/python-mnemonic vectors.json, first vector: PBKDF2 over the words with the passphrase
+    /// TREZOR.
     @Test func `PBKDF2 gives BIP-39's seed`() throws {
-        let words = "abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon about"
+        let words =
+            "abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon about"
         let seed = try PBKDF2.derive(
             password: secret(Array(words.utf8)), salt: secret(Array("mnemonicTREZOR".utf8)), rounds: 2_048)
         #expect(

@@ -4,7 +4,9 @@ import Testing
 
 @Suite struct MerkleTreeTests {
     /// Source: transparency-dev/merkle testonly constants (leaf inputs and roots of sizes 1 to 8).
-    static let leaves = ["", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f"]
+    static let leaves = [
+        "", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f",
+    ]
     static let roots = [
         "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",
         "fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125",
@@ -24,11 +26,21 @@ import Testing
 
     /// Source: the same constants, as Go's x/mod/sumdb/tlog computes them.
     @Test(arguments: [
-        (5, 8, ["bc1a0643b12e4d2d7c77918f44e0f4f79a838b6cf9ec5b5c283e1f4d88599e6b",
+        (
+            5, 8,
+            [
+                "bc1a0643b12e4d2d7c77918f44e0f4f79a838b6cf9ec5b5c283e1f4d88599e6b",
                 "ca854ea128ed050b41b35ffc1b87b8eb2bde461e9e3b5596ece6b9d5975a0ae0",
-                "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7"]),
-        (6, 7, ["0ebc5d3437fbe2db158b9f126a1d118e308181031d0a949f8dededebc558ef6a",
-                "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7"]),
+                "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7",
+            ]
+        ),
+        (
+            6, 7,
+            [
+                "0ebc5d3437fbe2db158b9f126a1d118e308181031d0a949f8dededebc558ef6a",
+                "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7",
+            ]
+        ),
         (2, 3, ["fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125"]),
         (4, 5, ["d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7"]),
     ])
@@ -55,10 +67,13 @@ import Testing
                 _ path: [[UInt8]], leaf: [UInt8]? = nil, at place: Int? = nil, root: [UInt8]? = nil
             ) -> Bool {
                 MerkleTree.verifies(
-                    leaf: leaf ?? leaves[index], index: place ?? index, count: count, path: path, root: root ?? tree.root)
+                    leaf: leaf ?? leaves[index], index: place ?? index, count: count, path: path,
+                    root: root ?? tree.root)
             }
             #expect(verifies(path), "leaf \(index) of \(count)")
-            for other in -1...count where other != index { #expect(!verifies(path, at: other), "\(index) as \(other)") }
+            for other in -1...count where other != index {
+                #expect(!verifies(path, at: other), "\(index) as \(other)")
+            }
             #expect(!verifies(path, leaf: leaves[index] + [0]))
             #expect(!verifies(path + [tree.root]))
             #expect(!verifies(path, root: MerkleTree.leafHash([1, 2, 3])))

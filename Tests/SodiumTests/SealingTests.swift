@@ -5,11 +5,14 @@ import Testing
 @Suite struct SealedBoxTests {
     static let nonce = [UInt8](repeating: 9, count: 24)
 
-    private func key(_ byte: UInt8 = 1) throws -> SecretBytes { try secret([UInt8](repeating: byte, count: 32)) }
+    private func key(_ byte: UInt8 = 1) throws -> SecretBytes {
+        try secret([UInt8](repeating: byte, count: 32))
+    }
 
     /// Source: draft-irtf-cfrg-xchacha-03 appendix A.3.1.
     @Test func `it is XChaCha20-Poly1305 as the draft has it`() throws {
-        let text = "Ladies and Gentlemen of the class of '99: If I could offer you only one tip for the future, sunscreen would be it."
+        let text =
+            "Ladies and Gentlemen of the class of '99: If I could offer you only one tip for the future, sunscreen would be it."
         let sealed = try SealedBox.seal(
             secret(Array(text.utf8)), key: secret(Array(0x80...0x9f)), nonce: Array(0x40...0x57),
             header: Hex.decode("50515253c0c1c2c3c4c5c6c7"))
@@ -19,10 +22,15 @@ import Testing
 
     @Test func `header, nonce, key and bytes must all be those of the sealing`() throws {
         let header = Array("header".utf8)
-        let sealed = try SealedBox.seal(secret([1, 2, 3]), key: self.key(), nonce: Self.nonce, header: header)
+        let sealed = try SealedBox.seal(
+            secret([1, 2, 3]), key: self.key(), nonce: Self.nonce, header: header)
         #expect(sealed.count == 3 + 16)
-        #expect(revealed(try SealedBox.open(sealed, key: self.key(), nonce: Self.nonce, header: header)) == [1, 2, 3])
-        func refused(_ bytes: [UInt8], key: UInt8 = 1, nonce: [UInt8] = Self.nonce, header: [UInt8] = header) {
+        #expect(
+            revealed(try SealedBox.open(sealed, key: self.key(), nonce: Self.nonce, header: header)) == [
+                1, 2, 3,
+            ])
+        func refused(_ bytes: [UInt8], key: UInt8 = 1, nonce: [UInt8] = Self.nonce, header: [UInt8] = header)
+        {
             #expect(throws: SodiumError.forged) {
                 _ = try SealedBox.open(bytes, key: self.key(key), nonce: nonce, header: header)
             }
@@ -47,7 +55,9 @@ import Testing
             _ = try SealedBox.seal(secret([1]), key: SecretBytes(count: 31), nonce: Self.nonce, header: [])
         }
         #expect(throws: SodiumError.length(what: "a sealing nonce", expected: 24, actual: 12)) {
-            _ = try SealedBox.open([UInt8](repeating: 0, count: 20), key: self.key(), nonce: [UInt8](repeating: 0, count: 12), header: [])
+            _ = try SealedBox.open(
+                [UInt8](repeating: 0, count: 20), key: self.key(), nonce: [UInt8](repeating: 0, count: 12),
+                header: [])
         }
     }
 }
@@ -56,7 +66,9 @@ import Testing
     static let chunk = (64 << 10) + 17
     static let header = 24
 
-    private func key(_ byte: UInt8 = 1) throws -> SecretBytes { try secret([UInt8](repeating: byte, count: 32)) }
+    private func key(_ byte: UInt8 = 1) throws -> SecretBytes {
+        try secret([UInt8](repeating: byte, count: 32))
+    }
 
     private func sample(_ count: Int) -> [UInt8] { (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 31) } }
 
@@ -77,7 +89,9 @@ import Testing
     @Test func `a cut, reordered, repeated or lengthened stream is refused`() throws {
         let sealed = try SecretStream.seal(self.sample(200_000), key: self.key())
         let (header, body) = (Array(sealed.prefix(Self.header)), Array(sealed.dropFirst(Self.header)))
-        let chunks = stride(from: 0, to: body.count, by: Self.chunk).map { Array(body[$0..<min($0 + Self.chunk, body.count)]) }
+        let chunks = stride(from: 0, to: body.count, by: Self.chunk).map {
+            Array(body[$0..<min($0 + Self.chunk, body.count)])
+        }
         #expect(chunks.count == 4)
         self.refused(header + chunks[..<3].joined(), "the last chunk is missing")
         self.refused(header + chunks[..<1].joined(), "only the first chunk")

@@ -29,7 +29,8 @@ public final class Broker: Sendable {
         public let description: String
     }
 
-    /// Kills it as a power cut would and waits until it serves again on the same port. It forgets what it kept.
+    /// Kills it as a power cut would and waits until it serves again on the same port. It forgets what it
+    /// kept.
     public func restart() async throws {
         let starts = self.state.withLock { state in
             if let process = state.process { kill(process, SIGKILL) }
@@ -44,7 +45,8 @@ public final class Broker: Sendable {
 
     /// Runs `body` beside a broker, and ends the broker by its own process id whatever happens.
     public static func with(_ body: @Sendable (Broker) async throws -> Void) async throws {
-        let folder = FileManager.default.temporaryDirectory.appending(path: "depai-broker-\(UUID().uuidString)")
+        let folder = FileManager.default.temporaryDirectory.appending(
+            path: "depai-broker-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
         let broker = Broker(port: try Self.freePort())
@@ -75,7 +77,8 @@ public final class Broker: Sendable {
     private func serve(_ file: String) async throws {
         while !self.state.withLock({ $0.isStopping }) {
             _ = try await run(
-                .path(FilePath(Self.program)), arguments: ["-c", file], input: .none, output: .discarded, error: .discarded
+                .path(FilePath(Self.program)), arguments: ["-c", file], input: .none, output: .discarded,
+                error: .discarded
             ) { process in
                 let number = process.processIdentifier.value
                 let isStopping = self.state.withLock { state in
@@ -142,7 +145,8 @@ public final class Broker: Sendable {
 /// Gives a suite its own mosquitto: `@Suite(.broker)`, then `Broker.current`.
 public struct BrokerTrait: SuiteTrait, TestScoping {
     public func provideScope(
-        for test: Test, testCase: Test.Case?, performing function: @concurrent @Sendable () async throws -> Void
+        for test: Test, testCase: Test.Case?,
+        performing function: @concurrent @Sendable () async throws -> Void
     ) async throws {
         try await Broker.with { broker in
             try await Broker.$current.withValue(broker) { try await function() }

@@ -1,5 +1,5 @@
-/// Looks until `condition` gives a value, for at most five seconds. Only for tests against real processes: with a
-/// virtual clock there is nothing to wait for.
+/// Looks until `condition` gives a value, for at most five seconds. Only for tests against real processes:
+/// with a virtual clock there is nothing to wait for.
 public func eventually<Value: Sendable>(
     _ what: String, _ condition: () async throws -> Value?
 ) async throws -> Value {

@@ -21,7 +21,10 @@ import Wallet
 
     @Test(arguments: [
         ("m", "171cb88b1b3c1db25add599712e36245d75bc65a1a5c9e18d76f9f2b1eab4012"),
-        ("m/0'/2147483647'/1'/2147483646'/2'", "551d333177df541ad876a60ea71f00447931c0a9da16f227c11ea080d7391b8d"),
+        (
+            "m/0'/2147483647'/1'/2147483646'/2'",
+            "551d333177df541ad876a60ea71f00447931c0a9da16f227c11ea080d7391b8d"
+        ),
     ])
     func `SLIP-0010's second vector comes out`(path: String, key: String) throws {
         let seed = try secret(
@@ -47,7 +50,8 @@ import Wallet
         #expect(DerivationPath.solana(account: 7) == (try DerivationPath("m/44'/501'/7'/0'")))
     }
 
-    /// Source: satoshilabs/slips slip-0013.md, the worked example: 2637750992, 2845082444, 3761103859, 4005495825 without
+    /// Source: satoshilabs/slips slip-0013.md, the worked example: 2637750992, 2845082444, 3761103859,
+    /// 4005495825 without
     /// the hardening bit.
     @Test func `SLIP-0013's example comes out`() {
         let path = DerivationPath.identity(uri: "https://satoshi@bitcoin.org/login")
@@ -72,7 +76,8 @@ import Wallet
     }
 
     @Test(arguments: [
-        "", "M/0'", "44'/501'", "/0'", "m/'", "m/a'", "m/-1'", "m/+1'", "m/01'", "m/2147483648'", "m/4294967296'", "m/ 1'",
+        "", "M/0'", "44'/501'", "/0'", "m/'", "m/a'", "m/-1'", "m/+1'", "m/01'", "m/2147483648'",
+        "m/4294967296'", "m/ 1'",
         "m/1''", "m" + String(repeating: "/0'", count: 16),
     ])
     func `what is no path is refused`(text: String) {

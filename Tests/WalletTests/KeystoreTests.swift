@@ -25,16 +25,21 @@ import Wallet
             #expect(read.keys == made.keys && read.keys.count == 4)
             // Source: bip_utils 2.12.3, accounts 0 and 1.
             #expect(read.address == "HAgk14JpMQLgt6rVgv7cBQFJWFto5Dqxi472uT3DKpqk")
-            #expect(read.keys[.sponsor].map { Base58.encode($0.bytes) } == "Hh8QwFUA6MtVu1qAoq12ucvFHNwCcVTV7hpWjeY1Hztb")
+            #expect(
+                read.keys[.sponsor].map { Base58.encode($0.bytes) }
+                    == "Hh8QwFUA6MtVu1qAoq12ucvFHNwCcVTV7hpWjeY1Hztb")
             let wallet = try read.unlock(passphrase: secret(Self.passphrase))
-            for role in [KeyRole.payment, .sponsor, .identity] { #expect(wallet.publicKey(role) == read.keys[role]) }
+            for role in [KeyRole.payment, .sponsor, .identity] {
+                #expect(wallet.publicKey(role) == read.keys[role])
+            }
         }
     }
 
     @Test func `neither the words nor a secret key are in the file`() async throws {
         try await withFolder { folder in
             try Self.create(in: folder)
-            let text = String(decoding: try DurableFile.read(folder.appending("keystore.json")), as: UTF8.self)
+            let text = String(
+                decoding: try DurableFile.read(folder.appending("keystore.json")), as: UTF8.self)
             // The payment key's seed, source as above.
             let seed = try Hex.decode("37df573b3ac4ad5b522e064e25b63ea16bcbe79d449e81a0268d1047948bb445")
             for trace in ["abandon", Hex.encode(seed), Base58.encode(seed), Base64.standard.encode(seed)] {
@@ -80,7 +85,8 @@ import Wallet
                 let changed = text.replacing(old, with: new)
                 #expect(changed != text)
                 try DurableFile.write(Array(changed.utf8), to: path)
-                #expect { _ = try Keystore(at: path).unlock(passphrase: secret(Self.passphrase)) } throws: { error in
+                #expect { _ = try Keystore(at: path).unlock(passphrase: secret(Self.passphrase)) } throws: {
+                    error in
                     if case KeystoreError.locked = error { true } else { false }
                 }
             }
@@ -102,7 +108,9 @@ import Wallet
                 passphrase: secret(Self.passphrase), cost: .least, entropy: CountingEntropy(first: 50))
             root["header"] = try JSON.read(try DurableFile.read(other))["header"]
             try DurableFile.write(Array(root.text.utf8), to: path)
-            #expect(throws: KeystoreError.self) { _ = try Keystore(at: path).unlock(passphrase: secret(Self.passphrase)) }
+            #expect(throws: KeystoreError.self) {
+                _ = try Keystore(at: path).unlock(passphrase: secret(Self.passphrase))
+            }
         }
     }
 
@@ -119,8 +127,10 @@ import Wallet
             }
             let text = String(decoding: bytes, as: UTF8.self)
             for (old, new) in [
-                ("depai-keystore/1", "depai-keystore/2"), ("argon2id13", "scrypt"), ("\"role\": \"sponsor\"", "\"role\": \"payment\""),
-                ("\"header\"", "\"Header\""), ("HAgk14JpMQL", "HAgk"), ("\"slots\"", "\"more\": 1, \"slots\""),
+                ("depai-keystore/1", "depai-keystore/2"), ("argon2id13", "scrypt"),
+                ("\"role\": \"sponsor\"", "\"role\": \"payment\""),
+                ("\"header\"", "\"Header\""), ("HAgk14JpMQL", "HAgk"),
+                ("\"slots\"", "\"more\": 1, \"slots\""),
             ] {
                 let changed = text.replacing(old, with: new)
                 #expect(changed != text)

@@ -13,9 +13,15 @@ import Wallet
     /// Source: trezor/python-mnemonic vectors.json (MIT), one or two of each length.
     @Test(arguments: [
         ("00000000000000000000000000000000", abandon),
-        ("7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f", "legal winner thank year wave sausage worth useful legal winner thank yellow"),
+        (
+            "7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f",
+            "legal winner thank year wave sausage worth useful legal winner thank yellow"
+        ),
         ("ffffffffffffffffffffffffffffffff", "zoo zoo zoo zoo zoo zoo zoo zoo zoo zoo zoo wrong"),
-        ("9e885d952ad362caeb4efe34a8e91bd2", "ozone drill grab fiber curtain grace pudding thank cruise elder eight picnic"),
+        (
+            "9e885d952ad362caeb4efe34a8e91bd2",
+            "ozone drill grab fiber curtain grace pudding thank cruise elder eight picnic"
+        ),
         (
             "6610b25967cdcca9d59875f5cb50b0ea75433311869e930b",
             "gravity machine north sort system female filter attitude volume fold club stay feature office ecology stable narrow fog"
@@ -33,7 +39,8 @@ import Wallet
     func `words are those of BIP-39, both ways`(entropy: String, words: String) throws {
         let made = try Mnemonic(entropy: secret(hex: entropy))
         #expect(try self.words(made) == words)
-        let read = try Mnemonic(reading: secret("\n  " + words.split(separator: " ").joined(separator: " \t\n") + "\r\n"))
+        let read = try Mnemonic(
+            reading: secret("\n  " + words.split(separator: " ").joined(separator: " \t\n") + "\r\n"))
         #expect(try self.words(read) == words)
     }
 
@@ -52,7 +59,9 @@ import Wallet
 
     @Test func `a wrong checksum, a wrong count and an unknown word are told apart`() throws {
         #expect(try self.refusal(String(repeating: "abandon ", count: 12)) == .checksum)
-        #expect(try self.refusal("winner legal thank year wave sausage worth useful legal winner thank yellow") == .checksum)
+        #expect(
+            try self.refusal("winner legal thank year wave sausage worth useful legal winner thank yellow")
+                == .checksum)
         #expect(try self.refusal(String(repeating: "abandon ", count: 10) + "about") == .wordCount(11))
         #expect(try self.refusal(String(repeating: "abandon ", count: 24) + "art") == .wordCount(25))
         #expect(try self.refusal(" ") == .wordCount(0))
@@ -71,15 +80,21 @@ import Wallet
 
     @Test func `other lengths are not made`() {
         for count in [0, 11, 13, 25] {
-            #expect(throws: MnemonicError.wordCount(count)) { _ = try Mnemonic(wordCount: count, entropy: CountingEntropy()) }
+            #expect(throws: MnemonicError.wordCount(count)) {
+                _ = try Mnemonic(wordCount: count, entropy: CountingEntropy())
+            }
         }
-        for count in [15, 17, 33, 36] { #expect(throws: MnemonicError.self) { _ = try Mnemonic(entropy: SecretBytes(count: count)) } }
+        for count in [15, 17, 33, 36] {
+            #expect(throws: MnemonicError.self) { _ = try Mnemonic(entropy: SecretBytes(count: count)) }
+        }
     }
 
     /// Source: bips/bip-0039/english.txt; its SHA-256 is named in the BIP's repository.
     @Test func `the list has BIP-39's words in their places`() throws {
         // Word n is at bits 0 to 10 of the entropy.
-        for (index, word) in [(0, "abandon"), (1, "ability"), (3, "about"), (1_023, "lend"), (1_024, "length"), (2_047, "zoo")] {
+        for (index, word) in [
+            (0, "abandon"), (1, "ability"), (3, "about"), (1_023, "lend"), (1_024, "length"), (2_047, "zoo"),
+        ] {
             let entropy = [UInt8(index >> 3), UInt8((index & 7) << 5)] + [UInt8](repeating: 0, count: 14)
             let mnemonic = try Mnemonic(entropy: secret(hex: Hex.encode(entropy)))
             #expect(try self.words(mnemonic).split(separator: " ")[0] == word)

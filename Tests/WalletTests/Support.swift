@@ -40,7 +40,9 @@ func withFolder<Result>(_ body: (FilePath) async throws -> Result) async throws 
     defer {
         if let folder = opendir(path.string) {
             while let entry = readdir(folder) {
-                let name = withUnsafeBytes(of: entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+                let name = withUnsafeBytes(of: entry.pointee.d_name) {
+                    String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+                }
                 unlink(path.appending(name).string)
             }
             closedir(folder)

@@ -37,7 +37,8 @@ import Wallet
 
     private func proposal(_ purpose: Purpose) -> Proposal {
         Proposal(
-            purpose: purpose, job: "job", payee: "payee", asset: Asset(id: "token", symbol: "USD", decimals: 6), amount: 5,
+            purpose: purpose, job: "job", payee: "payee",
+            asset: Asset(id: "token", symbol: "USD", decimals: 6), amount: 5,
             note: "")
     }
 
@@ -63,8 +64,11 @@ import Wallet
     @Test func `fees are signed by the sponsor's key and everything else by the payment key`() async throws {
         try await self.withWallet { wallet, keystore in
             let ledger = try await self.ledger(keystore)
-            for (purpose, role) in [(Purpose.fee, KeyRole.sponsor), (.storage, .payment), (.compute, .payment)] {
-                guard case .authorized(let authorization) = try await ledger.authorize(self.proposal(purpose)) else {
+            for (purpose, role) in [
+                (Purpose.fee, KeyRole.sponsor), (.storage, .payment), (.compute, .payment),
+            ] {
+                guard case .authorized(let authorization) = try await ledger.authorize(self.proposal(purpose))
+                else {
                     Issue.record("\(purpose) was not authorized")
                     continue
                 }
@@ -83,7 +87,9 @@ import Wallet
             let sealed = try await wallet.seal(bytes, context: "map/1")
             #expect(try await wallet.open(sealed, context: "map/1") == bytes)
             await #expect(throws: SodiumError.forged) { try await wallet.open(sealed, context: "map/2") }
-            await #expect(throws: SodiumError.forged) { try await wallet.open(Array(sealed.dropLast()), context: "map/1") }
+            await #expect(throws: SodiumError.forged) {
+                try await wallet.open(Array(sealed.dropLast()), context: "map/1")
+            }
         }
     }
 }

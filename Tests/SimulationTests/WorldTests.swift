@@ -5,12 +5,13 @@ import Home
 import Linux
 import Simulation
 import SystemPackage
+import TestSupport
 import Testing
 import World
 
 /// Whole worlds of real processes: broker, chain, nodes, devices, robot.
-@Suite(.serialized, .timeLimit(.minutes(5)), .enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/sbin/mosquitto")))
-struct KillTests {
+@Suite(.serialized, .timeLimit(.minutes(5)))
+struct WorldTests {
     /// Small and quick: few readings, a short way, short slots.
     static func scenario(faults: [String?] = [nil, nil, nil], seed: UInt64 = 7) throws -> Scenario {
         func node(_ name: String, _ storage: Int, _ compute: Int, _ fault: String?) -> JSON {
@@ -48,6 +49,9 @@ struct KillTests {
         return (Simulation(workshop, timeline: SystemTimeline(), say: { _ in }), folder)
     }
 
+    /// The exit code of a process that SIGKILL ended.
+    private let killed: Int32? = 137
+
     static func failures(_ report: Report) -> String {
         report.invariants.filter { !$0.held }.map { "\($0.name): \($0.detail)" }.joined(separator: "; ")
     }
@@ -66,7 +70,8 @@ struct KillTests {
                     await robot.end()
                     break
                 }
-                #expect(robot.exitCode == 128 + 9)
+                let code = robot.exitCode
+                #expect(code == killed)
                 deaths += 1
             }
             return (try await world.report(), deaths)
@@ -85,13 +90,16 @@ struct KillTests {
         let text = report.text
         #expect(text.contains("lost, written off"))
         #expect(report.purchases.count >= 4, "two losses and two deliveries: \(text)")
+        let python = try await Peer.python(with: "solders.litesvm", from: "solders")
+        let transcript = URL(filePath: folder.appending("chain.jsonl").string)
+        let (agrees, output) = try await Peer.replay(transcript: transcript, with: python)
+        #expect(agrees, "the real Solana runtime disagrees: \(output)")
     }
 
     @Test func `the robot is killed at random moments and still pays once for each`() async throws {
         let (simulation, folder) = try Self.simulation(try Self.scenario(seed: 23))
         defer { try? FileManager.default.removeItem(atPath: folder.string) }
-        var random = SystemRandomNumberGenerator()
-        let pauses = (0..<12).map { _ in Int.random(in: 300...1_500, using: &random) }
+        let pauses = (0..<12).map { _ in Int.random(in: 300...1_500) }
         let report = try await simulation.withWorld { world in
             for pause in pauses where !world.isDone {
                 let robot = try await world.startRobot()

@@ -1,0 +1,56 @@
+import Encoding
+import Ledger
+import PaymentSupport
+import Payments
+import SimulatedChain
+import Sodium
+import Solana
+import World
+
+/// A payment of the robot as a test wants it: right unless something is changed.
+struct Draft {
+    var instructions: [Instruction]
+    var feePayer: Address
+    var version = TransactionMessage.Version.zero
+    var blockhash: Blockhash?
+    var identifier: String? = "0123456789abcdef"
+    var signs = true
+    var accepted: PaymentRequirements
+
+    /// The terms that the node asks for.
+    static func requirements(_ market: TestMarket, amount: UInt64 = 1_000, memo: String? = nil)
+        -> PaymentRequirements
+    {
+        PaymentRequirements(
+            network: market.network.chainID, amount: amount, asset: market.mint.description,
+            payTo: market.payTo.description,
+            maxTimeoutSeconds: 60, feePayer: market.sponsor.description, memo: memo, paymentFlow: "upfront")
+    }
+
+    init(_ market: TestMarket, amount: UInt64 = 1_000, memo: String = "memo 1") {
+        self.feePayer = market.sponsor
+        self.accepted = Self.requirements(market)
+        self.instructions = [
+            .setComputeUnitLimit(60_000), .setComputeUnitPrice(microLamports: 1),
+            .transferChecked(
+                TokenTransfer(
+                    from: market.payer, to: market.payTo, mint: market.mint, amount: amount, decimals: 6)),
+            .memo(memo),
+        ]
+    }
+
+    /// Signed with the robot's own key, which only a test takes out of the mnemonic again.
+    func payload(_ market: TestMarket) async throws -> PaymentPayload {
+        let recent = try await market.rpc.latestBlockhash().blockhash
+        let message = try TransactionMessage.build(
+            version: self.version, feePayer: self.feePayer, instructions: self.instructions,
+            recentBlockhash: self.blockhash ?? recent)
+        var transaction = try Transaction(message)
+        if self.signs, message.requiredSigners.contains(market.payer) {
+            try transaction.sign(with: try TestMarket.robotKey())
+        }
+        return PaymentPayload(
+            resource: "/v1/storage/x", accepted: self.accepted, transaction: transaction.bytes,
+            identifier: self.identifier)
+    }
+}
