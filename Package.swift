@@ -121,6 +121,22 @@ let package = Package(
         .executableTarget(
             name: "depai-crashing", dependencies: ["Agent", "Home", "Ledger", "Linux", system],
             path: "Tests/CrashingRobot", swiftSettings: strict),
+        .target(
+            name: "PaymentSupport",
+            dependencies: [
+                "Node", "Storage", "Compute", "Market", "Payments", "Wallet", "Ledger", "Solana", "SimulatedChain", "World",
+                "Encoding", "Sodium", "Database", system,
+            ],
+            path: "Tests/PaymentSupport", swiftSettings: strict),
+        tests(
+            of: "Payments",
+            ["PaymentSupport", "Node", "Storage", "Ledger", "Solana", "SimulatedChain", "World", "Encoding", "Sodium"]),
+        tests(
+            of: "Node",
+            [
+                "PaymentSupport", "Payments", "Storage", "Compute", "Market", "Wallet", "Ledger", "Solana",
+                "SimulatedChain", "World", "Encoding", system,
+            ]),
         tests(of: "Encoding"),
         tests(of: "Sodium", ["Encoding"]),
         tests(of: "Database", [system]),

@@ -100,7 +100,26 @@ struct Auditor {
                 return .init(name, false, "\(self.workshop.scenario.nodes[index].name) booked \(earned), the chain has \(after[index + 1])")
             }
         }
+        if let fault = try await self.feeFault() { return .init(name, false, fault) }
         return .init(name, true, "\(asset.text(total)) before and after, every ledger agrees with the chain")
+    }
+
+    /// Compares what the nodes booked for network fees with what the chain took.
+    private func feeFault() async throws -> String? {
+        let sol = SolanaNames.sol(on: .devnet)
+        for index in self.workshop.scenario.nodes.indices {
+            let home = self.workshop.node(index)
+            guard let key = try home.keystore().keys[.sponsor] else { continue }
+            let lamports = await self.cluster.withBank { $0.accounts[Address(key)]?.lamports ?? 0 }
+            let booked = try home.viewLedger().balances().first { $0.asset.id == sol.id }
+            let known = (booked?.available ?? 0) + (booked?.reserved ?? 0)
+            // What a killed node had signed but not seen settle is still reserved in its ledger.
+            let killed = self.workshop.scenario.nodes[index].fault == .diesAfterPayment
+            guard known == Int64(lamports) || killed && known >= Int64(lamports) else {
+                return "\(self.workshop.scenario.nodes[index].name) knows of \(sol.text(known)), the chain has \(sol.text(lamports))"
+            }
+        }
+        return nil
     }
 
     private func withinPolicy(_ records: [IntentRecord], _ asset: Asset) throws -> Report.Invariant {

@@ -49,9 +49,11 @@ struct ErrandRunner: Sendable {
                 let battery = twin.reported["battery"]?.value
             {
                 let place = JSONField(pose)
+                // A device may say anything; a number that fits no integer would end the program.
+                let percent = min(max(try JSONField(battery).number(), 0), 100)
                 let input = try map.routeInput(
-                    fromX: Int(try place["x"].number()), fromY: Int(try place["y"].number()), toX: self.settings.goalX,
-                    toY: self.settings.goalY, batteryPermille: Int(try JSONField(battery).number() * 10))
+                    fromX: try place["x"].integer(), fromY: try place["y"].integer(), toX: self.settings.goalX,
+                    toY: self.settings.goalY, batteryPermille: Int(percent * 10))
                 return try await self.store.open(kind: "errand", bytes: input, context: self.settings.map.string)
             }
             try await self.timeline.sleep(for: .milliseconds(250))

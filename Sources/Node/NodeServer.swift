@@ -35,7 +35,7 @@ public struct NodeServer: Sendable {
     public func run(ready: @escaping @Sendable (Int) async -> Void = { _ in }) async throws {
         let lock = try self.home.lock()
         defer { lock.release() }
-        let shop = try await self.openShop()
+        let (shop, facilitator) = try await self.openShop()
         let router = Router()
         for method in [HTTPRequest.Method.get, .put, .post] {
             router.on("**", method: method) { request, _ in try await Self.answer(request, from: shop) }
@@ -48,10 +48,29 @@ public struct NodeServer: Sendable {
                 self.logger.info("serving", metadata: ["name": "\(self.configuration.name)", "port": "\(port)"])
                 await ready(port)
             }, logger: self.logger)
-        try await application.run()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await application.run() }
+            group.addTask { try await self.sweep(facilitator) }
+            try await group.next()
+            group.cancelAll()
+        }
     }
 
-    private func openShop() async throws -> Shop {
+    /// How often open fees are looked after.
+    private static let sweepInterval: Duration = .seconds(15)
+
+    private func sweep(_ facilitator: Facilitator) async throws {
+        while true {
+            do {
+                try await facilitator.sweep()
+            } catch let error as RPCError {
+                self.logger.warning("open fees wait", metadata: ["reason": "\(error)"])
+            }
+            try await self.timeline.sleep(for: Self.sweepInterval)
+        }
+    }
+
+    private func openShop() async throws -> (Shop, Facilitator) {
         let chain = self.configuration.chain
         let keystore = try self.home.keystore()
         let wallet = try self.home.unlock(passphraseFile: self.configuration.passphraseFile)
@@ -78,9 +97,10 @@ public struct NodeServer: Sendable {
             name: self.configuration.name, identity: wallet.publicKey(.identity), network: chain.network.chainID,
             asset: mint.description, payTo: payTo.description, storage: self.configuration.storage,
             compute: self.configuration.compute)
-        return try Shop(
+        let shop = try Shop(
             offer: offer, asset: asset, home: self.home.path, ledger: ledger, wallet: wallet, facilitator: facilitator,
             timeline: self.timeline)
+        return (shop, facilitator)
     }
 
     private static func answer(_ request: Request, from shop: Shop) async throws -> Response {

@@ -7,6 +7,8 @@ struct SalesBook: ~Copyable {
 
     struct Sale {
         let identifier: String?
+        /// The request line that was paid for.
+        let target: String
         let payload: [UInt8]
         let state: State
         let transaction: String
@@ -28,12 +30,14 @@ struct SalesBook: ~Copyable {
         try database.migrate([
             """
             CREATE TABLE sale (
-                key TEXT PRIMARY KEY, identifier TEXT UNIQUE, payload BLOB NOT NULL, state TEXT NOT NULL,
+                key TEXT PRIMARY KEY, identifier TEXT UNIQUE, target TEXT NOT NULL, payload BLOB NOT NULL,
+                state TEXT NOT NULL,
                 chain_transaction TEXT NOT NULL DEFAULT '', status INTEGER NOT NULL DEFAULT 0,
                 body BLOB NOT NULL DEFAULT x'', opened_at INTEGER NOT NULL
             ) STRICT;
             CREATE TABLE object (
-                cid TEXT PRIMARY KEY, size INTEGER NOT NULL, days INTEGER NOT NULL, stored_at INTEGER NOT NULL
+                sale TEXT PRIMARY KEY, cid TEXT NOT NULL, size INTEGER NOT NULL, days INTEGER NOT NULL,
+                stored_at INTEGER NOT NULL
             ) STRICT;
             """
         ])
@@ -46,11 +50,11 @@ struct SalesBook: ~Copyable {
     /// The sale of a payment, by the digest of its signed message.
     borrowing func sale(_ key: String) throws -> Sale? {
         try self.database.query(
-            "SELECT identifier, payload, state, chain_transaction, status, body FROM sale WHERE key = ?", .text(key)
+            "SELECT identifier, payload, state, chain_transaction, status, body, target FROM sale WHERE key = ?", .text(key)
         ).first.flatMap { row in
             State(rawValue: row.text(2)).map { state in
                 Sale(
-                    identifier: row.optionalText(0), payload: row.blob(1), state: state, transaction: row.text(3),
+                    identifier: row.optionalText(0), target: row.text(6), payload: row.blob(1), state: state, transaction: row.text(3),
                     status: Int(row.integer(4)), body: row.blob(5))
             }
         }
@@ -63,10 +67,12 @@ struct SalesBook: ~Copyable {
         ).isEmpty
     }
 
-    borrowing func open(_ key: String, identifier: String?, payload: [UInt8], at now: Int64) throws {
+    borrowing func open(
+        _ key: String, identifier: String?, target: String, payload: [UInt8], at now: Int64
+    ) throws {
         try self.database.run(
-            "INSERT INTO sale (key, identifier, payload, state, opened_at) VALUES (?, ?, ?, 'settling', ?)",
-            .text(key), identifier.map { .text($0) } ?? .null, .blob(payload), .integer(now))
+            "INSERT INTO sale (key, identifier, target, payload, state, opened_at) VALUES (?, ?, ?, ?, 'settling', ?)",
+            .text(key), identifier.map { .text($0) } ?? .null, .text(target), .blob(payload), .integer(now))
     }
 
     borrowing func markSettled(_ key: String, transaction: String) throws {
@@ -81,17 +87,17 @@ struct SalesBook: ~Copyable {
             .integer(Int64(status)), .blob(body), .text(key))
     }
 
-    borrowing func note(object cid: String, size: Int, days: Int, at now: Int64) throws {
+    /// Notes what a sale keeps. The same sale again is the same note: a repeated work adds no days.
+    borrowing func note(object cid: String, of transaction: String, size: Int, days: Int, at now: Int64) throws {
         try self.database.run(
-            """
-            INSERT INTO object VALUES (?, ?, ?, ?) ON CONFLICT (cid) DO UPDATE SET days = days + excluded.days
-            """, .text(cid), .integer(Int64(size)), .integer(Int64(days)), .integer(now))
+            "INSERT OR IGNORE INTO object VALUES (?, ?, ?, ?, ?)", .text(transaction), .text(cid),
+            .integer(Int64(size)), .integer(Int64(days)), .integer(now))
     }
 
     /// Numbers for `depai-node status`: sales done, sales open, objects, bytes.
     borrowing func totals() throws -> (done: Int, open: Int, objects: Int, bytes: Int) {
         let sales = try self.database.query("SELECT COUNT(*) FILTER (WHERE state = 'done'), COUNT(*) FROM sale")
-        let objects = try self.database.query("SELECT COUNT(*), COALESCE(SUM(size), 0) FROM object")
+        let objects = try self.database.query("SELECT COUNT(*), COALESCE(SUM(size), 0) FROM (SELECT DISTINCT cid, size FROM object)")
         let done = Int(sales.first?.integer(0) ?? 0)
         return (
             done, Int(sales.first?.integer(1) ?? 0) - done, Int(objects.first?.integer(0) ?? 0),

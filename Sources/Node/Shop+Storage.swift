@@ -51,7 +51,8 @@ struct StorageSale: Shop.SaleKind {
         let object = try StoredObject(self.body)
         let now = shop.timeline.now.milliseconds
         try DurableFile.write(self.body, to: shop.blobs.appending(self.id.description))
-        try shop.sales.note(object: self.id.description, size: self.size, days: self.days, at: now)
+        try shop.sales.note(
+            object: self.id.description, of: transaction, size: self.size, days: self.days, at: now)
         let receipt = StorageReceipt(
             object: ObjectSummary(object), days: self.days, transaction: transaction, issuedAt: now)
         return .json(200, try await SignedStatement.sign(receipt.json, kind: .receipt, with: shop.wallet))

@@ -28,6 +28,12 @@ public struct ShopRequest: Sendable {
         self.headers = headers
         self.body = body
     }
+
+    /// Path and query with their names in order: what a price and a payment are for.
+    var target: String {
+        let pairs = self.query.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
+        return pairs.isEmpty ? self.path : "\(self.path)?\(pairs.joined(separator: "&"))"
+    }
 }
 
 /// The shop's answer.
@@ -139,7 +145,7 @@ public actor Shop {
         let requirements = PaymentRequirements(
             network: self.offer.network, amount: kind.price, asset: self.offer.asset, payTo: self.offer.payTo,
             maxTimeoutSeconds: 60, feePayer: self.facilitator.feePayer.description, memo: nil, paymentFlow: "upfront")
-        let resource = request.path
+        let resource = request.headers["host"].map { "http://\($0)\(request.target)" } ?? request.target
         guard let header = request.headers[X402.signatureHeader.lowercased()] else {
             let required = PaymentRequired(resource: resource, accepts: [requirements])
             var response = ShopResponse.json(402, [:])
@@ -160,7 +166,10 @@ public actor Shop {
         defer { self.busy.remove(key) }
         if let sale = try self.sales.sale(key) {
             guard sale.payload == payload.bytes else { throw Refusal(status: 409, reason: "the payment was changed") }
-            if sale.state == .done { return self.answer(sale, payer: nil) }
+            guard sale.target == request.target else {
+                throw Refusal(status: 409, reason: "the payment is for \(sale.target)")
+            }
+            if sale.state == .done { return self.answer(sale) }
             // After a crash the payment is already settled, or may be: it buys what it was made for, nothing dearer.
             guard payload.accepted.json == requirements.json else {
                 throw Refusal(status: 409, reason: "the payment was made for other terms")
@@ -178,7 +187,9 @@ public actor Shop {
                         failure: error.code, message: "\(error)", payer: nil, network: self.offer.network),
                     resource, requirements)
             }
-            try self.sales.open(key, identifier: identifier, payload: payload.bytes, at: self.timeline.now.milliseconds)
+            try self.sales.open(
+                key, identifier: identifier, target: request.target, payload: payload.bytes,
+                at: self.timeline.now.milliseconds)
         }
         return try await self.finish(kind, key, payload, resource, requirements)
     }
@@ -199,12 +210,12 @@ public actor Shop {
         let response = try await kind.work(in: self, transaction: sale.transaction)
         try self.sales.finish(key, status: response.status, body: response.body)
         guard let done = try self.sales.sale(key) else { throw Refusal(status: 500, reason: "the sale is gone") }
-        return self.answer(done, payer: nil)
+        return self.answer(done)
     }
 
-    private func answer(_ sale: SalesBook.Sale, payer: String?) -> ShopResponse {
+    private func answer(_ sale: SalesBook.Sale) -> ShopResponse {
         let settlement = SettlementResponse(
-            transaction: sale.transaction, payer: payer ?? "", network: self.offer.network)
+            transaction: sale.transaction, payer: nil, network: self.offer.network)
         return ShopResponse(
             status: sale.status,
             headers: [Header("Content-Type", "application/json"), Header(X402.responseHeader, settlement.header)],

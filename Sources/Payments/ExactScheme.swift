@@ -80,6 +80,8 @@ public struct ExactPayment: Sendable, Hashable {
     public let transfer: TokenTransfer
     /// Empty when there is none.
     public let memo: String
+    /// What the network takes from the fee payer, in lamports: per signature, and for the compute price.
+    public let networkFee: UInt64
 
     /// In millionths of a lamport per compute unit.
     static let computePriceCap: UInt64 = 5_000_000
@@ -102,7 +104,7 @@ public struct ExactPayment: Sendable, Hashable {
         guard (3...6).contains(contents.count) else {
             throw .invalid(code: "\(prefix)_instructions_length", reason: "\(contents.count) instructions, 3 to 6 are allowed")
         }
-        guard case .setComputeUnitLimit = contents[0] else {
+        guard case .setComputeUnitLimit(let units) = contents[0] else {
             throw .invalid(code: "\(prefix)_instructions_compute_limit_instruction", reason: "the first instruction sets no compute limit")
         }
         guard case .setComputeUnitPrice(let price) = contents[1] else {
@@ -142,6 +144,8 @@ public struct ExactPayment: Sendable, Hashable {
         self.feePayer = feePayer
         self.transfer = transfer
         self.memo = memo ?? ""
+        // The price is capped above, so that the product fits.
+        self.networkFee = 5_000 * UInt64(message.requiredSignatures) + (price * UInt64(units) + 999_999) / 1_000_000
     }
 
     /// Whether this pays just what `quote` says.

@@ -33,9 +33,6 @@ public struct Facilitator: Sendable {
     /// The address that sponsors: account 0 of every transaction.
     public var feePayer: Address { Address(self.wallet.publicKey(.sponsor)) }
 
-    /// Lamports for two signatures and the priority fee of ``ExactTransfer``.
-    static let feeLimit: UInt64 = 20_000
-
     /// The answer of `GET /supported`.
     public var supported: JSON {
         [
@@ -73,7 +70,7 @@ public struct Facilitator: Sendable {
         let payer = payment.payer.description
         let proposal = Proposal(
             purpose: .fee, job: Hex.encode(SHA256.digest(of: transaction.messageBytes)), payee: "network",
-            asset: SolanaNames.sol(on: self.network), amount: Self.feeLimit, note: "sponsors \(payer)")
+            asset: SolanaNames.sol(on: self.network), amount: payment.networkFee, note: "sponsors \(payer)")
         let height = try await self.rpc.blockHeight(.confirmed)
         let sponsored: JournalledPayment
         switch try await self.ledger.authorize(proposal) {
@@ -163,6 +160,27 @@ public struct Facilitator: Sendable {
             }
             guard self.timeline.uptime < deadline else { return self.pending(id, payer, refusal) }
             try await self.timeline.sleep(for: .milliseconds(200))
+        }
+    }
+
+    /// Books what became of fees whose outcome was left open: refused by a preflight, or cut off by a crash. Without it
+    /// a customer could use the owner's fee limit up with payments that never land.
+    public func sweep() async throws {
+        let open = try await self.ledger.read { view in
+            try view.intents(in: [.signed, .submitted, .unknown]).filter { $0.proposal.purpose == .fee }
+                .compactMap { try view.payment($0) }
+        }
+        for sponsored in open {
+            // The height is read first: what landed before it is visible in what follows.
+            let height = try await self.rpc.blockHeight(.finalized)
+            guard let id = try Transaction(decoding: sponsored.payload).id else { continue }
+            switch try await self.standing(of: id, payer: "") {
+            case .decided:
+                try await self.ledger.settle(sponsored.intent, proof: SettlementProof(transaction: id, slot: 0))
+            case .absent where height > sponsored.lastValidBlockHeight:
+                try await self.ledger.expire(sponsored.intent, height: height)
+            case .absent, .landed: break
+            }
         }
     }
 

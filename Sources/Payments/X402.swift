@@ -215,7 +215,7 @@ public struct SettlementResponse: Sendable, Equatable {
     public let transaction: String
     public let network: String
 
-    public init(transaction: String, payer: String, network: String) {
+    public init(transaction: String, payer: String?, network: String) {
         self.success = true
         self.errorReason = nil
         self.errorMessage = nil

@@ -102,7 +102,8 @@ extension DepaiNode {
             print("storage  \(view.objects) objects, \(view.storedBytes) bytes")
             for balance in view.balances {
                 let asset = balance.asset
-                print("\(asset.symbol)     \(asset.decimal(balance.earned)) earned, \(asset.decimal(balance.available)) free")
+                let symbol = asset.symbol + String(repeating: " ", count: max(1, 9 - asset.symbol.count))
+                print("\(symbol)\(asset.decimal(balance.earned)) earned, \(asset.decimal(balance.available)) free")
             }
         }
     }

@@ -126,9 +126,9 @@ struct WalletCommand: AsyncParsableCommand {
                 throw Failure(
                     2, "\"\(self.intent)\" names \(matches.count) payments", hint: "depai wallet history shows them")
             }
-            var json = record.json
+            var json: JSON = ["schema": "depai.receipt/1"]
+            for (name, field) in try JSONField(record.json).members() { json[name] = field.value }
             let steps = try view.journal().filter { $0.intent == record.id }
-            json["schema"] = "depai.receipt/1"
             json["steps"] = .array(
                 steps.map { step in
                     ["at": .string(rfc3339(step.at)), "state": .string(step.after.rawValue), "detail": .string(step.detail)]

@@ -11,7 +11,7 @@ package import Solana
 package import Storage
 package import SystemPackage
 package import Wallet
-package import World
+import World
 
 /// A buyer and a seller with wallets of their own, a chain between them, and money: everything real but the
 /// wires.

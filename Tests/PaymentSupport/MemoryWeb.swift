@@ -1,6 +1,6 @@
 package import Node
 package import SimulatedChain
-package import Synchronization
+import Synchronization
 package import World
 
 /// A web in memory: `http://rpc/` is the cluster, `http://node-a/…` a shop. It keeps the limits of the port,

@@ -187,6 +187,7 @@ private func move(_ direction: Int) -> (dx: Int, dy: Int) {
     }
 }
 
+// A module instance has one thread and no other: nothing can race for these two.
 nonisolated(unsafe) private var search: Search?
 nonisolated(unsafe) private var result: (start: UInt32, count: UInt32) = (0, 0)
 
