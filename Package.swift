@@ -11,7 +11,8 @@ let strict: [SwiftSetting] =
         .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
     ] + (Context.environment["CI"] == nil ? [] : [.treatAllWarnings(as: .error)])
 
-/// Tests may lean on what a test target's dependencies re-export, so they go without member import visibility.
+/// Tests may lean on what a test target's dependencies re-export, so they go without member import
+/// visibility.
 let testing: [SwiftSetting] =
     [.swiftLanguageMode(.v6)] + (Context.environment["CI"] == nil ? [] : [.treatAllWarnings(as: .error)])
 
@@ -47,7 +48,8 @@ let package = Package(
     targets: [
         // Floor 0: the distribution's C libraries and the kernel.
         .systemLibrary(name: "CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"])]),
-        .systemLibrary(name: "CMosquitto", pkgConfig: "libmosquitto", providers: [.apt(["libmosquitto-dev"])]),
+        .systemLibrary(
+            name: "CMosquitto", pkgConfig: "libmosquitto", providers: [.apt(["libmosquitto-dev"])]),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         .systemLibrary(name: "CLinux"),
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
@@ -70,67 +72,85 @@ let package = Package(
         library("Devices", ["World", "Encoding", "Database", system]),
         // Floors 5 and 6
         library("Market", ["Payments", "Wallet", "World", "Encoding", "Sodium"]),
-        library("Compute", ["Market", "Payments", "Ledger", "Wallet", "Wasm", "World", "Encoding", "Sodium"]),
+        library(
+            "Compute", ["Market", "Payments", "Ledger", "Wallet", "Wasm", "World", "Encoding", "Sodium"]),
         library("Storage", ["Market", "Payments", "Ledger", "Wallet", "World", "Encoding", "Sodium"]),
         // Floor 7
         library(
             "Node",
             [
-                "Payments", "Storage", "Compute", "Market", "Ledger", "Wallet", "Solana", "Wasm", "World", "Encoding", "Sodium",
+                "Payments", "Storage", "Compute", "Market", "Ledger", "Wallet", "Solana", "Wasm", "World",
+                "Encoding", "Sodium",
                 "Database", "Home", system, hummingbird, logging,
             ]),
         library(
             "Agent",
             [
-                "Payments", "Storage", "Compute", "Market", "Devices", "Ledger", "Wallet", "Solana", "World", "Encoding",
+                "Payments", "Storage", "Compute", "Market", "Devices", "Ledger", "Wallet", "Solana", "World",
+                "Encoding",
                 "Sodium", "Database", "Home", system,
             ]),
         // Floor 8
         .executableTarget(
             name: "depai",
             dependencies: [
-                "Agent", "Home", "Payments", "Solana", "Ledger", "Wallet", "Encoding", "Sodium", "Database", "Linux", "World",
+                "Agent", "Home", "Payments", "Solana", "Ledger", "Wallet", "Encoding", "Sodium", "Database",
+                "Linux", "World",
                 arguments, lifecycle, logging, signals, system,
             ],
             swiftSettings: strict),
         .executableTarget(
             name: "depai-node",
-            dependencies: ["Node", "Home", "Ledger", "Encoding", "Linux", "Database", arguments, lifecycle, logging, signals, system], swiftSettings: strict),
+            dependencies: [
+                "Node", "Home", "Ledger", "Encoding", "Linux", "Database", arguments, lifecycle, logging,
+                signals, system,
+            ], swiftSettings: strict),
         // The simulator
         .target(
-            name: "SimulatedChain", dependencies: ["World", "Encoding", "Sodium", "Solana"], path: "Simulator/Chain",
+            name: "SimulatedChain", dependencies: ["World", "Encoding", "Sodium", "Solana"],
+            path: "Simulator/Chain",
             swiftSettings: strict),
         .target(
-            name: "SimulatedDevices", dependencies: ["World", "Encoding", "Devices", system], path: "Simulator/Devices",
+            name: "SimulatedDevices", dependencies: ["World", "Encoding", "Devices", system],
+            path: "Simulator/Devices",
             swiftSettings: strict),
         .target(
             name: "Simulation",
             dependencies: [
-                "SimulatedChain", "SimulatedDevices", "Agent", "Node", "Home", "Payments", "Market", "Devices", "Ledger",
-                "Wallet", "Solana", "World", "Encoding", "Sodium", "Database", "Linux", hummingbird, logging, subprocess,
+                "SimulatedChain", "SimulatedDevices", "Agent", "Node", "Home", "Payments", "Market",
+                "Devices", "Ledger",
+                "Wallet", "Solana", "World", "Encoding", "Sodium", "Database", "Linux", hummingbird, logging,
+                subprocess,
                 system,
             ],
             path: "Simulator/World", swiftSettings: strict),
         .executableTarget(
             name: "depai-sim",
-            dependencies: ["Simulation", "Database", "Encoding", "Linux", "World", arguments, signals, system],
+            dependencies: [
+                "Simulation", "Database", "Encoding", "Linux", "World", arguments, signals, system,
+            ],
             path: "Simulator/Command", swiftSettings: strict),
         // Tests
         .target(
-            name: "TestSupport", dependencies: [subprocess, system], path: "Tests/Support", swiftSettings: testing),
+            name: "TestSupport", dependencies: [subprocess, system], path: "Tests/Support",
+            swiftSettings: testing),
         .executableTarget(
             name: "depai-crashing", dependencies: ["Agent", "Home", "Ledger", "Linux", system],
             path: "Tests/CrashingRobot", swiftSettings: strict),
         .target(
             name: "PaymentSupport",
             dependencies: [
-                "Node", "Storage", "Compute", "Market", "Payments", "Wallet", "Ledger", "Solana", "SimulatedChain", "World",
+                "Node", "Storage", "Compute", "Market", "Payments", "Wallet", "Ledger", "Solana",
+                "SimulatedChain", "World",
                 "Encoding", "Sodium", "Database", system,
             ],
             path: "Tests/PaymentSupport", swiftSettings: strict),
         tests(
             of: "Payments",
-            ["PaymentSupport", "Node", "Storage", "Ledger", "Solana", "SimulatedChain", "World", "Encoding", "Sodium"]),
+            [
+                "PaymentSupport", "Node", "Storage", "Ledger", "Solana", "SimulatedChain", "World",
+                "Encoding", "Sodium",
+            ]),
         tests(
             of: "Node",
             [
@@ -145,12 +165,15 @@ let package = Package(
         tests(of: "Wallet", ["Ledger", "World", "Encoding", "Sodium", "Database", system]),
         tests(of: "Solana", ["World", "Encoding", "Sodium"]),
         tests(of: "SimulatedChain", ["TestSupport", "Solana", "World", "Encoding", "Sodium"]),
-        tests(of: "Devices", ["TestSupport", "Linux", "SimulatedDevices", "Database", "World", "Encoding", system]),
+        tests(
+            of: "Devices",
+            ["TestSupport", "Linux", "SimulatedDevices", "Database", "World", "Encoding", system]),
         tests(of: "SimulatedDevices", ["Devices", "World", "Encoding"]),
         tests(
             of: "Simulation",
             [
-                "TestSupport", "Database", "Encoding", "Home", "Linux", "World", system, "depai", "depai-node",
+                "TestSupport", "Database", "Encoding", "Home", "Linux", "World", system, "depai",
+                "depai-node",
                 "depai-crashing",
             ]),
         .testTarget(name: "TidyTests", swiftSettings: testing),

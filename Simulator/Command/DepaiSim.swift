@@ -54,10 +54,12 @@ struct DepaiSim: AsyncParsableCommand {
             var scenario = try sources.scenario(self.scenario)
             if let seed = self.seed { scenario.seed = seed }
             let folder = try self.folder()
-            let workshop = Workshop(folder: folder, programs: try Self.programs(), sources: sources, scenario: scenario)
+            let workshop = Workshop(
+                folder: folder, programs: try Self.programs(), sources: sources, scenario: scenario)
             let screen = Screen(plain: self.check)
             let simulation = Simulation(
-                workshop, timeline: SystemTimeline(), say: { screen.say($0) }, status: { screen.show(status: $0) })
+                workshop, timeline: SystemTimeline(), say: { screen.say($0) },
+                status: { screen.show(status: $0) })
             let report: Report
             do {
                 report = try await Self.untilInterrupted { try await simulation.run() }
@@ -84,8 +86,11 @@ struct DepaiSim: AsyncParsableCommand {
                 try DurableFile.createFolder(path)
                 return path
             }
-            var template = Array("\(getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp")/depai-sim-XXXXXX".utf8CString)
-            guard let path = mkdtemp(&template) else { throw ValidationError("no temporary folder can be made") }
+            var template = Array(
+                "\(getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp")/depai-sim-XXXXXX".utf8CString)
+            guard let path = mkdtemp(&template) else {
+                throw ValidationError("no temporary folder can be made")
+            }
             return FilePath(String(cString: path))
         }
 
@@ -141,7 +146,8 @@ struct PlaceOption: ParsableArguments {
 
     var sources: Sources {
         get throws {
-            let built = FilePath(#filePath).removingLastComponent().removingLastComponent().removingLastComponent()
+            let built = FilePath(#filePath).removingLastComponent().removingLastComponent()
+                .removingLastComponent()
             return Sources(root: self.root.map { FilePath($0) } ?? built)
         }
     }

@@ -2,7 +2,8 @@ import Glibc
 import Synchronization
 import SystemPackage
 
-/// Where progress goes: on a terminal coloured lines above one line that keeps changing, elsewhere plain lines.
+/// Where progress goes: on a terminal coloured lines above one line that keeps changing, elsewhere plain
+/// lines.
 final class Screen: Sendable {
     private let isLive: Bool
     private let hasColours: Bool

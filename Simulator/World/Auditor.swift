@@ -7,13 +7,14 @@ import Market
 import Payments
 import SimulatedChain
 import SimulatedDevices
-import Solana
 import Sodium
+import Solana
 import SystemPackage
 import Wallet
 import World
 
-/// Checks a run from outside: the files that the parties left and the chain, nothing that the robot says of itself.
+/// Checks a run from outside: the files that the parties left and the chain, nothing that the robot says of
+/// itself.
 struct Auditor {
     let workshop: Workshop
     let cluster: Cluster
@@ -29,15 +30,19 @@ struct Auditor {
         let view = try self.workshop.robot.viewLedger()
         let records = try view.intents().reversed().map { $0 }
         let tokenID = SolanaNames.token(self.mint, on: .devnet)
-        let asset = try view.assets().first { $0.id == tokenID } ?? Asset(id: tokenID, symbol: Treasury.symbol, decimals: 6)
+        let asset =
+            try view.assets().first { $0.id == tokenID }
+            ?? Asset(id: tokenID, symbol: Treasury.symbol, decimals: 6)
         let after = await Self.balances(self.cluster, self.workshop, self.mint)
         let purchases = try records.filter { $0.state != .denied }.map { record in
             Report.PurchaseLine(
-                record: record, from: self.names[record.proposal.payee] ?? "?", proof: try self.proof(of: record))
+                record: record, from: self.names[record.proposal.payee] ?? "?",
+                proof: try self.proof(of: record))
         }
         let commands = try DeviceView(path: self.workshop.robot.devicesPath).commands().map { command in
             Report.CommandLine(
-                id: command.id, device: command.thing, affordance: command.affordance, state: command.state.rawValue,
+                id: command.id, device: command.thing, affordance: command.affordance,
+                state: command.state.rawValue,
                 executions: self.count(command))
         }
         let agent = try AgentView(path: self.workshop.robot.agentPath)
@@ -47,15 +52,22 @@ struct Auditor {
             self.receiptsVerify(purchases), try await self.paidOnce(records), self.commandsOnce(commands),
             Report.Invariant(
                 "the work is done",
-                try agent.finished(kind: "archive") >= self.workshop.scenario.batches && agent.finished(kind: "errand") >= 1,
-                "\(try agent.finished(kind: "archive")) batches stored, \(try agent.finished(kind: "errand")) errand driven"),
+                try agent.finished(kind: "archive") >= self.workshop.scenario.batches
+                    && agent.finished(kind: "errand") >= 1,
+                "\(try agent.finished(kind: "archive")) batches stored, "
+                    + "\(try agent.finished(kind: "errand")) errand driven"
+            ),
         ]
         let chain = await self.cluster.withBank { bank in (bank.history.count, bank.slot) }
         return Report(
-            scenario: self.workshop.scenario.name, seed: self.workshop.scenario.seed, seconds: seconds, asset: asset,
+            scenario: self.workshop.scenario.name, seed: self.workshop.scenario.seed, seconds: seconds,
+            asset: asset,
             purchases: purchases,
-            balances: parties.indices.map { .init(name: parties[$0], before: self.before[$0], after: after[$0]) },
-            commands: commands, readings: try agent.waitingReadings(), chain: (chain.0, chain.1), invariants: invariants)
+            balances: parties.indices.map {
+                .init(name: parties[$0], before: self.before[$0], after: after[$0])
+            },
+            commands: commands, readings: try agent.waitingReadings(), chain: (chain.0, chain.1),
+            invariants: invariants)
     }
 
     /// How often a device carried a command out. One that is not told ids counts the changes of its state.
@@ -73,7 +85,8 @@ struct Auditor {
         }
         return await cluster.withBank { bank in
             accounts.map { address in
-                address.flatMap { bank.accounts[$0] }.flatMap { try? TokenAccount(decoding: $0.data) }?.amount ?? 0
+                address.flatMap { bank.accounts[$0] }.flatMap { try? TokenAccount(decoding: $0.data) }?.amount
+                    ?? 0
             }
         }
     }
@@ -89,7 +102,8 @@ struct Auditor {
         }
         let robot = try self.workshop.robot.viewLedger().balances().first { $0.asset.id == asset.id }
         guard let robot, robot.available + robot.reserved == Int64(after[0]) else {
-            return .init(name, false, "the robot's ledger has \(robot?.available ?? 0), the chain \(after[0])")
+            return .init(
+                name, false, "the robot's ledger has \(robot?.available ?? 0), the chain \(after[0])")
         }
         for index in self.workshop.scenario.nodes.indices {
             let balances = try self.workshop.node(index).viewLedger().balances()
@@ -97,7 +111,11 @@ struct Auditor {
             // A node that was killed after the payment has not booked it yet; the chain has.
             let killed = self.workshop.scenario.nodes[index].fault == .diesAfterPayment
             guard earned == Int64(after[index + 1]) || killed && earned <= Int64(after[index + 1]) else {
-                return .init(name, false, "\(self.workshop.scenario.nodes[index].name) booked \(earned), the chain has \(after[index + 1])")
+                return .init(
+                    name, false,
+                    "\(self.workshop.scenario.nodes[index].name) booked \(earned), "
+                        + "the chain has \(after[index + 1])"
+                )
             }
         }
         if let fault = try await self.feeFault() { return .init(name, false, fault) }
@@ -116,7 +134,9 @@ struct Auditor {
             // What a killed node had signed but not seen settle is still reserved in its ledger.
             let killed = self.workshop.scenario.nodes[index].fault == .diesAfterPayment
             guard known == Int64(lamports) || killed && known >= Int64(lamports) else {
-                return "\(self.workshop.scenario.nodes[index].name) knows of \(sol.text(known)), the chain has \(sol.text(lamports))"
+                return
+                    "\(self.workshop.scenario.nodes[index].name) knows of \(sol.text(known)), "
+                    + "the chain has \(sol.text(lamports))"
             }
         }
         return nil
@@ -130,7 +150,9 @@ struct Auditor {
         let held = largest <= limits.perPayment && sum <= limits.perHour && sum <= limits.lifetime
         return .init(
             "spending is within the owner's policy", held,
-            "\(asset.text(sum)) of \(asset.text(limits.perHour)) an hour, largest \(asset.text(largest)) of \(asset.text(limits.perPayment))")
+            "\(asset.text(sum)) of \(asset.text(limits.perHour)) an hour, "
+                + "largest \(asset.text(largest)) of \(asset.text(limits.perPayment))"
+        )
     }
 
     /// Verifies a delivered purchase's receipt with the seller's real key.
@@ -138,16 +160,24 @@ struct Auditor {
         guard record.delivery == .delivered else {
             return record.delivery == .lost ? "lost, written off" : "none"
         }
-        guard let index = self.workshop.scenario.nodes.firstIndex(where: { $0.name == self.names[record.proposal.payee] }),
+        guard
+            let index = self.workshop.scenario.nodes.firstIndex(where: {
+                $0.name == self.names[record.proposal.payee]
+            }),
             let identity = try self.workshop.node(index).keystore().keys[.identity], let text = record.receipt
         else { return "INVALID: no seller" }
         do {
             let root = JSONField(try JSON.read(text))
             let statement = try SignedStatement.read(root["receipt"], kind: .receipt, by: identity)
-            guard try statement["transaction"].string() == record.transaction else { return "INVALID: other transaction" }
+            guard try statement["transaction"].string() == record.transaction else {
+                return "INVALID: other transaction"
+            }
             let subject = record.proposal.purpose == .storage ? "cid" : "job"
-            guard try statement[subject].string() == record.proposal.job else { return "INVALID: other \(subject)" }
-            return record.proposal.purpose == .storage ? "receipt signed, leaf proved" : "receipt signed, re-executed equal"
+            guard try statement[subject].string() == record.proposal.job else {
+                return "INVALID: other \(subject)"
+            }
+            return record.proposal.purpose == .storage
+                ? "receipt signed, leaf proved" : "receipt signed, re-executed equal"
         } catch {
             return "INVALID: \(error)"
         }
@@ -163,7 +193,9 @@ struct Auditor {
 
     /// Compares the robot's ledger with every transfer that left its account.
     private func paidOnce(_ records: [IntentRecord]) async throws -> Report.Invariant {
-        guard let key = try self.workshop.robot.keystore().keys[.payment] else { throw KeystoreError.malformed("no key") }
+        guard let key = try self.workshop.robot.keystore().keys[.payment] else {
+            throw KeystoreError.malformed("no key")
+        }
         let source = Address.associatedToken(owner: Address(key), mint: self.mint)
         let transfers = await self.cluster.withBank { bank in
             bank.history(of: source).compactMap { entry -> String? in
@@ -171,7 +203,11 @@ struct Auditor {
                     let transaction = try? Transaction(decoding: bytes)
                 else { return nil }
                 let pays = InstructionContent.contents(of: transaction.message).contains { content in
-                    if case .transferChecked(let transfer) = content { transfer.source == source } else { false }
+                    if case .transferChecked(let transfer) = content {
+                        transfer.source == source
+                    } else {
+                        false
+                    }
                 }
                 return pays ? transaction.id : nil
             }
@@ -187,7 +223,8 @@ struct Auditor {
         let wrong = commands.filter { $0.executions != 1 || $0.state != "done" }
         return .init(
             "no command is lost or doubled", wrong.isEmpty && !commands.isEmpty,
-            wrong.isEmpty ? "\(commands.count) sent, \(commands.count) confirmed, each carried out once"
+            wrong.isEmpty
+                ? "\(commands.count) sent, \(commands.count) confirmed, each carried out once"
                 : wrong.map { "\($0.id) \($0.state), \($0.executions) times" }.joined(separator: "; "))
     }
 }

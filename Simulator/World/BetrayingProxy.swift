@@ -3,7 +3,8 @@ import Payments
 import Synchronization
 package import World
 
-/// Stands between an honest node and the robot and makes the node betray it: the node's program knows no faults.
+/// Stands between an honest node and the robot and makes the node betray it: the node's program knows no
+/// faults.
 package final class BetrayingProxy: Sendable {
     private let fault: Scenario.NodeFault
     private let node: String

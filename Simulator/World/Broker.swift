@@ -26,7 +26,8 @@ package struct PrivateBroker: Sendable {
         for user in Self.users {
             let password = Hex.encode(entropy.bytes(16))
             try DurableFile.write(Array((password + "\n").utf8), to: self.passwordFile(user))
-            // A throw-away password of a simulation: mosquitto_passwd takes it no other way without a terminal.
+            // A throw-away password of a simulation: mosquitto_passwd takes it no other way without a
+            // terminal.
             _ = try await Child.output("/usr/bin/mosquitto_passwd", ["-b", passwords.string, user, password])
         }
         // Devices do not speak to one another, and the robot cannot pretend to be one.
@@ -68,7 +69,8 @@ package struct PrivateBroker: Sendable {
     /// Serves until cancelled.
     package func run() async throws {
         let log = self.folder.appending("mosquitto.log")
-        let code = try await Child.run("/usr/sbin/mosquitto", ["-c", self.folder.appending("mosquitto.conf").string], log: log)
+        let code = try await Child.run(
+            "/usr/sbin/mosquitto", ["-c", self.folder.appending("mosquitto.conf").string], log: log)
         try Task.checkCancellation()
         throw SimulationError.process(name: "mosquitto (exit \(code))", log: log.string)
     }

@@ -2,8 +2,8 @@ import Glibc
 import Subprocess
 package import SystemPackage
 
-/// Programs that a simulation starts. Each lives inside the call that started it: when that is cancelled, the program is
-/// asked to end, and killed when it does not.
+/// Programs that a simulation starts. Each lives inside the call that started it: when that is cancelled, the
+/// program is asked to end, and killed when it does not.
 package enum Child {
     /// Runs a program until it ends or the task is cancelled. Its words go to `log`.
     ///

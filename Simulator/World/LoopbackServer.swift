@@ -1,5 +1,5 @@
-import Hummingbird
 import HTTPTypes
+import Hummingbird
 import Logging
 import NIOCore
 package import World
@@ -18,13 +18,16 @@ package struct LoopbackServer: Sendable {
     package func run(ready: @escaping @Sendable (Int) async -> Void) async throws {
         let router = Router()
         // "**" is every path but the root itself.
-        for (path, method) in ["", "**"].flatMap({ path in [HTTPRequest.Method.get, .put, .post].map { (path, $0) } }) {
+        for (path, method) in ["", "**"].flatMap({ path in
+            [HTTPRequest.Method.get, .put, .post].map { (path, $0) }
+        }) {
             router.on(RouterPath(path), method: method) { request, _ in
                 let body = try await request.body.collect(upTo: Self.bodyLimit)
                 let answer = await self.handler(
                     WebRequest(
                         request.method.rawValue, request.uri.description,
-                        headers: request.headers.map { Header($0.name.rawName, $0.value) }, body: Array(buffer: body)))
+                        headers: request.headers.map { Header($0.name.rawName, $0.value) },
+                        body: Array(buffer: body)))
                 var fields = HTTPFields()
                 for header in answer.headers {
                     if let name = HTTPField.Name(header.name) { fields[name] = header.value }

@@ -64,12 +64,16 @@ package struct Report: Sendable {
             "purchases": .array(self.purchases.map(self.json)),
             "balances": .array(
                 self.balances.map { line in
-                    ["name": .string(line.name), "before": self.amount(line.before), "after": self.amount(line.after)]
+                    [
+                        "name": .string(line.name), "before": self.amount(line.before),
+                        "after": self.amount(line.after),
+                    ]
                 }),
             "commands": .array(
                 self.commands.map { line in
                     [
-                        "id": .string(line.id), "device": .string(line.device), "affordance": .string(line.affordance),
+                        "id": .string(line.id), "device": .string(line.device),
+                        "affordance": .string(line.affordance),
                         "state": .string(line.state), "executions": JSON(line.executions),
                     ]
                 }),
@@ -90,7 +94,8 @@ package struct Report: Sendable {
         return [
             "intent": .string(line.record.id.description), "purpose": .string(proposal.purpose.rawValue),
             "job": .string(proposal.job), "from": .string(line.from), "payee": .string(proposal.payee),
-            "amount": .string(proposal.asset.decimal(proposal.amount)), "atomic": .string(String(proposal.amount)),
+            "amount": .string(proposal.asset.decimal(proposal.amount)),
+            "atomic": .string(String(proposal.amount)),
             "state": .string(line.record.state.rawValue), "delivery": .string(line.record.delivery.rawValue),
             "transaction": JSON(line.record.transaction), "proof": .string(line.proof),
         ]
@@ -112,15 +117,21 @@ package struct Report: Sendable {
         lines += ["", "Balances in \(self.asset.symbol), on the chain"]
         lines += Self.columns(
             [["who", "before", "after"]]
-                + self.balances.map { [$0.name, self.asset.decimal($0.before), self.asset.decimal($0.after)] })
+                + self.balances.map {
+                    [$0.name, self.asset.decimal($0.before), self.asset.decimal($0.after)]
+                })
         lines += ["", "Commands"]
         lines += Self.columns(
             [["command", "device", "state", "carried out"]]
-                + self.commands.map { ["\($0.affordance) (\($0.id))", $0.device, $0.state, "\($0.executions) ×"] })
+                + self.commands.map {
+                    ["\($0.affordance) (\($0.id))", $0.device, $0.state, "\($0.executions) ×"]
+                })
         lines += ["", "Checks"]
         lines += self.invariants.map { "  \($0.held ? "held  " : "BROKEN")  \($0.name): \($0.detail)" }
         lines += [
-            "", self.passed ? "All held. Seed \(self.seed), \(self.seconds) s." : "Something broke. Seed \(self.seed).",
+            "",
+            self.passed
+                ? "All held. Seed \(self.seed), \(self.seconds) s." : "Something broke. Seed \(self.seed).",
         ]
         return lines.joined(separator: "\n")
     }
@@ -129,7 +140,8 @@ package struct Report: Sendable {
         let widths = (rows.first ?? []).indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
         return rows.map { row in
             let cells = row.enumerated().map { index, cell in
-                index == row.count - 1 ? cell : cell + String(repeating: " ", count: widths[index] - cell.count)
+                index == row.count - 1
+                    ? cell : cell + String(repeating: " ", count: widths[index] - cell.count)
             }
             return "  " + cells.joined(separator: "  ")
         }

@@ -24,7 +24,8 @@ package struct RunningWorld: Sendable {
     let status: @Sendable (String) -> Void
 
     /// Starts the robot's program, or one that stands in for it.
-    package func startRobot(program: String = "depai", arguments: [String] = []) async throws -> RunningRobot {
+    package func startRobot(program: String = "depai", arguments: [String] = []) async throws -> RunningRobot
+    {
         let workshop = self.workshop
         let robot = RunningRobot()
         let log = workshop.robot.path.appending("robot.log")
@@ -35,7 +36,9 @@ package struct RunningWorld: Sendable {
             ) { robot.started($0) }
             robot.ended(code)
             try Task.checkCancellation()
-            guard robot.mayEnd else { throw SimulationError.process(name: "the robot (exit \(code))", log: log.string) }
+            guard robot.mayEnd else {
+                throw SimulationError.process(name: "the robot (exit \(code))", log: log.string)
+            }
         }
         return robot
     }
@@ -56,13 +59,15 @@ package struct RunningWorld: Sendable {
     /// Whether the robot has finished its work, by its files.
     package var isDone: Bool {
         let watcher = Watcher(home: self.workshop.robot, timeline: self.timeline, say: { _ in })
-        return watcher.finished("archive") >= self.workshop.scenario.batches && watcher.finished("errand") >= 1
+        return watcher.finished("archive") >= self.workshop.scenario.batches
+            && watcher.finished("errand") >= 1
     }
 
     /// Asks the robot's own command line.
     package func show(_ arguments: String...) async throws -> String {
         let home = self.workshop.robot.path.string
-        let output = try await Child.output(self.workshop.programs.appending("depai"), arguments + ["--home", home])
+        let output = try await Child.output(
+            self.workshop.programs.appending("depai"), arguments + ["--home", home])
         return "\n$ depai \(arguments.joined(separator: " ")) --home \(home)\n\(output)"
     }
 
@@ -71,11 +76,13 @@ package struct RunningWorld: Sendable {
         var executions: [String: Executions] = [:]
         for device in self.devices { executions[device.thing] = await device.simulator.executions() }
         let auditor = Auditor(
-            workshop: self.workshop, cluster: self.cluster, mint: self.mint, before: self.before, executions: executions,
+            workshop: self.workshop, cluster: self.cluster, mint: self.mint, before: self.before,
+            executions: executions,
             names: self.names)
         let transcript = await self.cluster.transcript()
         try DurableFile.write(
-            Array((transcript.joined(separator: "\n") + "\n").utf8), to: self.workshop.folder.appending("chain.jsonl"))
+            Array((transcript.joined(separator: "\n") + "\n").utf8),
+            to: self.workshop.folder.appending("chain.jsonl"))
         return try await auditor.report(seconds: (self.timeline.uptime - self.start).components.seconds)
     }
 }
@@ -121,14 +128,16 @@ package final class RunningRobot: Sendable {
     }
 }
 
-/// What a world consists of while it runs: tasks that may still become more. The first that fails ends them all.
+/// What a world consists of while it runs: tasks that may still become more. The first that fails ends them
+/// all.
 final class Tasks: Sendable {
     private typealias Body = @Sendable () async throws -> Void
     private let continuation: AsyncThrowingStream<Body, any Error>.Continuation
     private let stream: AsyncThrowingStream<Body, any Error>
 
     init() {
-        (self.stream, self.continuation) = AsyncThrowingStream.makeStream(bufferingPolicy: .bufferingOldest(1_000))
+        (self.stream, self.continuation) = AsyncThrowingStream.makeStream(
+            bufferingPolicy: .bufferingOldest(1_000))
     }
 
     func add(_ body: @escaping @Sendable () async throws -> Void) { self.continuation.yield(body) }

@@ -41,7 +41,8 @@ package struct Scenario: Sendable {
         package let fault: NodeFault?
     }
 
-    /// How a node betrays its customer. The node itself is the honest program; the fault sits between it and the robot.
+    /// How a node betrays its customer. The node itself is the honest program; the fault sits between it and
+    /// the robot.
     package enum NodeFault: String, Sendable, CaseIterable {
         /// Settles the payment, then is killed before its answer arrives.
         case diesAfterPayment = "dies-after-payment"
@@ -51,7 +52,8 @@ package struct Scenario: Sendable {
 
     package init(_ root: JSONField) throws {
         try root.only([
-            "name", "summary", "seed", "slot_ms", "tokens", "nodes", "devices", "map", "goal", "units", "archive", "limits",
+            "name", "summary", "seed", "slot_ms", "tokens", "nodes", "devices", "map", "goal", "units",
+            "archive", "limits",
             "time_limit_seconds",
         ])
         self.name = try root["name"].string()
@@ -62,7 +64,9 @@ package struct Scenario: Sendable {
         self.nodes = try root["nodes"].elements().map { field in
             try field.only(["name", "storage", "compute", "fault"])
             let fault = try field["fault"].ifPresent.map { fault in
-                guard let known = NodeFault(rawValue: try fault.string()) else { throw fault.fault("unknown fault") }
+                guard let known = NodeFault(rawValue: try fault.string()) else {
+                    throw fault.fault("unknown fault")
+                }
                 return known
             }
             return NodeSettings(
@@ -78,7 +82,8 @@ package struct Scenario: Sendable {
         self.days = try root["archive"]["days"].integer()
         self.challenges = try root["archive"]["challenges"].integer()
         self.limits = Limits(
-            perPayment: try root["limits"]["per_payment"].integer(), perHour: try root["limits"]["per_hour"].integer(),
+            perPayment: try root["limits"]["per_payment"].integer(),
+            perHour: try root["limits"]["per_hour"].integer(),
             lifetime: try root["limits"]["lifetime"].integer())
         self.timeLimitSeconds = try root["time_limit_seconds"].integer()
     }
@@ -93,11 +98,15 @@ package struct Sources: Sendable {
 
     package var devices: FilePath { self.root.appending("Devices") }
     package var scenarios: FilePath { self.root.appending("Simulator").appending("Scenarios") }
-    package var routeJob: FilePath { self.root.appending("Simulator").appending("Jobs").appending("route").appending("route.wasm") }
+    package var routeJob: FilePath {
+        self.root.appending("Simulator").appending("Jobs").appending("route").appending("route.wasm")
+    }
 
     /// The names of the scenarios that exist.
     package func scenarioNames() throws -> [String] {
-        try DurableFile.names(in: self.scenarios).filter { $0.hasSuffix(".yaml") }.map { String($0.dropLast(5)) }.sorted()
+        try DurableFile.names(in: self.scenarios).filter { $0.hasSuffix(".yaml") }.map {
+            String($0.dropLast(5))
+        }.sorted()
     }
 
     package func scenario(_ name: String) throws -> Scenario {
@@ -118,7 +127,8 @@ package enum SimulationError: Error, CustomStringConvertible {
 
     package var description: String {
         switch self {
-        case .noScenario(let name, let known): "there is no scenario \"\(name)\"; there are \(known.joined(separator: ", "))"
+        case .noScenario(let name, let known):
+            "there is no scenario \"\(name)\"; there are \(known.joined(separator: ", "))"
         case .process(let name, let log): "\(name) ended unexpectedly; see \(log)"
         case .timedOut(let seconds): "the scenario did not end within \(seconds) s"
         case .chain(let reason): "setting up the chain failed: \(reason)"

@@ -3,8 +3,8 @@ import Sodium
 import Synchronization
 import World
 
-/// Random bytes that a seed and a purpose decide: SHA-256 in counter mode. Each purpose is a stream of its own, so that
-/// one more device does not shift the others.
+/// Random bytes that a seed and a purpose decide: SHA-256 in counter mode. Each purpose is a stream of its
+/// own, so that one more device does not shift the others.
 package final class SeededEntropy: Entropy {
     private let prefix: [UInt8]
     private let counter = Atomic<UInt64>(0)

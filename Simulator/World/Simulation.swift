@@ -8,14 +8,15 @@ import Linux
 import Payments
 import SimulatedChain
 import SimulatedDevices
-import Solana
 import Sodium
+import Solana
 import Synchronization
 import SystemPackage
 import Wallet
 package import World
 
-/// A whole world in one call: broker, chain, nodes, devices and one robot, each the real program, gone when it returns.
+/// A whole world in one call: broker, chain, nodes, devices and one robot, each the real program, gone when
+/// it returns.
 package struct Simulation: Sendable {
     private let workshop: Workshop
     private let timeline: any Timeline
@@ -83,7 +84,8 @@ package struct Simulation: Sendable {
                 seed: seed, unixSeconds: self.timeline.now.milliseconds / 1_000,
                 slotDuration: .milliseconds(workshop.scenario.slotMilliseconds)))
         tasks.add { try await cluster.run(timeline: self.timeline) }
-        let rpc = "http://127.0.0.1:\(await self.serve(tasks) { request in await ClusterWeb(cluster).answer(request) })"
+        let port = await self.serve(tasks) { request in await ClusterWeb(cluster).answer(request) }
+        let rpc = "http://127.0.0.1:\(port)"
         self.say("broker on port \(broker.port), chain at \(rpc)")
         try await workshop.makeHomes()
         let mint = try await workshop.fund(cluster)
@@ -96,7 +98,10 @@ package struct Simulation: Sendable {
         let devices = try await self.startDevices(tasks, broker)
         let names = try workshop.scenario.nodes.indices.map { index in
             let key = try workshop.node(index).keystore().keys[.payment]
-            return (key.map { SolanaNames.account(Address($0), on: .devnet) } ?? "", workshop.scenario.nodes[index].name)
+            return (
+                key.map { SolanaNames.account(Address($0), on: .devnet) } ?? "",
+                workshop.scenario.nodes[index].name
+            )
         }
         return RunningWorld(
             workshop: workshop, tasks: tasks, cluster: cluster, mint: mint, before: before, devices: devices,
@@ -136,10 +141,15 @@ package struct Simulation: Sendable {
         var port: Int?
         for _ in 0..<300 where port == nil {
             try await self.timeline.sleep(for: .milliseconds(50))
-            let text = (try? DurableFile.read(portFile, limit: 16)).map { String(decoding: $0, as: UTF8.self) }
+            let text = (try? DurableFile.read(portFile, limit: 16)).map {
+                String(decoding: $0, as: UTF8.self)
+            }
             port = text.flatMap { Int($0.split(whereSeparator: \.isNewline).first ?? "") }
         }
-        guard let port else { throw SimulationError.process(name: "node \(settings.name)", log: home.appending("node.log").string) }
+        guard let port else {
+            throw SimulationError.process(
+                name: "node \(settings.name)", log: home.appending("node.log").string)
+        }
         var url = "http://127.0.0.1:\(port)"
         if let fault = settings.fault {
             let proxy = BetrayingProxy(
@@ -147,11 +157,14 @@ package struct Simulation: Sendable {
                 killNode: { Child.kill(process.value) })
             url = "http://127.0.0.1:\(await self.serve(tasks) { await proxy.answer($0) })"
         }
-        self.say("node \(settings.name) sells at \(url)\(settings.fault.map { " and will betray: \($0.rawValue)" } ?? "")")
+        let warning = settings.fault.map { " and will betray: \($0.rawValue)" } ?? ""
+        self.say("node \(settings.name) sells at \(url)\(warning)")
         return url
     }
 
-    private func startDevices(_ tasks: Tasks, _ broker: PrivateBroker) async throws -> [(thing: String, simulator: DeviceSimulator)] {
+    private func startDevices(_ tasks: Tasks, _ broker: PrivateBroker) async throws -> [(
+        thing: String, simulator: DeviceSimulator
+    )] {
         let workshop = self.workshop
         let bus = MosquittoBus(
             BrokerAddress(

@@ -45,11 +45,15 @@ package struct Treasury: Sendable {
         let airdrop = try await self.rpc.requestAirdrop(to: bank, lamports: 10_000_000_000)
         try await self.confirm(airdrop)
         let rent = try await self.rpc.minimumBalanceForRentExemption(space: Mint.byteCount)
-        try await self.send(.legacy, bank, [
-            .createAccount(
-                payer: bank, account: mint, lamports: rent, space: UInt64(Mint.byteCount), owner: .tokenProgram),
-            .initializeMint2(mint: mint, decimals: Self.decimals, authority: bank, freezeAuthority: nil),
-        ]) { transaction in
+        try await self.send(
+            .legacy, bank,
+            [
+                .createAccount(
+                    payer: bank, account: mint, lamports: rent, space: UInt64(Mint.byteCount),
+                    owner: .tokenProgram),
+                .initializeMint2(mint: mint, decimals: Self.decimals, authority: bank, freezeAuthority: nil),
+            ]
+        ) { transaction in
             try transaction.sign(with: funder)
             try transaction.sign(with: mintKey)
         }
@@ -59,12 +63,15 @@ package struct Treasury: Sendable {
             ]
             if holder.tokens > 0 {
                 let account = Address.associatedToken(owner: holder.owner, mint: mint)
-                instructions.append(.mintTo(mint: mint, account: account, authority: bank, amount: holder.tokens))
+                instructions.append(
+                    .mintTo(mint: mint, account: account, authority: bank, amount: holder.tokens))
             }
             try await self.send(.zero, bank, instructions) { try $0.sign(with: funder) }
         }
         for sponsor in sponsors {
-            try await self.send(.legacy, bank, [.transfer(from: bank, to: sponsor.address, lamports: sponsor.lamports)]) {
+            try await self.send(
+                .legacy, bank, [.transfer(from: bank, to: sponsor.address, lamports: sponsor.lamports)]
+            ) {
                 try $0.sign(with: funder)
             }
         }
@@ -78,7 +85,8 @@ package struct Treasury: Sendable {
         let recent = try await self.rpc.latestBlockhash()
         var transaction = try Transaction(
             try TransactionMessage.build(
-                version: version, feePayer: payer, instructions: instructions, recentBlockhash: recent.blockhash))
+                version: version, feePayer: payer, instructions: instructions,
+                recentBlockhash: recent.blockhash))
         try sign(&transaction)
         try await self.confirm(try await self.rpc.send(transaction.bytes))
     }

@@ -32,7 +32,10 @@ package struct Watcher: ~Copyable {
                 let id = step.intent.description.prefix(8)
                 let state = Self.pad(step.after.rawValue, 9)
                 news.append(
-                    (step.at, "payment", "\(id) \(state) \(amount) for \(record.proposal.purpose.rawValue): \(step.detail)"))
+                    (
+                        step.at, "payment",
+                        "\(id) \(state) \(amount) for \(record.proposal.purpose.rawValue): \(step.detail)"
+                    ))
             }
         }
         if DurableFile.exists(self.home.agentPath), let view = try? AgentView(path: self.home.agentPath) {
@@ -42,16 +45,19 @@ package struct Watcher: ~Copyable {
             }
         }
         // Two files, one story: in the order of their times, money first where these are equal.
-        for item in news.enumerated().sorted(by: { ($0.element.at, $0.offset) < ($1.element.at, $1.offset) }) {
+        for item in news.enumerated().sorted(by: { ($0.element.at, $0.offset) < ($1.element.at, $1.offset) })
+        {
             self.tell(item.element.kind, item.element.text)
         }
     }
 
     private func tell(_ kind: String, _ text: String) {
-        let tenths = (self.timeline.uptime - self.start).components.seconds * 10
+        let tenths =
+            (self.timeline.uptime - self.start).components.seconds * 10
             + (self.timeline.uptime - self.start).components.attoseconds / 100_000_000_000_000_000
         let time = "\(tenths / 10).\(tenths % 10)"
-        self.say("\(String(repeating: " ", count: max(0, 6 - time.count)))\(time) s  \(Self.pad(kind, 9)) \(text)")
+        self.say(
+            "\(String(repeating: " ", count: max(0, 6 - time.count)))\(time) s  \(Self.pad(kind, 9)) \(text)")
     }
 
     /// One line of what stands now.
@@ -62,7 +68,8 @@ package struct Watcher: ~Copyable {
                 let asset = balance.asset
                 parts.append("\(asset.text(balance.available)) free, \(asset.decimal(balance.spent)) spent")
             }
-            parts.append("\((try? view.intents(in: [.reserved, .signed, .submitted, .unknown]).count) ?? 0) payments open")
+            let open = try? view.intents(in: [.reserved, .signed, .submitted, .unknown])
+            parts.append("\(open?.count ?? 0) payments open")
         }
         if DurableFile.exists(self.home.agentPath), let view = try? AgentView(path: self.home.agentPath) {
             parts.append("\((try? view.waitingReadings()) ?? 0) readings waiting")
@@ -76,7 +83,8 @@ package struct Watcher: ~Copyable {
 
     /// How many projects of a kind the robot has finished.
     func finished(_ kind: String) -> Int {
-        guard DurableFile.exists(self.home.agentPath), let view = try? AgentView(path: self.home.agentPath) else { return 0 }
+        guard DurableFile.exists(self.home.agentPath), let view = try? AgentView(path: self.home.agentPath)
+        else { return 0 }
         return (try? view.finished(kind: kind)) ?? 0
     }
 }

@@ -13,7 +13,8 @@ package import SystemPackage
 import Wallet
 import World
 
-/// The folder and the keys of one simulation: homes of the robot and the nodes, made by the real `depai init`.
+/// The folder and the keys of one simulation: homes of the robot and the nodes, made by the real `depai
+/// init`.
 package struct Workshop: Sendable {
     package let folder: FilePath
     /// Folder of the built programs.
@@ -29,12 +30,16 @@ package struct Workshop: Sendable {
     }
 
     package var robot: Home { Home(self.folder.appending("robot")) }
-    package func node(_ index: Int) -> Home { Home(self.folder.appending("node-\(self.scenario.nodes[index].name.lowercased())")) }
+    package func node(_ index: Int) -> Home {
+        Home(self.folder.appending("node-\(self.scenario.nodes[index].name.lowercased())"))
+    }
     package var broker: FilePath { self.folder.appending("broker") }
     private var keys: FilePath { self.folder.appending("keys") }
     package var passphraseFile: FilePath { self.keys.appending("passphrase") }
 
-    package func entropy(_ purpose: String) -> SeededEntropy { SeededEntropy(seed: self.scenario.seed, purpose: purpose) }
+    package func entropy(_ purpose: String) -> SeededEntropy {
+        SeededEntropy(seed: self.scenario.seed, purpose: purpose)
+    }
 
     /// The owner of everything here: pinned in each home, signs each policy.
     private func ownerKey() throws -> SigningKey {
@@ -50,7 +55,9 @@ package struct Workshop: Sendable {
         let owner = try self.ownerKey()
         try DurableFile.write(
             Array((Base58.encode(owner.publicKey.bytes) + "\n").utf8), to: self.keys.appending("owner.pub"))
-        let homes = [(self.robot, "robot")] + self.scenario.nodes.indices.map { (self.node($0), self.scenario.nodes[$0].name) }
+        let homes =
+            [(self.robot, "robot")]
+            + self.scenario.nodes.indices.map { (self.node($0), self.scenario.nodes[$0].name) }
         for (home, name) in homes {
             let words = self.keys.appending("\(name.lowercased()).words")
             try self.writeWords(name, to: words)
@@ -58,7 +65,8 @@ package struct Workshop: Sendable {
                 self.programs.appending("depai"),
                 [
                     "init", "--home", home.path.string, "--mnemonic-file", words.string, "--passphrase-file",
-                    self.passphraseFile.string, "--owner-key", self.keys.appending("owner.pub").string, "--yes",
+                    self.passphraseFile.string, "--owner-key", self.keys.appending("owner.pub").string,
+                    "--yes",
                 ])
         }
     }
@@ -74,12 +82,16 @@ package struct Workshop: Sendable {
     package func fund(_ cluster: Cluster) async throws -> Address {
         let robot = try self.address(self.robot, .payment)
         let nodes = self.scenario.nodes.indices.map { self.node($0) }
-        let treasury = Treasury(cluster: cluster, entropy: self.entropy("treasury"), timeline: SystemTimeline())
+        let treasury = Treasury(
+            cluster: cluster, entropy: self.entropy("treasury"), timeline: SystemTimeline())
         let mint = try await treasury.open(
             holders: [(robot, self.scenario.tokens)] + nodes.map { (try self.address($0, .payment), 0) },
             sponsors: nodes.map { (try self.address($0, .sponsor), 50_000_000) })
         let payees = try nodes.enumerated().map { index, home in
-            (self.scenario.nodes[index].name, SolanaNames.account(try self.address(home, .payment), on: .devnet))
+            (
+                self.scenario.nodes[index].name,
+                SolanaNames.account(try self.address(home, .payment), on: .devnet)
+            )
         }
         try await self.apply(self.robotPolicy(mint: mint, payees: payees), to: self.robot)
         for home in nodes { try await self.apply(self.nodePolicy(), to: home) }
@@ -87,7 +99,9 @@ package struct Workshop: Sendable {
     }
 
     private func address(_ home: Home, _ role: KeyRole) throws -> Address {
-        guard let key = try home.keystore().keys[role] else { throw KeystoreError.malformed("no \(role.rawValue) key") }
+        guard let key = try home.keystore().keys[role] else {
+            throw KeystoreError.malformed("no \(role.rawValue) key")
+        }
         return Address(key)
     }
 
@@ -107,11 +121,20 @@ package struct Workshop: Sendable {
         let asset = SolanaNames.token(mint, on: .devnet)
         let limits = self.scenario.limits
         return [
-            "schema": .string(Policy.schema), "seq": 1, "issued_at": "2026-01-01T00:00:00Z", "mode": "active", "lease": nil,
-            "assets": [["asset": .string(asset), "symbol": .string(Treasury.symbol), "decimals": JSON(Treasury.decimals)]],
+            "schema": .string(Policy.schema), "seq": 1, "issued_at": "2026-01-01T00:00:00Z", "mode": "active",
+            "lease": nil,
+            "assets": [
+                [
+                    "asset": .string(asset), "symbol": .string(Treasury.symbol),
+                    "decimals": JSON(Treasury.decimals),
+                ]
+            ],
             "payees": .array(
                 payees.map { payee in
-                    ["id": .string(payee.name), "account": .string(payee.account), "purposes": ["storage", "compute"]]
+                    [
+                        "id": .string(payee.name), "account": .string(payee.account),
+                        "purposes": ["storage", "compute"],
+                    ]
                 }),
             "limits": [
                 [
@@ -127,8 +150,11 @@ package struct Workshop: Sendable {
     private func nodePolicy() -> JSON {
         let sol = SolanaNames.sol(on: .devnet)
         return [
-            "schema": .string(Policy.schema), "seq": 1, "issued_at": "2026-01-01T00:00:00Z", "mode": "active", "lease": nil,
-            "assets": [["asset": .string(sol.id), "symbol": .string(sol.symbol), "decimals": JSON(sol.decimals)]],
+            "schema": .string(Policy.schema), "seq": 1, "issued_at": "2026-01-01T00:00:00Z", "mode": "active",
+            "lease": nil,
+            "assets": [
+                ["asset": .string(sol.id), "symbol": .string(sol.symbol), "decimals": JSON(sol.decimals)]
+            ],
             "payees": [["id": "network", "account": "network", "purposes": ["fee"]]],
             "limits": [
                 [
@@ -147,7 +173,8 @@ package struct Workshop: Sendable {
             "name": .string(settings.name), "network": "devnet", "rpc": .string(rpc),
             "listen": ["host": "127.0.0.1", "port": 0],
             "asset": [
-                "mint": .string(mint.description), "symbol": .string(Treasury.symbol), "decimals": JSON(Treasury.decimals),
+                "mint": .string(mint.description), "symbol": .string(Treasury.symbol),
+                "decimals": JSON(Treasury.decimals),
             ],
             "storage": settings.storage, "compute": settings.compute,
             "passphrase_file": .string(self.passphraseFile.string),
@@ -167,24 +194,29 @@ package struct Workshop: Sendable {
         let scenario = self.scenario
         let providers = try scenario.nodes.indices.map { index -> JSON in
             let identity = try self.node(index).keystore().keys[.identity]
-            return ["url": .string(nodeURLs[index]), "identity": .string(Base58.encode(identity?.bytes ?? []))]
+            return [
+                "url": .string(nodeURLs[index]), "identity": .string(Base58.encode(identity?.bytes ?? [])),
+            ]
         }
         let configuration: JSON = [
             "network": "devnet", "rpc": .string(rpc), "passphrase_file": .string(self.passphraseFile.string),
             "broker": [
-                "host": "127.0.0.1", "port": JSON(broker.port), "client_id": "depai-robot", "username": "robot",
+                "host": "127.0.0.1", "port": JSON(broker.port), "client_id": "depai-robot",
+                "username": "robot",
                 "password_file": .string(broker.passwordFile("robot").string),
             ],
             "devices": .string(devices.string), "providers": .array(providers),
             "archive": [
-                "readings": JSON(scenario.readings), "days": JSON(scenario.days), "challenges": JSON(scenario.challenges),
+                "readings": JSON(scenario.readings), "days": JSON(scenario.days),
+                "challenges": JSON(scenario.challenges),
                 "batches": JSON(scenario.batches),
             ],
             "errand": [
                 "base": "base-1", "plug": "plug-1",
                 "map": .string(self.sources.scenarios.appending(scenario.map).string),
                 "module": .string(self.sources.routeJob.string),
-                "goal": ["x": JSON(scenario.goal.x), "y": JSON(scenario.goal.y)], "units": JSON(scenario.units),
+                "goal": ["x": JSON(scenario.goal.x), "y": JSON(scenario.goal.y)],
+                "units": JSON(scenario.units),
             ],
         ]
         try DurableFile.write(
@@ -195,7 +227,8 @@ package struct Workshop: Sendable {
     package func descriptions(broker: PrivateBroker) throws -> [(name: String, text: String)] {
         try self.scenario.devices.flatMap { family in
             let folder = self.sources.devices.appending(family)
-            return try DurableFile.names(in: folder).filter { $0.hasSuffix(".td.json") }.sorted().map { name in
+            return try DurableFile.names(in: folder).filter { $0.hasSuffix(".td.json") }.sorted().map {
+                name in
                 let text = String(decoding: try DurableFile.read(folder.appending(name)), as: UTF8.self)
                 return (name, Self.replace("localhost:1883", by: "127.0.0.1:\(broker.port)", in: text))
             }

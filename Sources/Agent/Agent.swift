@@ -11,7 +11,8 @@ public import SystemPackage
 internal import Wallet
 public import World
 
-/// The runtime of one robot: wallet, devices, behaviours, started in the order of their need and ended together.
+/// The runtime of one robot: wallet, devices, behaviours, started in the order of their need and ended
+/// together.
 public struct Agent: Sendable {
     private let home: Home
     private let configuration: AgentConfiguration
@@ -23,7 +24,8 @@ public struct Agent: Sendable {
 
     /// - Parameter observer: told after each durable step of a payment.
     public init(
-        home: Home, configuration: AgentConfiguration, bus: any MessageBus, web: any Web, timeline: any Timeline,
+        home: Home, configuration: AgentConfiguration, bus: any MessageBus, web: any Web,
+        timeline: any Timeline,
         entropy: any Entropy, observer: @escaping @Sendable (JournalEntry) -> Void = { _ in }
     ) {
         self.home = home
@@ -46,10 +48,12 @@ public struct Agent: Sendable {
         let chain = self.configuration.chain
         let rpc = RPCClient(url: chain.rpc, web: self.web)
         let buyer = Buyer(
-            ledger: ledger, wallet: wallet, rpc: rpc, network: chain.network, web: self.web, timeline: self.timeline,
+            ledger: ledger, wallet: wallet, rpc: rpc, network: chain.network, web: self.web,
+            timeline: self.timeline,
             entropy: self.entropy)
         let procurement = Procurement(
-            directory: Directory(providers: self.configuration.providers, web: self.web), buyer: buyer, ledger: ledger,
+            directory: Directory(providers: self.configuration.providers, web: self.web), buyer: buyer,
+            ledger: ledger,
             store: store, timeline: self.timeline)
         let devices = try DeviceHub(
             things: try self.things(), bus: self.bus, store: self.home.devicesPath, timeline: self.timeline,
@@ -75,13 +79,15 @@ public struct Agent: Sendable {
         try await withThrowingTaskGroup(of: Void.self) { group in
             if let settings = self.configuration.archive {
                 let archivist = Archivist(
-                    settings: settings, readings: readings, storage: StorageClient(web: self.web, entropy: self.entropy),
+                    settings: settings, readings: readings,
+                    storage: StorageClient(web: self.web, entropy: self.entropy),
                     procurement: procurement, wallet: wallet, store: store)
                 group.addTask { try await archivist.run() }
             }
             if let settings = self.configuration.errand {
                 let runner = ErrandRunner(
-                    settings: settings, devices: devices, procurement: procurement, store: store, timeline: self.timeline)
+                    settings: settings, devices: devices, procurement: procurement, store: store,
+                    timeline: self.timeline)
                 group.addTask { try await runner.run() }
             }
             for try await _ in group {}
@@ -89,8 +95,8 @@ public struct Agent: Sendable {
         while true { try await self.timeline.sleep(for: .seconds(3_600)) }
     }
 
-    /// Asks the chain about everything that an earlier run left open, and books what the owner sent. Goes on without
-    /// the chain: devices need no money.
+    /// Asks the chain about everything that an earlier run left open, and books what the owner sent. Goes on
+    /// without the chain: devices need no money.
     private func reconcile(
         _ ledger: PaymentLedger, _ rpc: RPCClient, _ buyer: Buyer, _ store: AgentStore
     ) async throws {
@@ -117,7 +123,8 @@ public struct Agent: Sendable {
     }
 
     private func things() throws -> [Thing] {
-        let names = try DurableFile.names(in: self.configuration.devices).filter { $0.hasSuffix(".td.json") }.sorted()
+        let names = try DurableFile.names(in: self.configuration.devices).filter { $0.hasSuffix(".td.json") }
+            .sorted()
         return try names.map { name in
             let path = self.configuration.devices.appending(name)
             do {

@@ -5,7 +5,8 @@ public import Market
 internal import Sodium
 public import SystemPackage
 
-/// What `depai run` reads from its configuration file. Secrets are never in it, only the names of their files.
+/// What `depai run` reads from its configuration file. Secrets are never in it, only the names of their
+/// files.
 public struct AgentConfiguration: Sendable {
     public let chain: ChainSettings
     public let passphraseFile: FilePath
@@ -75,7 +76,8 @@ public struct AgentConfiguration: Sendable {
             try field.only(["readings", "days", "challenges", "batches"])
             return Archive(
                 readings: try field["readings"].integer(), days: try field["days"].integer(),
-                challenges: try field["challenges"].integer(), batches: try field["batches"].ifPresent?.integer())
+                challenges: try field["challenges"].integer(),
+                batches: try field["batches"].ifPresent?.integer())
         }
         self.errand = try root["errand"].ifPresent.map { field in
             try field.only(["base", "plug", "map", "module", "goal", "units"])

@@ -56,15 +56,15 @@ actor AgentStore {
         try self.database.migrate([
             """
             CREATE TABLE event (
-                seq INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, kind TEXT NOT NULL, text TEXT NOT NULL,
-                body TEXT NOT NULL
+                seq INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, kind TEXT NOT NULL,
+                text TEXT NOT NULL, body TEXT NOT NULL
             ) STRICT;
             CREATE TABLE reading (
                 seq INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, text TEXT NOT NULL
             ) STRICT;
             CREATE TABLE project (
-                id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, state TEXT NOT NULL, bytes BLOB NOT NULL,
-                context TEXT NOT NULL, provider TEXT, ceiling INTEGER NOT NULL DEFAULT 0,
+                id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, state TEXT NOT NULL,
+                bytes BLOB NOT NULL, context TEXT NOT NULL, provider TEXT, ceiling INTEGER NOT NULL DEFAULT 0,
                 result BLOB NOT NULL DEFAULT x''
             ) STRICT;
             """
@@ -88,14 +88,16 @@ actor AgentStore {
                 "INSERT INTO reading (at, text) VALUES (?, ?)", .integer(self.timeline.now.milliseconds),
                 .text(reading.text))
             try self.database.run(
-                "DELETE FROM reading WHERE seq <= (SELECT MAX(seq) FROM reading) - ?", .integer(Self.readingLimit))
+                "DELETE FROM reading WHERE seq <= (SELECT MAX(seq) FROM reading) - ?",
+                .integer(Self.readingLimit))
             return Int(try self.database.query("SELECT COUNT(*) FROM reading").first?.integer(0) ?? 0)
         }
     }
 
     /// The oldest readings as JSON lines, with the number of the last one.
     func oldestReadings(_ count: Int) throws -> (lines: [String], last: Int64) {
-        let rows = try self.database.query("SELECT seq, text FROM reading ORDER BY seq LIMIT ?", .integer(Int64(count)))
+        let rows = try self.database.query(
+            "SELECT seq, text FROM reading ORDER BY seq LIMIT ?", .integer(Int64(count)))
         return (rows.map { $0.text(1) }, rows.last?.integer(0) ?? 0)
     }
 
@@ -103,11 +105,13 @@ actor AgentStore {
     func open(kind: String, bytes: [UInt8], context: String, consuming last: Int64 = 0) throws -> Project {
         try self.database.transaction {
             let rows = try self.database.query(
-                "INSERT INTO project (kind, state, bytes, context) VALUES (?, 'open', ?, ?) RETURNING id", .text(kind),
+                "INSERT INTO project (kind, state, bytes, context) VALUES (?, 'open', ?, ?) RETURNING id",
+                .text(kind),
                 .blob(bytes), .text(context))
             try self.database.run("DELETE FROM reading WHERE seq <= ?", .integer(last))
             return Project(
-                id: rows.first?.integer(0) ?? 0, kind: kind, state: .open, bytes: bytes, context: context, provider: nil,
+                id: rows.first?.integer(0) ?? 0, kind: kind, state: .open, bytes: bytes, context: context,
+                provider: nil,
                 ceiling: 0, result: [])
         }
     }
@@ -129,7 +133,8 @@ actor AgentStore {
         ).first.flatMap { row in
             Project.State(rawValue: row.text(2)).map { state in
                 Project(
-                    id: row.integer(0), kind: row.text(1), state: state, bytes: row.blob(3), context: row.text(4),
+                    id: row.integer(0), kind: row.text(1), state: state, bytes: row.blob(3),
+                    context: row.text(4),
                     provider: row.optionalText(5), ceiling: UInt64(row.integer(6)), result: row.blob(7))
             }
         }
@@ -137,8 +142,10 @@ actor AgentStore {
 
     func finished(kind: String) throws -> Int {
         Int(
-            try self.database.query("SELECT COUNT(*) FROM project WHERE kind = ? AND state = 'done'", .text(kind))
-                .first?.integer(0) ?? 0)
+            try self.database.query(
+                "SELECT COUNT(*) FROM project WHERE kind = ? AND state = 'done'", .text(kind)
+            )
+            .first?.integer(0) ?? 0)
     }
 }
 
@@ -158,7 +165,8 @@ public struct AgentView: ~Copyable {
     /// The events after `sequence`, oldest first.
     public borrowing func events(after sequence: Int64 = 0, limit: Int = 1_000) throws -> [Event] {
         try self.events(
-            "SELECT seq, at, kind, text, body FROM event WHERE seq > ? ORDER BY seq LIMIT ?", .integer(sequence),
+            "SELECT seq, at, kind, text, body FROM event WHERE seq > ? ORDER BY seq LIMIT ?",
+            .integer(sequence),
             .integer(Int64(limit)))
     }
 
@@ -173,8 +181,10 @@ public struct AgentView: ~Copyable {
     /// How many projects of a kind are done.
     public borrowing func finished(kind: String) throws -> Int {
         Int(
-            try self.database.query("SELECT COUNT(*) FROM project WHERE kind = ? AND state = 'done'", .text(kind))
-                .first?.integer(0) ?? 0)
+            try self.database.query(
+                "SELECT COUNT(*) FROM project WHERE kind = ? AND state = 'done'", .text(kind)
+            )
+            .first?.integer(0) ?? 0)
     }
 
     /// Readings that wait for the next batch.

@@ -16,7 +16,9 @@ struct Archivist: Sendable {
     let store: AgentStore
 
     func run() async throws {
-        if let unfinished = try await self.store.unfinished(kind: "archive") { try await self.finish(unfinished) }
+        if let unfinished = try await self.store.unfinished(kind: "archive") {
+            try await self.finish(unfinished)
+        }
         for await reading in self.readings {
             guard try await self.wanted() else { continue }
             guard try await self.store.keep(reading: reading.json) >= self.settings.readings else { continue }
@@ -29,18 +31,22 @@ struct Archivist: Sendable {
         return try await self.store.finished(kind: "archive") < batches
     }
 
-    /// Seals the oldest readings. What is sealed once is kept as it is: sealing again would give other bytes, another
-    /// name, and another purchase.
+    /// Seals the oldest readings. What is sealed once is kept as it is: sealing again would give other bytes,
+    /// another name, and another purchase.
     private func batch() async throws -> Project {
         let (lines, last) = try await self.store.oldestReadings(self.settings.readings)
         let plain = Array((lines.joined(separator: "\n") + "\n").utf8)
         let context = "batch/\(last)"
         let sealed = try await self.wallet.seal(plain, context: context)
-        let project = try await self.store.open(kind: "archive", bytes: sealed, context: context, consuming: last)
+        let project = try await self.store.open(
+            kind: "archive", bytes: sealed, context: context, consuming: last)
         let object = try StoredObject(sealed)
         try await self.store.log(
             "batch", "\(lines.count) readings sealed into \(sealed.count) bytes",
-            ["cid": .string(object.id.description), "root": .string(Hex.encode(object.root)), "size": JSON(sealed.count)])
+            [
+                "cid": .string(object.id.description), "root": .string(Hex.encode(object.root)),
+                "size": JSON(sealed.count),
+            ])
         return project
     }
 
@@ -54,11 +60,14 @@ struct Archivist: Sendable {
                 what: "storage of \(object.id)",
                 price: { $0.storage?.price(bytes: object.bytes.count, days: days) },
                 order: { listed, ceiling in
-                    StorageClient.order(object, days: days, at: listed.provider, name: listed.offer.name, ceiling: ceiling)
+                    StorageClient.order(
+                        object, days: days, at: listed.provider, name: listed.offer.name, ceiling: ceiling)
                 },
                 verify: { body, listed in
-                    let receipt = try StorageClient.receipt(body, for: summary, days: days, from: listed.provider)
-                    // The receipt is only a word; the first challenge is asked before anything counts as delivered.
+                    let receipt = try StorageClient.receipt(
+                        body, for: summary, days: days, from: listed.provider)
+                    // The receipt is only a word; the first challenge is asked before anything counts as
+                    // delivered.
                     let proof = try await self.storage.challenge(summary, at: listed.provider)
                     let record: JSON = [
                         "receipt": (try? JSON.read(body)) ?? .null, "provider": .string(listed.offer.name),
@@ -75,15 +84,19 @@ struct Archivist: Sendable {
         try await self.store.log("done", "batch \(object.id) is stored and proved", ["kind": "archive"])
     }
 
-    /// Asks for random leaves and reads one batch back whole. A failed proof is written down; it does not undo the
-    /// purchase, whose first proof held.
+    /// Asks for random leaves and reads one batch back whole. A failed proof is written down; it does not
+    /// undo the purchase, whose first proof held.
     private func challenge(_ object: ObjectSummary, _ project: Project) async throws {
-        guard let url = project.provider, let provider = self.procurement.directory.provider(at: url) else { return }
+        guard let url = project.provider, let provider = self.procurement.directory.provider(at: url) else {
+            return
+        }
         do {
             for _ in 0..<self.settings.challenges {
                 let proof = try await self.storage.challenge(object, at: provider)
                 try await self.store.log(
-                    "proof", "leaf \(proof.index) of \(object.id) is there: \(proof.leaf.count) bytes, \(proof.path.count) hashes",
+                    "proof",
+                    "leaf \(proof.index) of \(object.id) is there: "
+                        + "\(proof.leaf.count) bytes, \(proof.path.count) hashes",
                     ["cid": .string(object.id.description), "leaf": JSON(proof.index), "valid": true])
             }
             let sealed = try await self.storage.fetch(object, at: provider)
@@ -92,7 +105,8 @@ struct Archivist: Sendable {
         } catch let error as CancellationError {
             throw error
         } catch {
-            try await self.store.log("proof", "not proved: \(error)", ["cid": .string(object.id.description), "valid": false])
+            try await self.store.log(
+                "proof", "not proved: \(error)", ["cid": .string(object.id.description), "valid": false])
         }
     }
 }

@@ -29,9 +29,11 @@ struct ErrandRunner: Sendable {
         let route = try Route(project.result)
         // The names of the commands follow from the errand: after a crash they are the same commands.
         try await self.command(
-            "drive \(route.cells.count) cells to \(self.settings.goalX),\(self.settings.goalY)", id: "errand-\(project.id)-drive"
+            "drive \(route.cells.count) cells to \(self.settings.goalX),\(self.settings.goalY)",
+            id: "errand-\(project.id)-drive"
         ) { id in
-            try await self.devices.invoke("follow", of: self.settings.base, input: ["path": route.json], id: id)
+            try await self.devices.invoke(
+                "follow", of: self.settings.base, input: ["path": route.json], id: id)
         }
         try await self.command("switch \(self.settings.plug) on", id: "errand-\(project.id)-plug") { id in
             try await self.devices.write(true, to: "power", of: self.settings.plug, id: id)
@@ -45,16 +47,19 @@ struct ErrandRunner: Sendable {
     private func plan() async throws -> Project {
         let map = try GridMap(try DurableFile.read(self.settings.map, limit: 1 << 20))
         while true {
-            if let twin = await self.devices.twin(self.settings.base), let pose = twin.reported["pose"]?.value,
+            if let twin = await self.devices.twin(self.settings.base),
+                let pose = twin.reported["pose"]?.value,
                 let battery = twin.reported["battery"]?.value
             {
                 let place = JSONField(pose)
                 // A device may say anything; a number that fits no integer would end the program.
                 let percent = min(max(try JSONField(battery).number(), 0), 100)
                 let input = try map.routeInput(
-                    fromX: try place["x"].integer(), fromY: try place["y"].integer(), toX: self.settings.goalX,
+                    fromX: try place["x"].integer(), fromY: try place["y"].integer(),
+                    toX: self.settings.goalX,
                     toY: self.settings.goalY, batteryPermille: Int(percent * 10))
-                return try await self.store.open(kind: "errand", bytes: input, context: self.settings.map.string)
+                return try await self.store.open(
+                    kind: "errand", bytes: input, context: self.settings.map.string)
             }
             try await self.timeline.sleep(for: .milliseconds(250))
         }
@@ -77,14 +82,19 @@ struct ErrandRunner: Sendable {
                     "receipt": JSONField(try JSON.read(body))["receipt"].value ?? .null,
                     "provider": .string(listed.offer.name),
                     "identity": .string(Base58.encode(listed.provider.identity.bytes)),
-                    "reexecuted": ["output": .string(receipt.outputDigest), "units": .string(String(receipt.units)), "equal": true],
+                    "reexecuted": [
+                        "output": .string(receipt.outputDigest), "units": .string(String(receipt.units)),
+                        "equal": true,
+                    ],
                 ]
                 return (record.text, output)
             })
         let seller = try await self.procurement.buy(want, for: &project)
         let route = try Route(project.result)
         try await self.store.log(
-            "proof", "re-executed here: the same \(route.cells.count) cells, cost \(route.cost), as \(seller.offer.name) says",
+            "proof",
+            "re-executed here: the same \(route.cells.count) cells, cost \(route.cost), "
+                + "as \(seller.offer.name) says",
             ["job": .string(job.id), "valid": true])
     }
 
@@ -104,14 +114,18 @@ struct ErrandRunner: Sendable {
             do {
                 let record = try await perform(id)
                 if record.state == .done {
-                    try await self.store.log("command", "\(what): done", ["id": .string(id), "state": "done"])
+                    try await self.store.log(
+                        "command", "\(what): done", ["id": .string(id), "state": "done"])
                     return
                 }
-                try await self.store.log("command", "\(what): \(record.state.rawValue)", ["id": .string(id), "state": .string(record.state.rawValue)])
+                try await self.store.log(
+                    "command", "\(what): \(record.state.rawValue)",
+                    ["id": .string(id), "state": .string(record.state.rawValue)])
             } catch let error as CancellationError {
                 throw error
             } catch {
-                try await self.store.log("command", "\(what): \(error)", ["id": .string(id), "state": "error"])
+                try await self.store.log(
+                    "command", "\(what): \(error)", ["id": .string(id), "state": "error"])
             }
             try await self.timeline.sleep(for: .seconds(1))
         }

@@ -24,8 +24,12 @@ struct GridMap: Sendable {
     init(_ bytes: [UInt8]) throws(Fault) {
         let lines = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline)
         guard lines.count > 4, lines[0] == "type octile" else { throw .header(line: 1) }
-        guard lines[1].hasPrefix("height "), let height = Int(lines[1].dropFirst(7)) else { throw .header(line: 2) }
-        guard lines[2].hasPrefix("width "), let width = Int(lines[2].dropFirst(6)) else { throw .header(line: 3) }
+        guard lines[1].hasPrefix("height "), let height = Int(lines[1].dropFirst(7)) else {
+            throw .header(line: 2)
+        }
+        guard lines[2].hasPrefix("width "), let width = Int(lines[2].dropFirst(6)) else {
+            throw .header(line: 3)
+        }
         guard lines[3] == "map" else { throw .header(line: 4) }
         let rows = lines.dropFirst(4)
         guard (1...512).contains(width), (1...512).contains(height), rows.count == height,
@@ -33,16 +37,22 @@ struct GridMap: Sendable {
         else { throw .size }
         self.width = width
         self.height = height
-        self.blocked = rows.flatMap { $0.utf8.map { ![UInt8(ascii: "."), UInt8(ascii: "G"), UInt8(ascii: "S")].contains($0) } }
+        self.blocked = rows.flatMap {
+            $0.utf8.map { ![UInt8(ascii: "."), UInt8(ascii: "G"), UInt8(ascii: "S")].contains($0) }
+        }
     }
 
     /// The input of the route job (`Simulator/Jobs/route`): magic, sizes, start, goal, battery, cells.
-    func routeInput(fromX: Int, fromY: Int, toX: Int, toY: Int, batteryPermille: Int) throws(Fault) -> [UInt8] {
-        for (x, y) in [(fromX, fromY), (toX, toY)] where !(0..<self.width).contains(x) || !(0..<self.height).contains(y) {
+    func routeInput(fromX: Int, fromY: Int, toX: Int, toY: Int, batteryPermille: Int) throws(Fault) -> [UInt8]
+    {
+        for (x, y) in [(fromX, fromY), (toX, toY)]
+        where !(0..<self.width).contains(x) || !(0..<self.height).contains(y) {
             throw .outside(x: x, y: y)
         }
         var input = Array("RTE1".utf8)
-        for value in [self.width, self.height, fromX, fromY, toX, toY, min(max(batteryPermille, 0), 1_000), 0] {
+        for value in [
+            self.width, self.height, fromX, fromY, toX, toY, min(max(batteryPermille, 0), 1_000), 0,
+        ] {
             input.append(little: UInt16(value))
         }
         return input + self.blocked.map { $0 ? 1 : 0 }
@@ -61,7 +71,9 @@ struct Route: Sendable {
         let count = Int(try reader.little(UInt16.self))
         _ = try reader.take(2)
         var cells: [(x: Int, y: Int)] = []
-        for _ in 0..<count { cells.append((Int(try reader.little(UInt16.self)), Int(try reader.little(UInt16.self)))) }
+        for _ in 0..<count {
+            cells.append((Int(try reader.little(UInt16.self)), Int(try reader.little(UInt16.self))))
+        }
         try reader.end()
         guard !cells.isEmpty else { throw .truncated(offset: output.count) }
         self.cells = cells

@@ -4,7 +4,8 @@ internal import Market
 internal import Payments
 internal import World
 
-/// Buys one thing from whoever delivers it: chooses, pays, verifies, and goes to the next when money brought nothing.
+/// Buys one thing from whoever delivers it: chooses, pays, verifies, and goes to the next when money brought
+/// nothing.
 struct Procurement: Sendable {
     let directory: Directory
     let buyer: Buyer
@@ -24,7 +25,8 @@ struct Procurement: Sendable {
         let order: @Sendable (ListedOffer, _ ceiling: UInt64) -> Order
         /// Checks the seller's answer and gives the receipt for the ledger and what was bought.
         /// - Throws: when it is not what was paid for.
-        let verify: @Sendable (_ body: [UInt8], ListedOffer) async throws -> (receipt: String, result: [UInt8])
+        let verify:
+            @Sendable (_ body: [UInt8], ListedOffer) async throws -> (receipt: String, result: [UInt8])
     }
 
     /// Goes on until the thing is bought and verified. Survives restarts: `project` carries the choice.
@@ -46,7 +48,8 @@ struct Procurement: Sendable {
                     project.result = result
                     project.state = .bought
                     try await self.store.save(project)
-                    try await self.store.log("purchase", "bought \(want.what) from \(name)", ["intent": .string("\(intent)")])
+                    try await self.store.log(
+                        "purchase", "bought \(want.what) from \(name)", ["intent": .string("\(intent)")])
                     return chosen
                 } catch let error as CancellationError {
                     throw error
@@ -73,7 +76,8 @@ struct Procurement: Sendable {
         }
     }
 
-    /// The provider that the project has, or the cheapest that may be asked. The choice is durable before it is used.
+    /// The provider that the project has, or the cheapest that may be asked. The choice is durable before it
+    /// is used.
     private func choose(
         _ want: Want, for project: inout Project, avoiding avoided: Set<String>
     ) async throws -> ListedOffer? {
@@ -88,9 +92,12 @@ struct Procurement: Sendable {
         }
         let excluded = avoided.union(losers.compactMap { $0.split(separator: ":").last.map(String.init) })
         let ranked = Directory.ranked(offers, excluding: excluded, price: want.price)
-        let listing = ranked.map { "\($0.offer.offer.name) \($0.price)" } + unavailable.map { "\($0.provider.url) silent" }
+        let listing =
+            ranked.map { "\($0.offer.offer.name) \($0.price)" }
+            + unavailable.map { "\($0.provider.url) silent" }
         guard let best = ranked.first else {
-            try await self.store.log("offers", "nobody sells \(want.what): \(listing.joined(separator: ", "))")
+            try await self.store.log(
+                "offers", "nobody sells \(want.what): \(listing.joined(separator: ", "))")
             return nil
         }
         try await self.store.log(
@@ -102,11 +109,13 @@ struct Procurement: Sendable {
         return best.offer
     }
 
-    /// The offer of a silent provider whose payment is open, rebuilt as far as following the payment needs it.
+    /// The offer of a silent provider whose payment is open, rebuilt as far as following the payment needs
+    /// it.
     private func absentee(_ url: String, _ want: Want, _ project: Project) async throws -> ListedOffer? {
         guard let provider = self.directory.provider(at: url) else { return nil }
         let offer = Offer(
-            name: url, identity: provider.identity, network: "", asset: "", payTo: "", storage: nil, compute: nil)
+            name: url, identity: provider.identity, network: "", asset: "", payTo: "", storage: nil,
+            compute: nil)
         let listed = ListedOffer(provider: provider, offer: offer)
         let order = want.order(listed, project.ceiling)
         let paid = try await self.ledger.read { view in

@@ -4,8 +4,8 @@ public import Market
 public import Payments
 internal import Sodium
 internal import Wallet
-internal import World
 public import Wasm
+internal import World
 
 /// Work to be done by a WebAssembly module on an input, at most so many units.
 public struct Job: Sendable, Equatable {
@@ -35,7 +35,10 @@ public struct Job: Sendable, Equatable {
 
     /// The body of the request.
     public var json: JSON {
-        ["module": .string(Base64.standard.encode(self.module)), "input": .string(Base64.standard.encode(self.input))]
+        [
+            "module": .string(Base64.standard.encode(self.module)),
+            "input": .string(Base64.standard.encode(self.input)),
+        ]
     }
 
     public init(_ field: JSONField, unitLimit: UInt64) throws {
@@ -64,7 +67,9 @@ public struct ComputeReceipt: Sendable, Equatable {
     /// Milliseconds since 1970.
     public let issuedAt: Int64
 
-    public init(job: String, outputDigest: String, units: UInt64, steps: Int, transaction: String, issuedAt: Int64) {
+    public init(
+        job: String, outputDigest: String, units: UInt64, steps: Int, transaction: String, issuedAt: Int64
+    ) {
         self.job = job
         self.outputDigest = outputDigest
         self.units = units
@@ -76,14 +81,19 @@ public struct ComputeReceipt: Sendable, Equatable {
     public var json: JSON {
         [
             "schema": .string(Self.schema), "job": .string(self.job), "unitRule": .string(Job.unitRule),
-            "output": .string(self.outputDigest), "units": .string(String(self.units)), "steps": JSON(self.steps),
+            "output": .string(self.outputDigest), "units": .string(String(self.units)),
+            "steps": JSON(self.steps),
             "transaction": .string(self.transaction), "issuedAt": JSON(self.issuedAt),
         ]
     }
 
     public init(_ field: JSONField) throws {
-        guard try field["schema"].string() == Self.schema else { throw field["schema"].fault("expected \(Self.schema)") }
-        guard try field["unitRule"].string() == Job.unitRule else { throw field["unitRule"].fault("unknown rule") }
+        guard try field["schema"].string() == Self.schema else {
+            throw field["schema"].fault("expected \(Self.schema)")
+        }
+        guard try field["unitRule"].string() == Job.unitRule else {
+            throw field["unitRule"].fault("unknown rule")
+        }
         self.init(
             job: try field["job"].string(), outputDigest: try field["output"].string(),
             units: try field["units"].decimal(), steps: try field["steps"].integer(),
@@ -105,7 +115,8 @@ public enum ComputeError: Error, Equatable, CustomStringConvertible {
         switch self {
         case .otherJob(let expected, let found): "the receipt is for job \(found), not \(expected)"
         case .outputDigest: "the output does not match the receipt"
-        case .wrong(let what, let expected, let found): "\(what) should be \(expected), the seller says \(found)"
+        case .wrong(let what, let expected, let found):
+            "\(what) should be \(expected), the seller says \(found)"
         case .size(let size, let limit): "module and input have \(size) bytes, \(limit) are allowed"
         }
     }
@@ -114,17 +125,22 @@ public enum ComputeError: Error, Equatable, CustomStringConvertible {
 /// The buyer's side of compute.
 public enum ComputeClient {
     /// The order that has `job` run at a provider.
-    public static func order(_ job: Job, at provider: Provider, name: String, ceiling: UInt64, tries: Int = 6) -> Order {
+    public static func order(_ job: Job, at provider: Provider, name: String, ceiling: UInt64, tries: Int = 6)
+        -> Order
+    {
         let url = "\(provider.url)/v1/compute?job=\(job.id)&units=\(job.unitLimit)"
         let request = WebRequest(
-            "POST", url, headers: [Header("Content-Type", "application/json")], body: Array(job.json.text.utf8),
+            "POST", url, headers: [Header("Content-Type", "application/json")],
+            body: Array(job.json.text.utf8),
             timeout: .seconds(60), bodyLimit: 2 << 20)
         return Order(
-            request: request, purpose: .compute, job: job.id, note: "\(name) \(provider.url)", ceiling: ceiling,
+            request: request, purpose: .compute, job: job.id, note: "\(name) \(provider.url)",
+            ceiling: ceiling,
             tries: tries)
     }
 
-    /// Reads a paid answer, `{"receipt": {statement, signature}, "output": "<base64>"}`, and re-executes the whole job.
+    /// Reads a paid answer, `{"receipt": {statement, signature}, "output": "<base64>"}`, and re-executes the
+    /// whole job.
     /// - Returns: the receipt and an output that this machine computed as well.
     /// - Throws: when anything differs from our own run.
     public static func verify(
@@ -135,11 +151,14 @@ public enum ComputeClient {
             try SignedStatement.read(root["receipt"], kind: .receipt, by: provider.identity))
         guard receipt.job == job.id else { throw ComputeError.otherJob(expected: job.id, found: receipt.job) }
         let output = try Base64.standard.decode(try root["output"].string())
-        guard Hex.encode(SHA256.digest(of: output)) == receipt.outputDigest else { throw ComputeError.outputDigest }
+        guard Hex.encode(SHA256.digest(of: output)) == receipt.outputDigest else {
+            throw ComputeError.outputDigest
+        }
         let own = try job.run()
         guard own.output == output else {
             throw ComputeError.wrong(
-                what: "the output", expected: Hex.encode(SHA256.digest(of: own.output)), found: receipt.outputDigest)
+                what: "the output", expected: Hex.encode(SHA256.digest(of: own.output)),
+                found: receipt.outputDigest)
         }
         guard own.units == receipt.units else {
             throw ComputeError.wrong(what: "the units", expected: "\(own.units)", found: "\(receipt.units)")

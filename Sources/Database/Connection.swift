@@ -11,7 +11,9 @@ public struct DatabaseError: Error, Equatable, CustomStringConvertible {
     public var description: String { "\(self.message) (SQLite \(self.code)) at \(self.subject)" }
 
     /// The disk is full or does not write: nothing that came after the last commit is stored.
-    public var isStorageFault: Bool { [SQLITE_FULL, SQLITE_IOERR, SQLITE_READONLY].contains(self.code & 0xff) }
+    public var isStorageFault: Bool {
+        [SQLITE_FULL, SQLITE_IOERR, SQLITE_READONLY].contains(self.code & 0xff)
+    }
     /// A row with the same key is there already.
     public var isConstraint: Bool { self.code & 0xff == SQLITE_CONSTRAINT }
 }
@@ -26,8 +28,9 @@ public enum DatabaseValue: Sendable, Hashable {
 
 /// One connection to one SQLite file. Not Sendable: an actor or a lock owns it.
 ///
-/// Writing connections run in WAL mode with `synchronous=FULL`: a commit that returned survives a power cut. One
-/// process owns the file for writing; SQLite 3.40 has a rare fault when two connections reset the log at once.
+/// Writing connections run in WAL mode with `synchronous=FULL`: a commit that returned survives a power cut.
+/// One process owns the file for writing; SQLite 3.40 has a rare fault when two connections reset the log at
+/// once.
 public final class Connection {
     /// Who may do what with the file.
     public enum Access: Sendable {
@@ -56,7 +59,8 @@ public final class Connection {
         sqlite3_busy_timeout(handle, 5_000)
         try self.execute("PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON")
         if access == .write {
-            try self.execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=256")
+            try self.execute(
+                "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=256")
         }
     }
 
@@ -86,7 +90,8 @@ public final class Connection {
         try self.rows(sql, parameters: parameters, limit: limit)
     }
 
-    /// Runs `body` in one write transaction: all of it is durable when this returns, or nothing of it happened.
+    /// Runs `body` in one write transaction: all of it is durable when this returns, or nothing of it
+    /// happened.
     public func transaction<Result, Failure: Error>(
         _ body: () throws(Failure) -> Result
     ) throws -> Result {
@@ -102,13 +107,15 @@ public final class Connection {
         }
     }
 
-    /// Brings the schema to the newest version. `steps[n]` leads from version n to n + 1 (`PRAGMA user_version`).
+    /// Brings the schema to the newest version. `steps[n]` leads from version n to n + 1 (`PRAGMA
+    /// user_version`).
     /// - Throws: `DatabaseError` with code 26 (NOTADB) when the file was written by a newer program.
     public func migrate(_ steps: [String]) throws {
         let version = try self.query("PRAGMA user_version").first?.integer(0) ?? 0
         guard version <= steps.count else {
             throw DatabaseError(
-                code: SQLITE_NOTADB, message: "the file has schema \(version), this program knows \(steps.count)",
+                code: SQLITE_NOTADB,
+                message: "the file has schema \(version), this program knows \(steps.count)",
                 subject: self.path)
         }
         for (index, step) in steps.enumerated() where index >= version {
@@ -131,7 +138,9 @@ public final class Connection {
         }
         defer { sqlite3_finalize(statement) }
         for (index, parameter) in parameters.enumerated() {
-            guard self.bind(parameter, to: statement, at: Int32(index + 1)) == SQLITE_OK else { throw self.fault(sql) }
+            guard self.bind(parameter, to: statement, at: Int32(index + 1)) == SQLITE_OK else {
+                throw self.fault(sql)
+            }
         }
         var rows: [Row] = []
         while true {
@@ -151,14 +160,16 @@ public final class Connection {
         case .integer(let integer): sqlite3_bind_int64(statement, index, integer)
         case .text(let text): sqlite3_bind_text(statement, index, text, Int32(text.utf8.count), copy)
         case .blob(let bytes):
-            bytes.isEmpty ? sqlite3_bind_zeroblob(statement, index, 0)
+            bytes.isEmpty
+                ? sqlite3_bind_zeroblob(statement, index, 0)
                 : sqlite3_bind_blob(statement, index, bytes, Int32(bytes.count), copy)
         }
     }
 
     private func fault(_ subject: String) -> DatabaseError {
         DatabaseError(
-            code: sqlite3_extended_errcode(self.handle), message: String(cString: sqlite3_errmsg(self.handle)),
+            code: sqlite3_extended_errcode(self.handle),
+            message: String(cString: sqlite3_errmsg(self.handle)),
             subject: self.path + ": " + String(subject.prefix(120)))
     }
 }
@@ -173,8 +184,11 @@ public struct Row: Sendable {
             case SQLITE_INTEGER: .integer(sqlite3_column_int64(statement, column))
             case SQLITE_TEXT: .text(sqlite3_column_text(statement, column).map { String(cString: $0) } ?? "")
             case SQLITE_BLOB:
-                .blob([UInt8](UnsafeRawBufferPointer(
-                    start: sqlite3_column_blob(statement, column), count: Int(sqlite3_column_bytes(statement, column)))))
+                .blob(
+                    [UInt8](
+                        UnsafeRawBufferPointer(
+                            start: sqlite3_column_blob(statement, column),
+                            count: Int(sqlite3_column_bytes(statement, column)))))
             default: .null
             }
         }

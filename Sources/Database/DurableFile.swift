@@ -1,8 +1,9 @@
 public import SystemPackage
+
 #if canImport(Glibc)
-internal import Glibc
+    internal import Glibc
 #elseif canImport(Musl)
-internal import Musl
+    internal import Musl
 #endif
 
 /// Why a small file was not read or written.
@@ -26,7 +27,9 @@ public enum FileError: Error, Equatable, CustomStringConvertible {
 /// Small files that are whole or not there at all, also after a power cut.
 public enum DurableFile {
     /// Replaces the file: temporary file in the same folder, write, fsync, rename, fsync of the folder.
-    public static func write(_ bytes: [UInt8], to path: FilePath, mode: FilePermissions = [.ownerReadWrite]) throws(FileError) {
+    public static func write(_ bytes: [UInt8], to path: FilePath, mode: FilePermissions = [.ownerReadWrite])
+        throws(FileError)
+    {
         let temporary = FilePath("\(path).new")
         do {
             try? FileDescriptor.remove(temporary)
@@ -51,7 +54,9 @@ public enum DurableFile {
             var bytes: [UInt8] = []
             var chunk = [UInt8](repeating: 0, count: 64 << 10)
             try file.closeAfter {
-                while case let count = try chunk.withUnsafeMutableBytes({ try file.read(into: $0) }), count > 0 {
+                while case let count = try chunk.withUnsafeMutableBytes({ try file.read(into: $0) }),
+                    count > 0
+                {
                     bytes.append(contentsOf: chunk[0..<count])
                     if bytes.count > limit { throw Errno.fileTooLarge }
                 }
@@ -67,8 +72,12 @@ public enum DurableFile {
     /// Refuses a file that its group or others may read or write: secrets come from private files only.
     public static func requirePrivate(_ path: FilePath) throws(FileError) {
         var status = stat()
-        guard stat(path.string, &status) == 0 else { throw .system(path: path.string, Errno(rawValue: errno)) }
-        guard status.st_mode & 0o077 == 0 else { throw .openToOthers(path: path.string, mode: status.st_mode) }
+        guard stat(path.string, &status) == 0 else {
+            throw .system(path: path.string, Errno(rawValue: errno))
+        }
+        guard status.st_mode & 0o077 == 0 else {
+            throw .openToOthers(path: path.string, mode: status.st_mode)
+        }
     }
 
     /// Makes a folder that only its owner enters, and its parents; an existing one is left as it is.
@@ -88,7 +97,9 @@ public enum DurableFile {
 
     /// The names in a folder, in no order.
     public static func names(in path: FilePath) throws(FileError) -> [String] {
-        guard let folder = opendir(path.string) else { throw .system(path: path.string, Errno(rawValue: errno)) }
+        guard let folder = opendir(path.string) else {
+            throw .system(path: path.string, Errno(rawValue: errno))
+        }
         defer { closedir(folder) }
         var names: [String] = []
         while let entry = readdir(folder) {
@@ -104,7 +115,8 @@ public enum DurableFile {
 
     private static func synchronizeFolder(of path: FilePath) throws {
         let parent = path.removingLastComponent()
-        let folder = try FileDescriptor.open(parent.isEmpty ? "." : parent, .readOnly, options: [.directory, .closeOnExec])
+        let folder = try FileDescriptor.open(
+            parent.isEmpty ? "." : parent, .readOnly, options: [.directory, .closeOnExec])
         try folder.closeAfter {
             guard fsync(folder.rawValue) == 0 else { throw Errno(rawValue: errno) }
         }

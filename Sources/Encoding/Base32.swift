@@ -25,7 +25,9 @@ public enum Base32 {
         var buffer: UInt32 = 0
         var bits: UInt32 = 0
         for (offset, character) in characters.enumerated() {
-            guard let value = self.alphabet.firstIndex(of: character) else { throw .character(offset: offset) }
+            guard let value = self.alphabet.firstIndex(of: character) else {
+                throw .character(offset: offset)
+            }
             buffer = buffer << 5 | UInt32(value)
             bits += 5
             if bits >= 8 {

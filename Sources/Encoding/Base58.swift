@@ -20,14 +20,16 @@ public enum Base58 {
         return String(decoding: zeros + digits.reversed().map { self.alphabet[Int($0)] }, as: UTF8.self)
     }
 
-    /// The bytes of `text`. The work grows with the square of the length, so callers with foreign text bound it first
-    /// by `maximumLength` characters.
+    /// The bytes of `text`. The work grows with the square of the length, so callers with foreign text bound
+    /// it first by `maximumLength` characters.
     public static func decode(_ text: String, maximumLength: Int = 128) throws(DecodingError) -> [UInt8] {
         let characters = Array(text.utf8)
         guard characters.count <= maximumLength else { throw .length(characters.count) }
         var bytes: [UInt8] = []  // least significant first
         for (offset, character) in characters.enumerated() {
-            guard let value = self.alphabet.firstIndex(of: character) else { throw .character(offset: offset) }
+            guard let value = self.alphabet.firstIndex(of: character) else {
+                throw .character(offset: offset)
+            }
             var carry = value
             for index in bytes.indices {
                 carry += Int(bytes[index]) * 58

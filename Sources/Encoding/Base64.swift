@@ -1,11 +1,14 @@
-/// Base64 in both alphabets of RFC 4648. x402 headers use the padded standard one, JWS the URL one without padding.
+/// Base64 in both alphabets of RFC 4648. x402 headers use the padded standard one, JWS the URL one without
+/// padding.
 public enum Base64: Sendable {
     case standard
     case url
 
     private var alphabet: [UInt8] {
         let common = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789".utf8)
-        return common + (self == .standard ? [UInt8(ascii: "+"), UInt8(ascii: "/")] : [UInt8(ascii: "-"), UInt8(ascii: "_")])
+        return common
+            + (self == .standard
+                ? [UInt8(ascii: "+"), UInt8(ascii: "/")] : [UInt8(ascii: "-"), UInt8(ascii: "_")])
     }
 
     /// The text of `bytes`: padded in the standard alphabet, without padding in the URL one.
@@ -28,8 +31,8 @@ public enum Base64: Sendable {
     }
 
     /// The bytes of `text`.
-    /// - Throws: `DecodingError` for a character outside the alphabet, wrong padding, or bits that encoding would
-    ///   not have made: one byte string has one text.
+    /// - Throws: `DecodingError` for a character outside the alphabet, wrong padding, or bits that encoding
+    ///   would not have made: one byte string has one text.
     public func decode(_ text: String) throws(DecodingError) -> [UInt8] {
         var characters = Array(text.utf8)
         if self == .standard {

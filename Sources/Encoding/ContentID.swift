@@ -28,7 +28,8 @@ public struct ContentID: Sendable, Hashable, CustomStringConvertible {
         guard text.utf8.count == 59 else { throw .length(text.utf8.count) }
         guard text.utf8.first == UInt8(ascii: "b") else { throw .character(offset: 0) }
         let bytes = try Base32.decode(String(text.dropFirst()))
-        guard bytes.count == 36, bytes[0] == 1, let codec = Codec(rawValue: bytes[1]), bytes[2] == 0x12, bytes[3] == 0x20
+        guard bytes.count == 36, bytes[0] == 1, let codec = Codec(rawValue: bytes[1]), bytes[2] == 0x12,
+            bytes[3] == 0x20
         else { throw .notCanonical }
         self.init(codec: codec, sha256: Array(bytes[4...]))
     }

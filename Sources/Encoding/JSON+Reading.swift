@@ -10,8 +10,8 @@ extension JSON {
         }
     }
 
-    /// Reads one JSON text. Stricter than most: duplicate names, lone surrogates, invalid UTF-8, numbers beyond
-    /// a double and anything after the end are errors.
+    /// Reads one JSON text. Stricter than most: duplicate names, lone surrogates, invalid UTF-8, numbers
+    /// beyond a double and anything after the end are errors.
     public static func read(_ bytes: [UInt8], limits: Limits = Limits()) throws(JSONError) -> JSON {
         guard bytes.count <= limits.bytes else { throw .tooLarge(limit: limits.bytes) }
         var reader = Reader(bytes: bytes, depthLimit: limits.depth)
@@ -35,7 +35,9 @@ extension JSON {
         var next: UInt8? { self.offset < self.bytes.count ? self.bytes[self.offset] : nil }
 
         mutating func skipSpace() {
-            while let byte = self.next, byte == 0x20 || byte == 0x0a || byte == 0x0d || byte == 0x09 { self.offset += 1 }
+            while let byte = self.next, byte == 0x20 || byte == 0x0a || byte == 0x0d || byte == 0x09 {
+                self.offset += 1
+            }
         }
 
         mutating func accept(_ byte: UInt8) -> Bool {
@@ -55,14 +57,17 @@ extension JSON {
             case UInt8(ascii: "f"): return try self.word("false", .bool(false))
             case UInt8(ascii: "n"): return try self.word("null", .null)
             case UInt8(ascii: "-"): return try self.number()
-            case let byte? where (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte): return try self.number()
+            case let byte? where (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte):
+                return try self.number()
             case nil: throw self.fault("the text ends")
             default: throw self.fault("no value starts here")
             }
         }
 
         mutating func word(_ text: String, _ value: JSON) throws(JSONError) -> JSON {
-            guard self.bytes[self.offset...].starts(with: text.utf8) else { throw self.fault("no value starts here") }
+            guard self.bytes[self.offset...].starts(with: text.utf8) else {
+                throw self.fault("no value starts here")
+            }
             self.offset += text.utf8.count
             return value
         }
@@ -77,7 +82,9 @@ extension JSON {
                 self.skipSpace()
                 guard self.next == UInt8(ascii: "\"") else { throw self.fault("a member name is missing") }
                 let name = try self.string()
-                guard names.insert(Array(name.utf8)).inserted else { throw self.fault("the name \"\(name)\" stands twice") }
+                guard names.insert(Array(name.utf8)).inserted else {
+                    throw self.fault("the name \"\(name)\" stands twice")
+                }
                 self.skipSpace()
                 guard self.accept(UInt8(ascii: ":")) else { throw self.fault("a colon is missing") }
                 object.append(unchecked: name, try self.value(depth: depth + 1))
@@ -117,13 +124,17 @@ extension JSON {
             }
             let text = String(decoding: self.bytes[start..<self.offset], as: UTF8.self)
             if whole, text != "-0", let integer = Int64(text) { return .integer(integer) }
-            guard let number = Double(text), number.isFinite else { throw self.fault("the number is too large") }
+            guard let number = Double(text), number.isFinite else {
+                throw self.fault("the number is too large")
+            }
             return .number(number)
         }
 
         mutating func digits() throws(JSONError) {
             let start = self.offset
-            while let byte = self.next, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) { self.offset += 1 }
+            while let byte = self.next, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) {
+                self.offset += 1
+            }
             guard self.offset > start else { throw self.fault("a digit is missing") }
         }
 
@@ -134,7 +145,9 @@ extension JSON {
                 switch byte {
                 case UInt8(ascii: "\""):
                     self.offset += 1
-                    guard let text = String(validating: units, as: UTF8.self) else { throw self.fault("not UTF-8") }
+                    guard let text = String(validating: units, as: UTF8.self) else {
+                        throw self.fault("not UTF-8")
+                    }
                     return text
                 case UInt8(ascii: "\\"):
                     self.offset += 1
@@ -178,7 +191,9 @@ extension JSON {
             guard self.offset + 4 <= self.bytes.count else { throw self.fault("the string is not closed") }
             var value: UInt32 = 0
             for byte in self.bytes[self.offset..<self.offset + 4] {
-                guard let digit = Character(Unicode.Scalar(byte)).hexDigitValue else { throw self.fault("four hex digits follow \\u") }
+                guard let digit = Character(Unicode.Scalar(byte)).hexDigitValue else {
+                    throw self.fault("four hex digits follow \\u")
+                }
                 value = value << 4 | UInt32(digit)
             }
             self.offset += 4

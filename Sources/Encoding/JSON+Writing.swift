@@ -13,7 +13,8 @@ extension JSON {
         return String(decoding: writer.bytes, as: UTF8.self)
     }
 
-    /// The canonical bytes of RFC 8785: names in UTF-16 order, numbers as ECMAScript prints them. What is signed.
+    /// The canonical bytes of RFC 8785: names in UTF-16 order, numbers as ECMAScript prints them. What is
+    /// signed.
     /// - Throws: `JSONError.notCanonical` for an integer beyond 2^53 or a number that is not finite.
     public func canonicalBytes() throws(JSONError) -> [UInt8] {
         try self.checkNumbers(at: "")
@@ -27,7 +28,9 @@ extension JSON {
         case .integer(let value) where value.magnitude > 1 << 53: throw .notCanonical(pointer: pointer)
         case .number(let value) where !value.isFinite: throw .notCanonical(pointer: pointer)
         case .array(let elements):
-            for (index, element) in elements.enumerated() { try element.checkNumbers(at: "\(pointer)/\(index)") }
+            for (index, element) in elements.enumerated() {
+                try element.checkNumbers(at: "\(pointer)/\(index)")
+            }
         case .object(let object):
             for (name, value) in object.members { try value.checkNumbers(at: "\(pointer)/\(name)") }
         default: break
@@ -56,7 +59,9 @@ extension JSON {
             case .array(let elements):
                 self.list("[", "]", elements) { writer, element in writer.write(element) }
             case .object(let object):
-                let members = !self.canonical ? object.members
+                let members =
+                    !self.canonical
+                    ? object.members
                     : object.members.sorted { $0.name.utf16.lexicographicallyPrecedes($1.name.utf16) }
                 self.list("{", "}", members) { writer, member in
                     writer.write(member.name)
@@ -101,8 +106,8 @@ extension JSON {
     }
 }
 
-/// A double as ECMAScript's `Number::toString` prints it (ECMA-262 6.1.6.1.20). Swift finds the same shortest digits
-/// but lays them out differently (`1e+16`, `1.0`, `1e-06`).
+/// A double as ECMAScript's `Number::toString` prints it (ECMA-262 6.1.6.1.20). Swift finds the same shortest
+/// digits but lays them out differently (`1e+16`, `1.0`, `1e-06`).
 func ecmaScriptText(_ number: Double) -> String {
     guard number != 0 else { return "0" }
     let parts = number.magnitude.description.split(separator: "e")

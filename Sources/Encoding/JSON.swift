@@ -1,4 +1,5 @@
-/// A JSON value (RFC 8259) as we read and sign it: names keep their bytes and their order, integers stay exact.
+/// A JSON value (RFC 8259) as we read and sign it: names keep their bytes and their order, integers stay
+/// exact.
 public enum JSON: Sendable {
     case null
     case bool(Bool)
@@ -15,7 +16,8 @@ public enum JSON: Sendable {
 
         public init() {}
 
-        /// The member called `name`, compared byte for byte: Swift's own `==` would take "é" for "e" + accent.
+        /// The member called `name`, compared byte for byte: Swift's own `==` would take "é" for "e" +
+        /// accent.
         public subscript(name: String) -> JSON? {
             get { self.members.first { sameBytes($0.name, name) }?.value }
             set {
@@ -48,7 +50,8 @@ extension JSON: Equatable {
         case (.string(let left), .string(let right)): sameBytes(left, right)
         case (.array(let left), .array(let right)): left == right
         case (.object(let left), .object(let right)):
-            left.members.count == right.members.count && left.members.allSatisfy { right[$0.name] == $0.value }
+            left.members.count == right.members.count
+                && left.members.allSatisfy { right[$0.name] == $0.value }
         default: false
         }
     }
@@ -71,7 +74,8 @@ extension JSON: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, Express
 }
 
 extension JSON {
-    /// The integer as JSON; a value beyond 64 signed bits becomes a decimal string, as every API we speak to does.
+    /// The integer as JSON; a value beyond 64 signed bits becomes a decimal string, as every API we speak to
+    /// does.
     public init(_ value: some BinaryInteger) {
         self = Int64(exactly: value).map { .integer($0) } ?? .string(String(value))
     }

@@ -24,7 +24,9 @@ public struct JSONField: Sendable {
 
     public subscript(index: Int) -> JSONField {
         var element: JSON?
-        if case .array(let elements)? = self.value, elements.indices.contains(index) { element = elements[index] }
+        if case .array(let elements)? = self.value, elements.indices.contains(index) {
+            element = elements[index]
+        }
         return JSONField(value: element, pointer: "\(self.pointer)/\(index)")
     }
 
@@ -45,13 +47,15 @@ public struct JSONField: Sendable {
     }
 
     /// A whole number that fits `Value`.
-    public func integer<Value: FixedWidthInteger>(_ type: Value.Type = Value.self) throws(JSONError) -> Value {
+    public func integer<Value: FixedWidthInteger>(_ type: Value.Type = Value.self) throws(JSONError) -> Value
+    {
         guard case .integer(let integer)? = self.value else { throw self.mismatch("a whole number") }
         guard let value = Value(exactly: integer) else { throw self.fault("\(integer) is out of range") }
         return value
     }
 
-    /// An unsigned whole number written as a decimal string, as payment formats do: digits only, no leading zero.
+    /// An unsigned whole number written as a decimal string, as payment formats do: digits only, no leading
+    /// zero.
     public func decimal() throws(JSONError) -> UInt64 {
         let text = try self.string()
         guard let value = UInt64(text), String(value) == text else {
@@ -75,12 +79,17 @@ public struct JSONField: Sendable {
 
     public func members() throws(JSONError) -> [(name: String, field: JSONField)] {
         guard case .object(let object)? = self.value else { throw self.mismatch("an object") }
-        return object.members.map { ($0.name, JSONField(value: $0.value, pointer: "\(self.pointer)/\(Self.escape($0.name))")) }
+        return object.members.map {
+            ($0.name, JSONField(value: $0.value, pointer: "\(self.pointer)/\(Self.escape($0.name))"))
+        }
     }
 
-    /// Refuses an object with a member that is not in `names`: a misspelt option must not be silently ignored.
+    /// Refuses an object with a member that is not in `names`: a misspelt option must not be silently
+    /// ignored.
     public func only(_ names: Set<String>) throws(JSONError) {
-        for (name, field) in try self.members() where !names.contains(name) { throw field.fault("unknown member") }
+        for (name, field) in try self.members() where !names.contains(name) {
+            throw field.fault("unknown member")
+        }
     }
 
     /// An error at this place.
@@ -91,7 +100,9 @@ public struct JSONField: Sendable {
     }
 
     private static func escape(_ name: String) -> String {
-        guard name.utf8.contains(where: { $0 == UInt8(ascii: "~") || $0 == UInt8(ascii: "/") }) else { return name }
+        guard name.utf8.contains(where: { $0 == UInt8(ascii: "~") || $0 == UInt8(ascii: "/") }) else {
+            return name
+        }
         return name.reduce(into: "") { $0 += $1 == "~" ? "~0" : $1 == "/" ? "~1" : String($1) }
     }
 }

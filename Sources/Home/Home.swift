@@ -31,7 +31,9 @@ public struct Home: Sendable, Hashable {
         let lock = try self.lock()
         defer { lock.release() }
         guard owner.isSound else { throw HomeError.unsoundOwner }
-        guard !DurableFile.exists(self.keystorePath) else { throw KeystoreError.exists(self.keystorePath.string) }
+        guard !DurableFile.exists(self.keystorePath) else {
+            throw KeystoreError.exists(self.keystorePath.string)
+        }
         // The owner first: a keystore without a pinned owner would be a wallet that nobody can command.
         try DurableFile.write(Array((Base58.encode(owner.bytes) + "\n").utf8), to: self.ownerPath)
         let keystore = try Keystore.create(
@@ -56,13 +58,15 @@ public struct Home: Sendable, Hashable {
 
     /// Opens the money file for writing. The caller holds the lock.
     public func openLedger(
-        _ keystore: Keystore, timeline: any Timeline, observer: @escaping @Sendable (JournalEntry) -> Void = { _ in }
+        _ keystore: Keystore, timeline: any Timeline,
+        observer: @escaping @Sendable (JournalEntry) -> Void = { _ in }
     ) throws -> PaymentLedger {
         guard let payment = keystore.keys[.payment], let sponsor = keystore.keys[.sponsor] else {
             throw KeystoreError.malformed("keys are missing")
         }
         return try PaymentLedger(
-            path: self.ledgerPath, wallet: payment, signers: [sponsor], owner: try self.owner(), timeline: timeline,
+            path: self.ledgerPath, wallet: payment, signers: [sponsor], owner: try self.owner(),
+            timeline: timeline,
             observer: observer)
     }
 
@@ -72,7 +76,8 @@ public struct Home: Sendable, Hashable {
         return try LedgerView(path: self.ledgerPath)
     }
 
-    /// Takes the home for one writing process; the kernel gives it back when the process ends, however it ends.
+    /// Takes the home for one writing process; the kernel gives it back when the process ends, however it
+    /// ends.
     /// - Throws: `HomeError.inUse` when another process has it.
     public func lock() throws -> HomeLock {
         let file = try FileDescriptor.open(

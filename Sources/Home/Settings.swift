@@ -4,7 +4,8 @@ public import Solana
 public import SystemPackage
 internal import Yams
 
-/// Reads configuration files: YAML 1.1 as people write it, decoded with the same strict reader as everything else.
+/// Reads configuration files: YAML 1.1 as people write it, decoded with the same strict reader as everything
+/// else.
 public enum Settings {
     /// The file's content. Names that stand twice, anchors and tags are refused.
     public static func read(_ path: FilePath) throws -> JSONField {
@@ -22,7 +23,9 @@ public enum Settings {
         case .mapping(let mapping):
             var object = JSON.Object()
             for (key, value) in mapping {
-                guard let name = key.string else { throw JSONError.value(pointer: "", reason: "a name is not a text") }
+                guard let name = key.string else {
+                    throw JSONError.value(pointer: "", reason: "a name is not a text")
+                }
                 object[name] = try self.json(value)
             }
             return .object(object)
@@ -33,7 +36,9 @@ public enum Settings {
             if let integer = Int64(scalar.string) { return .integer(integer) }
             if ["true", "false"].contains(scalar.string) { return .bool(scalar.string == "true") }
             if ["null", "~", ""].contains(scalar.string) { return .null }
-            if scalar.string.first.map({ $0.isNumber || $0 == "-" || $0 == "." }) == true, let number = Double(scalar.string) {
+            if scalar.string.first.map({ $0.isNumber || $0 == "-" || $0 == "." }) == true,
+                let number = Double(scalar.string)
+            {
                 return .number(number)
             }
             return .string(scalar.string)

@@ -1,7 +1,8 @@
 public import Sodium
 
-/// Proof that the ledger reserved money for one payment under the owner's policy. Only the ledger makes it, it cannot
-/// be copied, and the wallet uses it up when it signs: "nothing signs without a reservation" is checked by the compiler.
+/// Proof that the ledger reserved money for one payment under the owner's policy. Only the ledger makes it,
+/// it cannot be copied, and the wallet uses it up when it signs: "nothing signs without a reservation" is
+/// checked by the compiler.
 public struct Authorization: ~Copyable, Sendable {
     public let intent: IntentID
     public let proposal: Proposal
@@ -15,7 +16,9 @@ public struct Authorization: ~Copyable, Sendable {
     }
 
     /// Turns the permission into what was done with it.
-    package consuming func signed(_ message: [UInt8], with signature: Signature, by key: PublicKey) -> SignedAttempt {
+    package consuming func signed(_ message: [UInt8], with signature: Signature, by key: PublicKey)
+        -> SignedAttempt
+    {
         SignedAttempt(
             intent: self.intent, proposal: self.proposal, attempt: self.attempt, message: message,
             signature: signature, key: key)
@@ -49,7 +52,8 @@ public struct JournalledPayment: Sendable {
     public let transaction: String?
 
     init(
-        intent: IntentID, proposal: Proposal, attempt: Int, state: IntentState, payload: [UInt8], message: [UInt8],
+        intent: IntentID, proposal: Proposal, attempt: Int, state: IntentState, payload: [UInt8],
+        message: [UInt8],
         signature: Signature, lastValidBlockHeight: UInt64, transaction: String?
     ) {
         self.intent = intent

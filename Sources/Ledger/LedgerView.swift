@@ -19,7 +19,8 @@ public struct IntentRecord: Sendable, Hashable {
     public let transaction: String?
 }
 
-/// What an asset's money does, in atomic units. Signed, since a difference with the chain must be shown, not hidden.
+/// What an asset's money does, in atomic units. Signed, since a difference with the chain must be shown, not
+/// hidden.
 public struct Balance: Sendable, Hashable {
     public let asset: Asset
     /// Free to spend.
@@ -61,12 +62,14 @@ public struct LedgerView: ~Copyable {
         try self.assets().map { asset in
             func sum(_ pattern: String) throws -> Int64 {
                 try self.database.query(
-                    "SELECT SUM(amount) FROM entry WHERE asset = ? AND account GLOB ?", .text(asset.id), .text(pattern)
+                    "SELECT SUM(amount) FROM entry WHERE asset = ? AND account GLOB ?", .text(asset.id),
+                    .text(pattern)
                 ).first?.integer(0) ?? 0
             }
             return Balance(
                 asset: asset, available: try sum(Account.wallet), reserved: try sum(Account.reserved),
-                spent: try sum("expenses:*"), lost: try sum(Account.losses), deposited: -(try sum(Account.deposits)),
+                spent: try sum("expenses:*"), lost: try sum(Account.losses),
+                deposited: -(try sum(Account.deposits)),
                 earned: -(try sum("income:*")))
         }
     }
@@ -102,13 +105,17 @@ public struct LedgerView: ~Copyable {
     /// The steps after `sequence`, oldest first.
     public borrowing func journal(after sequence: Int64 = 0, limit: Int = 10_000) throws -> [JournalEntry] {
         try self.database.query(
-            "SELECT seq, at, intent, state_before, state_after, detail FROM journal WHERE seq > ? ORDER BY seq LIMIT ?",
+            """
+            SELECT seq, at, intent, state_before, state_after, detail FROM journal
+            WHERE seq > ? ORDER BY seq LIMIT ?
+            """,
             .integer(sequence), .integer(Int64(limit))
         ).compactMap { row in
             guard let after = IntentState(rawValue: row.text(4)) else { return nil }
             return JournalEntry(
                 sequence: row.integer(0), at: row.integer(1), intent: IntentID(row.text(2)),
-                before: row.optionalText(3).flatMap { IntentState(rawValue: $0) }, after: after, detail: row.text(5))
+                before: row.optionalText(3).flatMap { IntentState(rawValue: $0) }, after: after,
+                detail: row.text(5))
         }
     }
 
@@ -138,15 +145,18 @@ public struct LedgerView: ~Copyable {
         return try self.database.integrityFaults() + unbalanced + negative
     }
 
-    private borrowing func records(_ clause: String, _ parameters: DatabaseValue...) throws -> [IntentRecord] {
+    private borrowing func records(_ clause: String, _ parameters: DatabaseValue...) throws -> [IntentRecord]
+    {
         try self.database.query(
             """
-            SELECT i.id, i.purpose, i.job, i.payee, a.id, a.symbol, a.decimals, i.amount, i.series, i.note, i.state,
-                i.reason, i.created_at, i.updated_at, i.delivery, i.receipt, i.chain_transaction
+            SELECT i.id, i.purpose, i.job, i.payee, a.id, a.symbol, a.decimals, i.amount, i.series,
+                i.note, i.state, i.reason, i.created_at, i.updated_at, i.delivery, i.receipt,
+                i.chain_transaction
             FROM intent i JOIN asset a ON a.id = i.asset \(clause)
             """, parameters: parameters
         ).compactMap { row in
-            guard let purpose = Purpose(rawValue: row.text(1)), let state = IntentState(rawValue: row.text(10)),
+            guard let purpose = Purpose(rawValue: row.text(1)),
+                let state = IntentState(rawValue: row.text(10)),
                 let delivery = Delivery(rawValue: row.text(14))
             else { return nil }
             let asset = Asset(id: row.text(4), symbol: row.text(5), decimals: Int(row.integer(6)))

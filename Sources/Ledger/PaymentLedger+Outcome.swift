@@ -25,13 +25,17 @@ extension PaymentLedger {
         _ attempt: consuming SignedAttempt, payload: [UInt8], lastValidBlockHeight: UInt64
     ) throws -> JournalledPayment {
         let id = attempt.intent
-        // The permission is used up, whatever comes: a refused signature leaves the reservation for the next try.
+        // The permission is used up, whatever comes: a refused signature leaves the reservation for the next
+        // try.
         defer { self.finished(id) }
-        guard self.signers.contains(attempt.key), attempt.key.verifies(attempt.signature, over: attempt.message)
+        guard self.signers.contains(attempt.key),
+            attempt.key.verifies(attempt.signature, over: attempt.message)
         else { throw LedgerError.foreignSignature(id) }
         let payment = JournalledPayment(
-            intent: id, proposal: attempt.proposal, attempt: attempt.attempt, state: .signed, payload: payload,
-            message: attempt.message, signature: attempt.signature, lastValidBlockHeight: lastValidBlockHeight,
+            intent: id, proposal: attempt.proposal, attempt: attempt.attempt, state: .signed,
+            payload: payload,
+            message: attempt.message, signature: attempt.signature,
+            lastValidBlockHeight: lastValidBlockHeight,
             transaction: nil)
         try self.move(id, from: [.reserved], to: .signed, detail: "attempt \(payment.attempt)") {
             try self.database.run(
@@ -70,11 +74,12 @@ extension PaymentLedger {
             postings: [(Account.reserved, -1), (Account.wallet, 1)])
     }
 
-    /// Gives the money back: the chain has passed the last height at which the payment could be executed, and it was
-    /// not.
+    /// Gives the money back: the chain has passed the last height at which the payment could be executed, and
+    /// it was not.
     public func expire(_ id: IntentID, height: UInt64) throws {
         try self.move(
-            id, from: [.signed, .submitted, .unknown], to: .expired, detail: "not executed by height \(height)",
+            id, from: [.signed, .submitted, .unknown], to: .expired,
+            detail: "not executed by height \(height)",
             postings: [(Account.reserved, -1), (Account.wallet, 1)])
     }
 
@@ -106,7 +111,8 @@ extension PaymentLedger {
             postings: [(Account.expense(record.proposal.purpose), -1), (Account.losses, 1)]
         ) {
             try self.database.run(
-                "UPDATE intent SET delivery = 'lost', receipt = ? WHERE id = ?", .text(evidence), .text(id.description))
+                "UPDATE intent SET delivery = 'lost', receipt = ? WHERE id = ?", .text(evidence),
+                .text(id.description))
         }
     }
 
@@ -123,15 +129,18 @@ extension PaymentLedger {
     private func receive(_ amount: UInt64, asset: Asset, from account: String, reference: String) throws {
         guard amount <= UInt64(Int64.max) else { throw LedgerError.amountTooLarge(amount) }
         let known = try self.database.query(
-            "SELECT 1 FROM entry WHERE account = ? AND reference = ? LIMIT 1", .text(account), .text(reference))
+            "SELECT 1 FROM entry WHERE account = ? AND reference = ? LIMIT 1", .text(account),
+            .text(reference))
         guard known.isEmpty else { return }
         let now = try self.clock().milliseconds
         try self.write {
             try self.database.run(
-                "INSERT INTO asset VALUES (?, ?, ?) ON CONFLICT DO NOTHING", .text(asset.id), .text(asset.symbol),
+                "INSERT INTO asset VALUES (?, ?, ?) ON CONFLICT DO NOTHING", .text(asset.id),
+                .text(asset.symbol),
                 .integer(Int64(asset.decimals)))
             try self.post(
-                [(account, -1), (Account.wallet, 1)], amount: amount, asset: asset, intent: nil, reference: reference,
+                [(account, -1), (Account.wallet, 1)], amount: amount, asset: asset, intent: nil,
+                reference: reference,
                 at: now)
         }
     }
@@ -155,8 +164,10 @@ public enum LedgerError: Error, CustomStringConvertible {
     public var description: String {
         switch self {
         case .damaged(let faults): "the ledger is damaged: \(faults.joined(separator: "; "))"
-        case .otherWallet(let expected, let found): "the ledger belongs to wallet \(found), this one is \(expected)"
-        case .storageFault: "an earlier write to the ledger failed; spending stops until a restart finds the disk in order"
+        case .otherWallet(let expected, let found):
+            "the ledger belongs to wallet \(found), this one is \(expected)"
+        case .storageFault:
+            "an earlier write to the ledger failed; spending stops until a restart finds the disk in order"
         case .unknownIntent(let id): "there is no intent \(id)"
         case .wrongState(let id, let expected, let found):
             "intent \(id) is \(found.rawValue), not \(expected.joined(separator: " or "))"

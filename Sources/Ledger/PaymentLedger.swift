@@ -4,10 +4,11 @@ public import Sodium
 public import SystemPackage
 public import World
 
-/// The one place where money is decided: intents, reservations and double entry in one file, under the owner's policy.
+/// The one place where money is decided: intents, reservations and double entry in one file, under the
+/// owner's policy.
 ///
-/// The actor owns the only writing connection. Every public function is one transaction: when it returned, what it
-/// said is on disk. After a storage fault the ledger refuses to authorize until it is opened again.
+/// The actor owns the only writing connection. Every public function is one transaction: when it returned,
+/// what it said is on disk. After a storage fault the ledger refuses to authorize until it is opened again.
 public actor PaymentLedger {
     let database: Connection
     let timeline: any Timeline
@@ -33,7 +34,8 @@ public actor PaymentLedger {
     ///   - observer: called after every durable step.
     /// - Throws: `LedgerError.damaged` when the file's own checks fail.
     public init(
-        path: FilePath?, wallet: PublicKey, signers: [PublicKey] = [], owner: PublicKey, timeline: any Timeline,
+        path: FilePath?, wallet: PublicKey, signers: [PublicKey] = [], owner: PublicKey,
+        timeline: any Timeline,
         observer: @escaping @Sendable (JournalEntry) -> Void = { _ in }
     ) throws {
         self.database = try Connection(path: path?.string)
@@ -74,7 +76,8 @@ public actor PaymentLedger {
                     .integer(Int64(asset.decimals)))
             }
             try self.database.run(
-                "INSERT INTO policy VALUES (?, ?, ?)", .integer(Int64(bitPattern: policy.sequence)), .blob(file),
+                "INSERT INTO policy VALUES (?, ?, ?)", .integer(Int64(bitPattern: policy.sequence)),
+                .blob(file),
                 .integer(self.timeline.now.milliseconds))
         }
         self.policy = policy
@@ -82,9 +85,9 @@ public actor PaymentLedger {
 
     /// Asks to spend. On yes the money is reserved before this returns.
     ///
-    /// The same proposal again gives the same answer for the same money: a reservation without a signature is handed
-    /// out anew, a signed payment comes back as it was journalled. A second payee for something that is already paid,
-    /// or may be, is refused.
+    /// The same proposal again gives the same answer for the same money: a reservation without a signature is
+    /// handed out anew, a signed payment comes back as it was journalled. A second payee for something that
+    /// is already paid, or may be, is refused.
     public func authorize(_ proposal: Proposal) throws -> Decision {
         guard !self.faulted else { throw LedgerError.storageFault }
         guard proposal.amount <= UInt64(Int64.max) else { throw LedgerError.amountTooLarge(proposal.amount) }
@@ -94,7 +97,9 @@ public actor PaymentLedger {
             switch record.state {
             case .settled: return .settled(record)
             case .signed, .submitted, .unknown:
-                guard let payment = try view.payment(record) else { throw LedgerError.damaged(["\(id) has no bytes"]) }
+                guard let payment = try view.payment(record) else {
+                    throw LedgerError.damaged(["\(id) has no bytes"])
+                }
                 return .inFlight(payment)
             case .reserved:
                 // The owner may have stopped the wallet since; the reservation waits for the next policy.
@@ -104,14 +109,18 @@ public actor PaymentLedger {
             }
         }
         let rivals = try view.intents(purpose: proposal.purpose, job: proposal.job, series: proposal.series)
-        if let rival = rivals.first(where: { $0.id != id && ($0.state.isOpen || $0.state == .settled && $0.delivery != .lost) }) {
+        if let rival = rivals.first(where: {
+            $0.id != id && ($0.state.isOpen || $0.state == .settled && $0.delivery != .lost)
+        }) {
             let reason = "the same purchase is \(rival.state.rawValue) with \(rival.proposal.payee)"
             return .denied(Denial(rule: "purchase", reason: reason))
         }
         guard let policy = self.policy else {
-            return .denied(Denial(rule: "policy", reason: "there is no policy; only the owner can allow spending"))
+            return .denied(
+                Denial(rule: "policy", reason: "there is no policy; only the owner can allow spending"))
         }
-        let verdict = try policy.verdict(on: proposal, history: History(database: self.database), at: self.clock())
+        let verdict = try policy.verdict(
+            on: proposal, history: History(database: self.database), at: self.clock())
         switch verdict {
         case .denied(let denial):
             try self.open(proposal, state: .denied, detail: denial.description)
@@ -128,17 +137,23 @@ public actor PaymentLedger {
     /// Gives an unused permission back: nothing was signed, so the money is free again.
     public func release(_ authorization: consuming Authorization, reason: String) throws {
         let id = authorization.intent
-        try self.move(id, from: [.reserved], to: .failed, detail: reason, postings: [(Account.reserved, -1), (Account.wallet, 1)])
+        try self.move(
+            id, from: [.reserved], to: .failed, detail: reason,
+            postings: [(Account.reserved, -1), (Account.wallet, 1)])
         self.outstanding.remove(id)
     }
 
     /// Forgets an unused permission but keeps its reservation: the same proposal will get it again.
-    public func suspend(_ authorization: consuming Authorization) { self.outstanding.remove(authorization.intent) }
+    public func suspend(_ authorization: consuming Authorization) {
+        self.outstanding.remove(authorization.intent)
+    }
 
     private func authorization(_ id: IntentID, _ proposal: Proposal) throws -> Authorization {
         guard self.outstanding.insert(id).inserted else { throw LedgerError.busy(id) }
-        let attempts = try self.database.query("SELECT COUNT(*) FROM attempt WHERE intent = ?", .text(id.description))
-        return Authorization(intent: id, proposal: proposal, attempt: Int(attempts.first?.integer(0) ?? 0) + 1)
+        let attempts = try self.database.query(
+            "SELECT COUNT(*) FROM attempt WHERE intent = ?", .text(id.description))
+        return Authorization(
+            intent: id, proposal: proposal, attempt: Int(attempts.first?.integer(0) ?? 0) + 1)
     }
 
     func finished(_ id: IntentID) { self.outstanding.remove(id) }
@@ -161,10 +176,12 @@ public actor PaymentLedger {
             try self.database.run(
                 """
                 INSERT INTO asset VALUES (?, ?, ?) ON CONFLICT DO NOTHING
-                """, .text(proposal.asset.id), .text(proposal.asset.symbol), .integer(Int64(proposal.asset.decimals)))
+                """, .text(proposal.asset.id), .text(proposal.asset.symbol),
+                .integer(Int64(proposal.asset.decimals)))
             try self.database.run(
                 """
-                INSERT INTO intent (id, purpose, job, payee, asset, amount, series, note, state, reason, reserved_at,
+                INSERT INTO intent (id, purpose, job, payee, asset, amount, series, note, state, reason,
+                    reserved_at,
                     created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 ON CONFLICT (id) DO UPDATE SET state = excluded.state, reason = excluded.reason,
                     reserved_at = excluded.reserved_at, updated_at = excluded.updated_at
@@ -175,7 +192,8 @@ public actor PaymentLedger {
             try self.record(id, from: before, to: state, detail: detail, at: now)
             if state == .reserved {
                 try self.post(
-                    [(Account.wallet, -1), (Account.reserved, 1)], amount: proposal.amount, asset: proposal.asset,
+                    [(Account.wallet, -1), (Account.reserved, 1)], amount: proposal.amount,
+                    asset: proposal.asset,
                     intent: id, reference: "reserve", at: now)
             }
         }
@@ -184,10 +202,13 @@ public actor PaymentLedger {
 
     /// Moves an intent to another state, with its postings, in one transaction.
     func move(
-        _ id: IntentID, from allowed: Set<IntentState>, to state: IntentState, detail: String, transaction: String? = nil,
+        _ id: IntentID, from allowed: Set<IntentState>, to state: IntentState, detail: String,
+        transaction: String? = nil,
         postings: [(account: String, sign: Int64)] = [], also: () throws -> Void = {}
     ) throws {
-        guard let record = try LedgerView(self.database).intent(id) else { throw LedgerError.unknownIntent(id) }
+        guard let record = try LedgerView(self.database).intent(id) else {
+            throw LedgerError.unknownIntent(id)
+        }
         guard allowed.contains(record.state) else {
             throw LedgerError.wrongState(id, expected: allowed.map(\.rawValue).sorted(), found: record.state)
         }
@@ -197,7 +218,8 @@ public actor PaymentLedger {
                 """
                 UPDATE intent SET state = ?, reason = ?, updated_at = ?,
                     chain_transaction = COALESCE(?, chain_transaction) WHERE id = ?
-                """, .text(state.rawValue), .text(detail), .integer(now), transaction.map { .text($0) } ?? .null,
+                """, .text(state.rawValue), .text(detail), .integer(now),
+                transaction.map { .text($0) } ?? .null,
                 .text(id.description))
             try also()
             try self.record(id, from: record.state, to: state, detail: detail, at: now)
@@ -210,7 +232,8 @@ public actor PaymentLedger {
 
     /// Books lines that sum to zero. Must run inside a write.
     func post(
-        _ lines: [(account: String, sign: Int64)], amount: UInt64, asset: Asset, intent: IntentID?, reference: String,
+        _ lines: [(account: String, sign: Int64)], amount: UInt64, asset: Asset, intent: IntentID?,
+        reference: String,
         at now: Int64
     ) throws {
         precondition(lines.reduce(0) { $0 + $1.sign } == 0, "a posting sums to zero")
@@ -218,16 +241,23 @@ public actor PaymentLedger {
         let posting = (try self.database.query("SELECT MAX(posting) FROM entry").first?.integer(0) ?? 0) + 1
         for line in lines {
             try self.database.run(
-                "INSERT INTO entry (posting, at, account, asset, amount, intent, reference) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                """
+                INSERT INTO entry (posting, at, account, asset, amount, intent, reference)
+                VALUES (?, ?, ?, ?, ?, ?, ?)
+                """,
                 .integer(posting), .integer(now), .text(line.account), .text(asset.id),
-                .integer(line.sign * Int64(amount)), intent.map { .text($0.description) } ?? .null, .text(reference))
+                .integer(line.sign * Int64(amount)), intent.map { .text($0.description) } ?? .null,
+                .text(reference))
         }
     }
 
-    private func record(_ id: IntentID, from: IntentState?, to: IntentState, detail: String, at now: Int64) throws {
+    private func record(_ id: IntentID, from: IntentState?, to: IntentState, detail: String, at now: Int64)
+        throws
+    {
         try self.database.run(
             "INSERT INTO journal (at, intent, state_before, state_after, detail) VALUES (?, ?, ?, ?, ?)",
-            .integer(now), .text(id.description), from.map { .text($0.rawValue) } ?? .null, .text(to.rawValue),
+            .integer(now), .text(id.description), from.map { .text($0.rawValue) } ?? .null,
+            .text(to.rawValue),
             .text(detail))
     }
 
@@ -236,8 +266,8 @@ public actor PaymentLedger {
         for entry in try LedgerView(self.database).journal(after: last - 1) { self.observer(entry) }
     }
 
-    /// One durable transaction. A storage fault stops all spending until the ledger is opened again: after a failed
-    /// sync the kernel may have dropped the pages, so trying once more would only look like success.
+    /// One durable transaction. A storage fault stops all spending until the ledger is opened again: after a
+    /// failed sync the kernel may have dropped the pages, so trying once more would only look like success.
     func write(_ body: () throws -> Void) throws {
         do {
             try self.database.transaction(body)
@@ -252,12 +282,15 @@ public actor PaymentLedger {
 private struct History: SpendingHistory {
     let database: Connection
 
-    func spent(asset: String, purpose: Purpose?, payee: String?, since: Int64?) throws -> (sum: UInt64, count: Int) {
+    func spent(asset: String, purpose: Purpose?, payee: String?, since: Int64?) throws -> (
+        sum: UInt64, count: Int
+    ) {
         let rows = try self.database.query(
             """
             SELECT COALESCE(SUM(amount), 0), COUNT(*) FROM intent WHERE asset = ?1
             AND state IN ('reserved', 'signed', 'submitted', 'settled', 'unknown')
-            AND (?2 IS NULL OR purpose = ?2) AND (?3 IS NULL OR payee = ?3) AND (?4 IS NULL OR reserved_at > ?4)
+            AND (?2 IS NULL OR purpose = ?2) AND (?3 IS NULL OR payee = ?3)
+            AND (?4 IS NULL OR reserved_at > ?4)
             """, .text(asset), purpose.map { .text($0.rawValue) } ?? .null, payee.map { .text($0) } ?? .null,
             since.map { .integer($0) } ?? .null)
         return (UInt64(rows.first?.integer(0) ?? 0), Int(rows.first?.integer(1) ?? 0))
@@ -265,7 +298,8 @@ private struct History: SpendingHistory {
 
     func available(asset: String) throws -> UInt64 {
         let sum = try self.database.query(
-            "SELECT SUM(amount) FROM entry WHERE asset = ? AND account = ?", .text(asset), .text(Account.wallet))
+            "SELECT SUM(amount) FROM entry WHERE asset = ? AND account = ?", .text(asset),
+            .text(Account.wallet))
         return UInt64(max(0, sum.first?.integer(0) ?? 0))
     }
 }

@@ -3,7 +3,9 @@ public import World
 /// What a wallet has done so far, as far as limits ask for it. Open reservations count as spent.
 public protocol SpendingHistory {
     /// Atomic units and number of payments that hold money and match; nil matches everything.
-    func spent(asset: String, purpose: Purpose?, payee: String?, since: Int64?) throws -> (sum: UInt64, count: Int)
+    func spent(asset: String, purpose: Purpose?, payee: String?, since: Int64?) throws -> (
+        sum: UInt64, count: Int
+    )
     /// Atomic units that are free to spend.
     func available(asset: String) throws -> UInt64
 }
@@ -16,15 +18,17 @@ extension Policy {
         case denied(Denial)
     }
 
-    /// Evaluates `proposal` in the fixed order lease, mode, asset, payee, per payment, windows, lifetime, approval,
-    /// funds. The first rule that refuses names itself.
+    /// Evaluates `proposal` in the fixed order lease, mode, asset, payee, per payment, windows, lifetime,
+    /// approval, funds. The first rule that refuses names itself.
     public func verdict(
         on proposal: Proposal, history: some SpendingHistory, at now: Timestamp
     ) throws -> Verdict {
         if let denial = self.standstill(at: now) { return .denied(denial) }
         guard let asset = self.assets.first(where: { $0.id == proposal.asset.id }),
             asset.decimals == proposal.asset.decimals
-        else { return .denied(Denial(rule: "asset", reason: "the policy does not know \(proposal.asset.id)")) }
+        else {
+            return .denied(Denial(rule: "asset", reason: "the policy does not know \(proposal.asset.id)"))
+        }
         guard let payee = self.payees.first(where: { $0.account == proposal.payee }) else {
             return .denied(Denial(rule: "payee", reason: "\(proposal.payee) is not on the policy's list"))
         }
@@ -41,7 +45,9 @@ extension Policy {
         // A payment that no limit speaks about is not allowed by silence.
         let limits = self.limits.filter { $0.matches(proposal, payee: payee) }
         guard !limits.isEmpty else {
-            return .denied(Denial(rule: "limit", reason: "no limit covers \(proposal.purpose.rawValue) in \(asset.symbol)"))
+            return .denied(
+                Denial(
+                    rule: "limit", reason: "no limit covers \(proposal.purpose.rawValue) in \(asset.symbol)"))
         }
         for limit in limits {
             if let denial = try self.check(limit, proposal, asset: asset, history: history, now: now) {
@@ -60,7 +66,8 @@ extension Policy {
         return .allowed
     }
 
-    /// Why the wallet spends nothing at all now: the lease has run out, or the owner stopped it. Nil when it may spend.
+    /// Why the wallet spends nothing at all now: the lease has run out, or the owner stopped it. Nil when it
+    /// may spend.
     func standstill(at now: Timestamp) -> Denial? {
         if let until = self.leaseUntil, now.milliseconds >= until {
             return Denial(rule: "lease", reason: "the owner's lease has run out; the wallet only receives")
@@ -84,15 +91,19 @@ extension Policy {
         if let window = limit.windowSeconds {
             let since = now.adding(seconds: -window).milliseconds
             let spent = try history.spent(asset: asset.id, purpose: limit.purpose, payee: payee, since: since)
-            if let sum = limit.sum, let denial = Self.check(proposal, spent: spent.sum, limit: sum, rule: rule, asset) {
+            if let sum = limit.sum,
+                let denial = Self.check(proposal, spent: spent.sum, limit: sum, rule: rule, asset)
+            {
                 return denial
             }
             if let count = limit.count, spent.count >= count {
-                return Denial(rule: rule, reason: "\(count) payments in \(window) s are made already", allowedNow: 0)
+                return Denial(
+                    rule: rule, reason: "\(count) payments in \(window) s are made already", allowedNow: 0)
             }
         }
         if let lifetime = limit.lifetime {
-            let spent = try history.spent(asset: asset.id, purpose: limit.purpose, payee: payee, since: nil).sum
+            let spent = try history.spent(asset: asset.id, purpose: limit.purpose, payee: payee, since: nil)
+                .sum
             return Self.check(proposal, spent: spent, limit: lifetime, rule: rule, asset)
         }
         return nil

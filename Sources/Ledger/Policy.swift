@@ -1,7 +1,8 @@
 public import Encoding
 public import Sodium
 
-/// The owner's rules for the wallet, `depai-policy/1`: signed by the owner's key, with a rising number, default deny.
+/// The owner's rules for the wallet, `depai-policy/1`: signed by the owner's key, with a rising number,
+/// default deny.
 public struct Policy: Sendable {
     public static let schema = "depai-policy/1"
     /// First line of what the owner signs.
@@ -63,7 +64,9 @@ public struct Policy: Sendable {
         do {
             let file = JSONField(try JSON.read(text, limits: .init(bytes: 256 << 10, depth: 16)))
             try file.only(["policy", "signature"])
-            guard let document = file["policy"].value else { throw file["policy"].fault("the policy is missing") }
+            guard let document = file["policy"].value else {
+                throw file["policy"].fault("the policy is missing")
+            }
             let signature = try Signature(try Base64.standard.decode(try file["signature"].string()))
             guard owner.verifies(signature, over: Self.domain + (try document.canonicalBytes())) else {
                 throw PolicyError.badSignature(owner: Base58.encode(owner.bytes))
@@ -89,15 +92,20 @@ public struct Policy: Sendable {
     private init(document: JSON) throws {
         let root = JSONField(document)
         try root.only([
-            "schema", "wallet", "owner", "seq", "issued_at", "mode", "lease", "assets", "payees", "limits", "approval",
+            "schema", "wallet", "owner", "seq", "issued_at", "mode", "lease", "assets", "payees", "limits",
+            "approval",
             "notes",
         ])
-        guard try root["schema"].string() == Self.schema else { throw root["schema"].fault("expected \(Self.schema)") }
+        guard try root["schema"].string() == Self.schema else {
+            throw root["schema"].fault("expected \(Self.schema)")
+        }
         self.document = document
         self.wallet = try root["wallet"].string()
         self.owner = try PublicKey(try Base58.decode(try root["owner"].string()))
         self.sequence = try root["seq"].integer()
-        guard let mode = Mode(rawValue: try root["mode"].string()) else { throw root["mode"].fault("unknown mode") }
+        guard let mode = Mode(rawValue: try root["mode"].string()) else {
+            throw root["mode"].fault("unknown mode")
+        }
         self.mode = mode
         try root["lease"].ifPresent?.only(["until_ms"])
         self.leaseUntil = try root["lease"].ifPresent?["until_ms"].integer()
@@ -130,7 +138,9 @@ public struct Policy: Sendable {
         for (index, limit) in self.limits.enumerated() {
             let field = root["limits"][index]
             guard assets.contains(limit.asset) else { throw field["asset"].fault("is not among the assets") }
-            guard limit.payee.map(payees.contains) ?? true else { throw field["payee"].fault("is not among the payees") }
+            guard limit.payee.map(payees.contains) ?? true else {
+                throw field["payee"].fault("is not among the payees")
+            }
         }
         guard assets.isSuperset(of: self.approvalAbove.keys) else {
             throw root["approval"].fault("names an asset that is not among the assets")
@@ -141,7 +151,8 @@ public struct Policy: Sendable {
         try field.only(["asset", "symbol", "decimals"])
         let decimals = try field["decimals"].integer(Int.self)
         guard (0...18).contains(decimals) else { throw field["decimals"].fault("0 to 18 are possible") }
-        return Asset(id: try field["asset"].string(), symbol: try field["symbol"].string(), decimals: decimals)
+        return Asset(
+            id: try field["asset"].string(), symbol: try field["symbol"].string(), decimals: decimals)
     }
 
     private static func payee(_ field: JSONField) throws -> Payee {
@@ -153,12 +164,16 @@ public struct Policy: Sendable {
     }
 
     private static func purpose(_ field: JSONField) throws -> Purpose {
-        guard let purpose = Purpose(rawValue: try field.string()) else { throw field.fault("unknown purpose") }
+        guard let purpose = Purpose(rawValue: try field.string()) else {
+            throw field.fault("unknown purpose")
+        }
         return purpose
     }
 
     private static func limit(_ field: JSONField) throws -> Limit {
-        try field.only(["id", "asset", "purpose", "payee", "per_payment", "window_seconds", "sum", "count", "lifetime"])
+        try field.only([
+            "id", "asset", "purpose", "payee", "per_payment", "window_seconds", "sum", "count", "lifetime",
+        ])
         let limit = Limit(
             id: try field["id"].string(), asset: try field["asset"].string(),
             purpose: try field["purpose"].ifPresent.map(Self.purpose),
@@ -193,8 +208,10 @@ public enum PolicyError: Error, Equatable, CustomStringConvertible {
         case .malformed(let reason): "the policy is malformed: \(reason)"
         case .badSignature(let owner): "the policy is not signed by this wallet's owner \(owner)"
         case .wrongOwner: "the policy names another owner than the one pinned here"
-        case .wrongWallet(let expected, let found): "the policy is for wallet \(found), this one is \(expected)"
-        case .staleSequence(let inForce, let found): "policy \(found) is not newer than \(inForce), which is in force"
+        case .wrongWallet(let expected, let found):
+            "the policy is for wallet \(found), this one is \(expected)"
+        case .staleSequence(let inForce, let found):
+            "policy \(found) is not newer than \(inForce), which is in force"
         }
     }
 }

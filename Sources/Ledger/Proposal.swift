@@ -25,7 +25,8 @@ public struct Proposal: Sendable, Hashable {
     public let note: String
 
     public init(
-        purpose: Purpose, job: String, payee: String, asset: Asset, amount: UInt64, series: UInt32 = 0, note: String
+        purpose: Purpose, job: String, payee: String, asset: Asset, amount: UInt64, series: UInt32 = 0,
+        note: String
     ) {
         self.purpose = purpose
         self.job = job

@@ -31,12 +31,18 @@ enum Schema {
             seq INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, intent TEXT NOT NULL,
             state_before TEXT, state_after TEXT NOT NULL, detail TEXT NOT NULL
         ) STRICT;
-        CREATE TRIGGER entry_keep BEFORE UPDATE ON entry BEGIN SELECT RAISE(ABORT, 'entries are final'); END;
-        CREATE TRIGGER entry_stay BEFORE DELETE ON entry BEGIN SELECT RAISE(ABORT, 'entries are final'); END;
-        CREATE TRIGGER journal_keep BEFORE UPDATE ON journal BEGIN SELECT RAISE(ABORT, 'the journal is final'); END;
-        CREATE TRIGGER journal_stay BEFORE DELETE ON journal BEGIN SELECT RAISE(ABORT, 'the journal is final'); END;
-        CREATE TRIGGER attempt_keep BEFORE UPDATE ON attempt BEGIN SELECT RAISE(ABORT, 'signed bytes are final'); END;
-        CREATE TRIGGER attempt_stay BEFORE DELETE ON attempt BEGIN SELECT RAISE(ABORT, 'signed bytes are final'); END;
+        CREATE TRIGGER entry_keep BEFORE UPDATE ON entry
+            BEGIN SELECT RAISE(ABORT, 'entries are final'); END;
+        CREATE TRIGGER entry_stay BEFORE DELETE ON entry
+            BEGIN SELECT RAISE(ABORT, 'entries are final'); END;
+        CREATE TRIGGER journal_keep BEFORE UPDATE ON journal
+            BEGIN SELECT RAISE(ABORT, 'the journal is final'); END;
+        CREATE TRIGGER journal_stay BEFORE DELETE ON journal
+            BEGIN SELECT RAISE(ABORT, 'the journal is final'); END;
+        CREATE TRIGGER attempt_keep BEFORE UPDATE ON attempt
+            BEGIN SELECT RAISE(ABORT, 'signed bytes are final'); END;
+        CREATE TRIGGER attempt_stay BEFORE DELETE ON attempt
+            BEGIN SELECT RAISE(ABORT, 'signed bytes are final'); END;
         """
     ]
 }

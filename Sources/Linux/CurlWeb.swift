@@ -36,8 +36,8 @@ public final class CurlWeb: Web {
     }
 }
 
-/// One exchange on one thread. `@unchecked Sendable`: `cancelled` is atomic; everything else is touched only by the
-/// thread inside ``perform()``, which runs once.
+/// One exchange on one thread. `@unchecked Sendable`: `cancelled` is atomic; everything else is touched only
+/// by the thread inside ``perform()``, which runs once.
 private final class Exchange: @unchecked Sendable {
     let request: WebRequest
     let cancelled = Atomic<Bool>(false)
@@ -58,11 +58,14 @@ private final class Exchange: @unchecked Sendable {
         var fields: UnsafeMutablePointer<curl_slist>?
         // libcurl would wait a second for "100 Continue" before larger bodies.
         for field in self.request.headers + [Header("Expect", "")] {
-            fields = curl_slist_append(fields, field.value.isEmpty ? "\(field.name):" : "\(field.name): \(field.value)")
+            fields = curl_slist_append(
+                fields, field.value.isEmpty ? "\(field.name):" : "\(field.name): \(field.value)")
         }
         defer { curl_slist_free_all(fields) }
         let milliseconds = max(
-            1, self.request.timeout.components.seconds * 1_000 + self.request.timeout.components.attoseconds / 1_000_000_000_000_000)
+            1,
+            self.request.timeout.components.seconds * 1_000 + self.request.timeout.components.attoseconds
+                / 1_000_000_000_000_000)
         depai_curl_set_pointer(handle, CURLOPT_URL, self.request.url)
         depai_curl_set_pointer(handle, CURLOPT_CUSTOMREQUEST, self.request.method)
         depai_curl_set_pointer(handle, CURLOPT_HTTPHEADER, fields)
@@ -83,7 +86,8 @@ private final class Exchange: @unchecked Sendable {
             Exchange.from(context)?.take(body: UnsafeRawBufferPointer(start: data, count: size * count)) ?? 0
         }
         depai_curl_set_data_callback(handle, CURLOPT_HEADERFUNCTION) { data, size, count, context in
-            Exchange.from(context)?.take(header: UnsafeRawBufferPointer(start: data, count: size * count)) ?? 0
+            Exchange.from(context)?.take(header: UnsafeRawBufferPointer(start: data, count: size * count))
+                ?? 0
         }
         depai_curl_set_progress_callback(handle) { context, _, _, _, _ in
             Exchange.from(context)?.cancelled.load(ordering: .relaxed) == true ? 1 : 0
@@ -91,7 +95,8 @@ private final class Exchange: @unchecked Sendable {
         let code = self.request.body.withUnsafeBytes { bytes in
             if !bytes.isEmpty || self.request.method == "POST" || self.request.method == "PUT" {
                 depai_curl_set_large(handle, CURLOPT_POSTFIELDSIZE_LARGE, bytes.count)
-                depai_curl_set_pointer(handle, CURLOPT_POSTFIELDS, bytes.baseAddress ?? UnsafeRawPointer(context))
+                depai_curl_set_pointer(
+                    handle, CURLOPT_POSTFIELDS, bytes.baseAddress ?? UnsafeRawPointer(context))
             }
             return curl_easy_perform(handle)
         }
@@ -103,7 +108,8 @@ private final class Exchange: @unchecked Sendable {
         if let overflow { return .failure(.tooLarge(limit: overflow)) }
         let reason = String(cString: curl_easy_strerror(code))
         switch code {
-        case CURLE_OK: return .success(WebResponse(status: self.status, headers: self.headers, body: self.body))
+        case CURLE_OK:
+            return .success(WebResponse(status: self.status, headers: self.headers, body: self.body))
         case CURLE_ABORTED_BY_CALLBACK: return .failure(.cancelled)
         case CURLE_OPERATION_TIMEDOUT: return .failure(.timedOut)
         case CURLE_COULDNT_CONNECT, CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_RESOLVE_PROXY:
@@ -149,5 +155,7 @@ private final class Exchange: @unchecked Sendable {
         return String(text)
     }
 
-    private static func isClean(_ text: String) -> Bool { !text.utf8.contains { $0 == 0x0a || $0 == 0x0d || $0 == 0 } }
+    private static func isClean(_ text: String) -> Bool {
+        !text.utf8.contains { $0 == 0x0a || $0 == 0x0d || $0 == 0 }
+    }
 }

@@ -10,8 +10,8 @@ struct Subscription: Sendable {
     let receive: @Sendable (Message) -> Void
 }
 
-/// libmosquitto's handle. `@unchecked Sendable`: the library locks inside, and the owner destroys it only after
-/// ``Box/disconnected()`` took it away from everybody else.
+/// libmosquitto's handle. `@unchecked Sendable`: the library locks inside, and the owner destroys it only
+/// after ``Box/disconnected()`` took it away from everybody else.
 struct Client: @unchecked Sendable {
     let pointer: OpaquePointer
 }
@@ -99,10 +99,13 @@ final class Box: Sendable {
     }
 
     func publish(_ message: Message, _ continuation: CheckedContinuation<Result<Void, BusError>, Never>) {
-        // The lock is held while the library takes the message, so that its acknowledgement finds the continuation.
+        // The lock is held while the library takes the message, so that its acknowledgement finds the
+        // continuation.
         let now: Result<Void, BusError>? = self.state.withLock { state in
             guard let client = state.client else { return .failure(.offline) }
-            guard state.waiting.count < Self.window else { return .failure(.refused("too many messages wait")) }
+            guard state.waiting.count < Self.window else {
+                return .failure(.refused("too many messages wait"))
+            }
             var identifier: Int32 = 0
             let code = mosquitto_publish(
                 client.pointer, &identifier, message.topic, Int32(message.payload.count), message.payload,
@@ -116,7 +119,8 @@ final class Box: Sendable {
             default: return .failure(.refused(String(cString: mosquitto_strerror(code))))
             }
         }
-        // In threaded mode the library only queues the message; the loop sends it, and must not sleep until then.
+        // In threaded mode the library only queues the message; the loop sends it, and must not sleep until
+        // then.
         self.wake()
         if let now { continuation.resume(returning: now) }
     }

@@ -17,7 +17,8 @@ public struct BrokerAddress: Sendable {
     public var will: Message?
 
     public init(
-        host: String, port: Int32 = 1_883, clientID: String, username: String? = nil, passwordFile: String? = nil,
+        host: String, port: Int32 = 1_883, clientID: String, username: String? = nil,
+        passwordFile: String? = nil,
         will: Message? = nil
     ) {
         self.host = host
@@ -31,9 +32,9 @@ public struct BrokerAddress: Sendable {
 
 /// The bus over libmosquitto, with a network loop of our own.
 ///
-/// Our loop, because the library's gives up for ever when the first connection is refused and ends silently after
-/// protocol errors. Threaded mode, because only then a QoS 1 acknowledgement leaves after the receiver returned. A new
-/// handle per connection, because the library keeps unsent messages in memory without bound.
+/// Our loop, because the library's gives up for ever when the first connection is refused and ends silently
+/// after protocol errors. Threaded mode, because only then a QoS 1 acknowledgement leaves after the receiver
+/// returned. A new handle per connection, because the library keeps unsent messages in memory without bound.
 public final class MosquittoBus: MessageBus {
     private let address: BrokerAddress
     private let entropy: any Entropy
@@ -98,7 +99,8 @@ public final class MosquittoBus: MessageBus {
         while !self.box.stopped {
             let started = Self.seconds()
             self.connection()
-            // A broker that accepts and drops is not a reason to try harder: only a stable minute resets the wait.
+            // A broker that accepts and drops is not a reason to try harder: only a stable minute resets the
+            // wait.
             attempt = Self.seconds() - started > 60 ? 0 : min(attempt + 1, 7)
             let ceiling = min(30_000, 250 << attempt)
             self.box.pause(milliseconds: 250 + Int32(self.entropy.number(below: UInt64(ceiling))))
@@ -107,7 +109,9 @@ public final class MosquittoBus: MessageBus {
 
     /// One connection from CONNECT to its end.
     private func connection() {
-        guard let client = mosquitto_new(self.address.clientID, false, Unmanaged.passUnretained(self.box).toOpaque())
+        guard
+            let client = mosquitto_new(
+                self.address.clientID, false, Unmanaged.passUnretained(self.box).toOpaque())
         else { return }
         defer { mosquitto_destroy(client) }
         mosquitto_threaded_set(client, true)
@@ -116,9 +120,12 @@ public final class MosquittoBus: MessageBus {
         self.setCredentials(client)
         if let will = self.address.will {
             mosquitto_will_set(
-                client, will.topic, Int32(will.payload.count), will.payload, will.quality.rawValue, will.retained)
+                client, will.topic, Int32(will.payload.count), will.payload, will.quality.rawValue,
+                will.retained)
         }
-        guard mosquitto_connect(client, self.address.host, self.address.port, 30) == Int32(MOSQ_ERR_SUCCESS.rawValue)
+        guard
+            mosquitto_connect(client, self.address.host, self.address.port, 30)
+                == Int32(MOSQ_ERR_SUCCESS.rawValue)
         else { return }
         defer { self.box.disconnected() }
         while !self.box.stopped, self.turn(client) {}
@@ -174,7 +181,8 @@ public final class MosquittoBus: MessageBus {
             Box.from(context)?.acknowledged(identifier)
         }
         mosquitto_message_callback_set(client) { _, context, message in
-            guard let box = Box.from(context), let message = message?.pointee, let topic = message.topic else { return }
+            guard let box = Box.from(context), let message = message?.pointee, let topic = message.topic
+            else { return }
             let bytes = UnsafeRawBufferPointer(start: message.payload, count: Int(max(0, message.payloadlen)))
             box.deliver(
                 Message(

@@ -42,7 +42,9 @@ public struct SystemEntropy: Entropy {
         while start < buffer.count {
             guard let address = buffer.baseAddress else { return }
             let count = getrandom(address + start, buffer.count - start, 0)
-            if count < 0, errno != EINTR { preconditionFailure("the kernel has no random source: errno \(errno)") }
+            if count < 0, errno != EINTR {
+                preconditionFailure("the kernel has no random source: errno \(errno)")
+            }
             start += max(0, count)
         }
     }

@@ -30,7 +30,8 @@ public struct Unavailable: Sendable, Equatable {
     public let reason: String
 }
 
-/// Asks the listed providers for offers and chooses. Prices decide; who took money without delivering is left out.
+/// Asks the listed providers for offers and chooses. Prices decide; who took money without delivering is left
+/// out.
 public struct Directory: Sendable {
     private let providers: [Provider]
     private let web: any Web
@@ -45,7 +46,8 @@ public struct Directory: Sendable {
     /// The listed provider with this URL.
     public func provider(at url: String) -> Provider? { self.providers.first { $0.url == url } }
 
-    /// Asks everyone at once. Whoever is silent, malformed or wrongly signed is in the second list with the reason.
+    /// Asks everyone at once. Whoever is silent, malformed or wrongly signed is in the second list with the
+    /// reason.
     public func offers() async -> (listed: [ListedOffer], unavailable: [Unavailable]) {
         var answers: [Int: Result<Offer, any Error>] = [:]
         await withTaskGroup(of: (Int, Result<Offer, any Error>).self) { group in
@@ -73,14 +75,15 @@ public struct Directory: Sendable {
     }
 
     private func offer(of provider: Provider) async throws -> Offer {
-        let request = WebRequest("GET", provider.url + "/v1/offer", timeout: self.timeout, bodyLimit: 16 << 10)
+        let request = WebRequest(
+            "GET", provider.url + "/v1/offer", timeout: self.timeout, bodyLimit: 16 << 10)
         let response = try await self.web.send(request)
         guard response.status == 200 else { throw WebError.broken("status \(response.status)") }
         return try Offer(signed: response.body, by: provider.identity)
     }
 
-    /// Sorts by `price`, cheapest first; equal prices by identity, so that the order never depends on chance. Offers
-    /// without a price and excluded payees are left out.
+    /// Sorts by `price`, cheapest first; equal prices by identity, so that the order never depends on chance.
+    /// Offers without a price and excluded payees are left out.
     public static func ranked(
         _ offers: [ListedOffer], excluding payees: Set<String>, price: (Offer) -> UInt64?
     ) -> [(offer: ListedOffer, price: UInt64)] {
@@ -88,8 +91,10 @@ public struct Directory: Sendable {
             guard !payees.contains(listed.offer.payTo), let price = price(listed.offer) else { return nil }
             return (listed, price)
         }.sorted { left, right in
-            left.price != right.price ? left.price < right.price
-                : left.offer.provider.identity.bytes.lexicographicallyPrecedes(right.offer.provider.identity.bytes)
+            left.price != right.price
+                ? left.price < right.price
+                : left.offer.provider.identity.bytes.lexicographicallyPrecedes(
+                    right.offer.provider.identity.bytes)
         }
     }
 }

@@ -60,13 +60,15 @@ public struct Offer: Sendable, Equatable {
         /// The price of at most `units`; nil when it is more than can be counted or than is sold.
         public func price(units: UInt64) -> UInt64? {
             guard units > 0, units <= self.maximumUnits else { return nil }
-            let (price, wraps) = ((units - 1) / 1_000_000 + 1).multipliedReportingOverflow(by: self.perMillionUnits)
+            let (price, wraps) = ((units - 1) / 1_000_000 + 1).multipliedReportingOverflow(
+                by: self.perMillionUnits)
             return wraps ? nil : max(price, self.minimum)
         }
     }
 
     public init(
-        name: String, identity: PublicKey, network: String, asset: String, payTo: String, storage: StoragePrice?,
+        name: String, identity: PublicKey, network: String, asset: String, payTo: String,
+        storage: StoragePrice?,
         compute: ComputePrice?
     ) {
         self.name = name
@@ -87,14 +89,16 @@ public struct Offer: Sendable, Equatable {
         ]
         if let storage {
             offer["storage"] = [
-                "perMebibyteDay": .string(String(storage.perMebibyteDay)), "minimum": .string(String(storage.minimum)),
+                "perMebibyteDay": .string(String(storage.perMebibyteDay)),
+                "minimum": .string(String(storage.minimum)),
                 "maximumBytes": JSON(storage.maximumBytes),
             ]
         }
         if let compute {
             offer["compute"] = [
                 "perMillionUnits": .string(String(compute.perMillionUnits)),
-                "minimum": .string(String(compute.minimum)), "maximumUnits": .string(String(compute.maximumUnits)),
+                "minimum": .string(String(compute.minimum)),
+                "maximumUnits": .string(String(compute.maximumUnits)),
                 "unitRule": .string(compute.unitRule),
             ]
         }
@@ -105,7 +109,9 @@ public struct Offer: Sendable, Equatable {
     /// - Throws: `SignedStatementError`, `JSONError`.
     public init(signed body: [UInt8], by identity: PublicKey) throws {
         let field = try SignedStatement.read(body, kind: .offer, by: identity)
-        guard try field["schema"].string() == Self.schema else { throw field["schema"].fault("expected \(Self.schema)") }
+        guard try field["schema"].string() == Self.schema else {
+            throw field["schema"].fault("expected \(Self.schema)")
+        }
         guard try field["identity"].string() == Base58.encode(identity.bytes) else {
             throw field["identity"].fault("is not the signer")
         }
@@ -114,36 +120,44 @@ public struct Offer: Sendable, Equatable {
             asset: try field["asset"].string(), payTo: try field["payTo"].string(),
             storage: try field["storage"].ifPresent.map { field in
                 StoragePrice(
-                    perMebibyteDay: try field["perMebibyteDay"].decimal(), minimum: try field["minimum"].decimal(),
+                    perMebibyteDay: try field["perMebibyteDay"].decimal(),
+                    minimum: try field["minimum"].decimal(),
                     maximumBytes: try field["maximumBytes"].integer())
             },
             compute: try field["compute"].ifPresent.map { field in
                 ComputePrice(
-                    perMillionUnits: try field["perMillionUnits"].decimal(), minimum: try field["minimum"].decimal(),
-                    maximumUnits: try field["maximumUnits"].decimal(), unitRule: try field["unitRule"].string())
+                    perMillionUnits: try field["perMillionUnits"].decimal(),
+                    minimum: try field["minimum"].decimal(),
+                    maximumUnits: try field["maximumUnits"].decimal(),
+                    unitRule: try field["unitRule"].string())
             })
     }
 }
 
-/// A JSON object with its signature: `{"statement": {…}, "signature": "<base64>"}` over the canonical bytes.
+/// A JSON object and the signature over its canonical bytes: `{"statement": {…}, "signature": "<base64>"}`.
 public enum SignedStatement {
     public static func write(_ statement: JSON, signature: Signature) -> JSON {
         ["statement": statement, "signature": .string(Base64.standard.encode(signature.bytes))]
     }
 
     /// Signs `statement` with the wallet's identity key.
-    public static func sign(_ statement: JSON, kind: Statement.Kind, with wallet: UnlockedWallet) async throws -> JSON {
+    public static func sign(_ statement: JSON, kind: Statement.Kind, with wallet: UnlockedWallet) async throws
+        -> JSON
+    {
         let signature = try await wallet.sign(Statement(kind, body: try statement.canonicalBytes()))
         return self.write(statement, signature: signature)
     }
 
     /// Reads a signed object.
     /// - Throws: `SignedStatementError.notSigned` when the signature is not `identity`'s over this kind.
-    public static func read(_ body: [UInt8], kind: Statement.Kind, by identity: PublicKey) throws -> JSONField {
+    public static func read(_ body: [UInt8], kind: Statement.Kind, by identity: PublicKey) throws -> JSONField
+    {
         try self.read(JSONField(try JSON.read(body)), kind: kind, by: identity)
     }
 
-    public static func read(_ root: JSONField, kind: Statement.Kind, by identity: PublicKey) throws -> JSONField {
+    public static func read(_ root: JSONField, kind: Statement.Kind, by identity: PublicKey) throws
+        -> JSONField
+    {
         guard let statement = root["statement"].value else { throw root["statement"].fault("missing") }
         let signature = try Signature(try Base64.standard.decode(try root["signature"].string()))
         guard Statement(kind, body: try statement.canonicalBytes()).isSigned(by: identity, signature) else {

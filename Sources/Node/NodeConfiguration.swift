@@ -1,6 +1,6 @@
+internal import Compute
 public import Encoding
 public import Home
-internal import Compute
 public import Market
 internal import Solana
 public import SystemPackage
@@ -36,13 +36,15 @@ public struct NodeConfiguration: Sendable {
         self.storage = try root["storage"].ifPresent.map { field in
             try field.only(["per_mebibyte_day", "minimum", "maximum_bytes"])
             return Offer.StoragePrice(
-                perMebibyteDay: try field["per_mebibyte_day"].integer(), minimum: try field["minimum"].integer(),
+                perMebibyteDay: try field["per_mebibyte_day"].integer(),
+                minimum: try field["minimum"].integer(),
                 maximumBytes: try field["maximum_bytes"].integer())
         }
         self.compute = try root["compute"].ifPresent.map { field in
             try field.only(["per_million_units", "minimum", "maximum_units"])
             return Offer.ComputePrice(
-                perMillionUnits: try field["per_million_units"].integer(), minimum: try field["minimum"].integer(),
+                perMillionUnits: try field["per_million_units"].integer(),
+                minimum: try field["minimum"].integer(),
                 maximumUnits: try field["maximum_units"].integer(), unitRule: Job.unitRule)
         }
     }

@@ -1,6 +1,6 @@
 internal import Encoding
-public import Home
 internal import HTTPTypes
+public import Home
 internal import Hummingbird
 internal import Ledger
 public import Logging
@@ -45,7 +45,8 @@ public struct NodeServer: Sendable {
             router: router, configuration: .init(address: address, serverName: "depai-node"),
             onServerRunning: { channel in
                 let port = channel.localAddress?.port ?? 0
-                self.logger.info("serving", metadata: ["name": "\(self.configuration.name)", "port": "\(port)"])
+                self.logger.info(
+                    "serving", metadata: ["name": "\(self.configuration.name)", "port": "\(port)"])
                 await ready(port)
             }, logger: self.logger)
         try await withThrowingTaskGroup(of: Void.self) { group in
@@ -83,7 +84,8 @@ public struct NodeServer: Sendable {
             throw NodeError.otherChain(expected: chain.network.chainID, rpc: chain.rpc)
         }
         guard try await rpc.tokenBalance(of: account) != nil else {
-            throw NodeError.noTokenAccount(account.description, owner: payTo.description, mint: mint.description)
+            throw NodeError.noTokenAccount(
+                account.description, owner: payTo.description, mint: mint.description)
         }
         let facilitator = Facilitator(
             ledger: ledger, wallet: wallet, rpc: rpc, network: chain.network, timeline: self.timeline)
@@ -94,11 +96,13 @@ public struct NodeServer: Sendable {
             id: SolanaNames.token(mint, on: chain.network), symbol: self.configuration.symbol,
             decimals: self.configuration.decimals)
         let offer = Offer(
-            name: self.configuration.name, identity: wallet.publicKey(.identity), network: chain.network.chainID,
+            name: self.configuration.name, identity: wallet.publicKey(.identity),
+            network: chain.network.chainID,
             asset: mint.description, payTo: payTo.description, storage: self.configuration.storage,
             compute: self.configuration.compute)
         let shop = try Shop(
-            offer: offer, asset: asset, home: self.home.path, ledger: ledger, wallet: wallet, facilitator: facilitator,
+            offer: offer, asset: asset, home: self.home.path, ledger: ledger, wallet: wallet,
+            facilitator: facilitator,
             timeline: self.timeline)
         return (shop, facilitator)
     }
@@ -116,7 +120,8 @@ public struct NodeServer: Sendable {
         for (name, value) in request.uri.queryParameters { query[String(name)] = String(value) }
         let answer = await shop.respond(
             to: ShopRequest(
-                method: request.method.rawValue, path: request.uri.path, query: query, headers: headers, body: body))
+                method: request.method.rawValue, path: request.uri.path, query: query, headers: headers,
+                body: body))
         var fields = HTTPFields()
         for header in answer.headers {
             if let name = HTTPField.Name(header.name) { fields[name] = header.value }

@@ -50,11 +50,16 @@ struct SalesBook: ~Copyable {
     /// The sale of a payment, by the digest of its signed message.
     borrowing func sale(_ key: String) throws -> Sale? {
         try self.database.query(
-            "SELECT identifier, payload, state, chain_transaction, status, body, target FROM sale WHERE key = ?", .text(key)
+            """
+            SELECT identifier, payload, state, chain_transaction, status, body, target FROM sale
+            WHERE key = ?
+            """,
+            .text(key)
         ).first.flatMap { row in
             State(rawValue: row.text(2)).map { state in
                 Sale(
-                    identifier: row.optionalText(0), target: row.text(6), payload: row.blob(1), state: state, transaction: row.text(3),
+                    identifier: row.optionalText(0), target: row.text(6), payload: row.blob(1), state: state,
+                    transaction: row.text(3),
                     status: Int(row.integer(4)), body: row.blob(5))
             }
         }
@@ -71,7 +76,10 @@ struct SalesBook: ~Copyable {
         _ key: String, identifier: String?, target: String, payload: [UInt8], at now: Int64
     ) throws {
         try self.database.run(
-            "INSERT INTO sale (key, identifier, target, payload, state, opened_at) VALUES (?, ?, ?, ?, 'settling', ?)",
+            """
+            INSERT INTO sale (key, identifier, target, payload, state, opened_at)
+            VALUES (?, ?, ?, ?, 'settling', ?)
+            """,
             .text(key), identifier.map { .text($0) } ?? .null, .text(target), .blob(payload), .integer(now))
     }
 
@@ -88,7 +96,9 @@ struct SalesBook: ~Copyable {
     }
 
     /// Notes what a sale keeps. The same sale again is the same note: a repeated work adds no days.
-    borrowing func note(object cid: String, of transaction: String, size: Int, days: Int, at now: Int64) throws {
+    borrowing func note(object cid: String, of transaction: String, size: Int, days: Int, at now: Int64)
+        throws
+    {
         try self.database.run(
             "INSERT OR IGNORE INTO object VALUES (?, ?, ?, ?, ?)", .text(transaction), .text(cid),
             .integer(Int64(size)), .integer(Int64(days)), .integer(now))
@@ -96,8 +106,10 @@ struct SalesBook: ~Copyable {
 
     /// Numbers for `depai-node status`: sales done, sales open, objects, bytes.
     borrowing func totals() throws -> (done: Int, open: Int, objects: Int, bytes: Int) {
-        let sales = try self.database.query("SELECT COUNT(*) FILTER (WHERE state = 'done'), COUNT(*) FROM sale")
-        let objects = try self.database.query("SELECT COUNT(*), COALESCE(SUM(size), 0) FROM (SELECT DISTINCT cid, size FROM object)")
+        let sales = try self.database.query(
+            "SELECT COUNT(*) FILTER (WHERE state = 'done'), COUNT(*) FROM sale")
+        let objects = try self.database.query(
+            "SELECT COUNT(*), COALESCE(SUM(size), 0) FROM (SELECT DISTINCT cid, size FROM object)")
         let done = Int(sales.first?.integer(0) ?? 0)
         return (
             done, Int(sales.first?.integer(1) ?? 0) - done, Int(objects.first?.integer(0) ?? 0),

@@ -24,7 +24,8 @@ struct ComputeSale: Shop.SaleKind {
         self.id = id
         self.price = price
         // A quote is asked for without a body.
-        self.job = request.body.isEmpty ? nil : try Job(JSONField(try JSON.read(request.body)), unitLimit: units)
+        self.job =
+            request.body.isEmpty ? nil : try Job(JSONField(try JSON.read(request.body)), unitLimit: units)
     }
 
     func check() throws {
@@ -40,7 +41,8 @@ struct ComputeSale: Shop.SaleKind {
         }
     }
 
-    /// A job that traps or runs out of units has been worked for, too: the answer says so, and its receipt is signed.
+    /// A job that traps or runs out of units has been worked for, too: the answer says so, and its receipt is
+    /// signed.
     func work(in shop: isolated Shop, transaction: String) async throws -> ShopResponse {
         guard let job else { throw Shop.Refusal(status: 400, reason: "the job has no body") }
         let outcome: StepJob.Outcome
@@ -52,10 +54,12 @@ struct ComputeSale: Shop.SaleKind {
         let receipt = ComputeReceipt(
             job: job.id, outputDigest: Hex.encode(SHA256.digest(of: outcome.output)), units: outcome.units,
             steps: outcome.steps, transaction: transaction, issuedAt: shop.timeline.now.milliseconds)
-        return .json(200, [
-            "receipt": try await SignedStatement.sign(receipt.json, kind: .receipt, with: shop.wallet),
-            "output": .string(Base64.standard.encode(outcome.output)),
-        ])
+        return .json(
+            200,
+            [
+                "receipt": try await SignedStatement.sign(receipt.json, kind: .receipt, with: shop.wallet),
+                "output": .string(Base64.standard.encode(outcome.output)),
+            ])
     }
 
     /// Off the shop's actor: other customers are served meanwhile.

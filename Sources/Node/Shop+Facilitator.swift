@@ -3,8 +3,8 @@ internal import Market
 internal import Payments
 internal import Solana
 
-/// The facilitator's HTTP interface (x402 v2). It sponsors payments to this shop only: a stranger's payments would be
-/// paid for with our fees.
+/// The facilitator's HTTP interface (x402 v2). It sponsors payments to this shop only: a stranger's payments
+/// would be paid for with our fees.
 extension Shop {
     func verify(_ request: ShopRequest) async throws -> ShopResponse {
         do {
@@ -12,9 +12,12 @@ extension Shop {
             let payment = try await self.facilitator.verify(payload, against: requirements)
             return .json(200, ["isValid": true, "payer": .string(payment.payer.description)])
         } catch let error as X402Error {
-            return .json(200, [
-                "isValid": false, "invalidReason": .string(error.code), "invalidMessage": .string("\(error)"),
-            ])
+            return .json(
+                200,
+                [
+                    "isValid": false, "invalidReason": .string(error.code),
+                    "invalidMessage": .string("\(error)"),
+                ])
         }
     }
 
@@ -32,11 +35,14 @@ extension Shop {
 
     private func read(_ request: ShopRequest) throws -> (PaymentPayload, PaymentRequirements) {
         let root = JSONField(try JSON.read(request.body, limits: .init(bytes: 128 << 10, depth: 16)))
-        guard let payload = root["paymentPayload"].value else { throw root["paymentPayload"].fault("missing") }
+        guard let payload = root["paymentPayload"].value else {
+            throw root["paymentPayload"].fault("missing")
+        }
         let requirements = try PaymentRequirements(facilitator: root["paymentRequirements"])
         guard requirements.payTo == self.offer.payTo else {
             throw X402Error.invalid(
-                code: "invalid_payment_requirements", reason: "only payments to \(self.offer.payTo) are sponsored")
+                code: "invalid_payment_requirements",
+                reason: "only payments to \(self.offer.payTo) are sponsored")
         }
         return (try PaymentPayload(bytes: Array(payload.text.utf8)), requirements)
     }

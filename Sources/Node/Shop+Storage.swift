@@ -23,11 +23,13 @@ struct StorageSale: Shop.SaleKind {
         guard let id = try? ContentID(cid), id.codec == .raw else {
             throw Shop.Refusal(status: 400, reason: "\"\(cid.prefix(80))\" is not a raw CIDv1 with SHA2-256")
         }
-        guard let size = request.query["size"].flatMap({ Int($0) }), (1...StoredObject.byteLimit).contains(size),
+        guard let size = request.query["size"].flatMap({ Int($0) }),
+            (1...StoredObject.byteLimit).contains(size),
             let days = request.query["days"].flatMap({ Int($0) }), (1...Self.maximumDays).contains(days)
         else {
             throw Shop.Refusal(
-                status: 400, reason: "size has 1 to \(StoredObject.byteLimit) bytes, days are 1 to \(Self.maximumDays)")
+                status: 400,
+                reason: "size has 1 to \(StoredObject.byteLimit) bytes, days are 1 to \(Self.maximumDays)")
         }
         guard let price = offer.storage?.price(bytes: size, days: days) else {
             throw Shop.Refusal(status: 404, reason: "storage of that size is not sold here")
@@ -41,7 +43,8 @@ struct StorageSale: Shop.SaleKind {
 
     func check() throws {
         guard self.body.count == self.size else {
-            throw Shop.Refusal(status: 400, reason: "the body has \(self.body.count) bytes instead of \(self.size)")
+            throw Shop.Refusal(
+                status: 400, reason: "the body has \(self.body.count) bytes instead of \(self.size)")
         }
         let found = try StoredObject(self.body).id
         guard found == self.id else { throw Shop.Refusal(status: 400, reason: "the body's CID is \(found)") }
@@ -64,11 +67,15 @@ extension Shop {
     func content(_ cid: String, _ request: ShopRequest) throws -> ShopResponse {
         let bytes = try self.stored(cid)
         let type = Header("Content-Type", "application/octet-stream")
-        guard let range = request.headers["range"] else { return ShopResponse(status: 200, headers: [type], body: bytes) }
-        guard let wanted = Self.range(range, size: bytes.count) else {
-            throw Refusal(status: 416, reason: "\"\(range.prefix(80))\" is not a range of \(bytes.count) bytes")
+        guard let range = request.headers["range"] else {
+            return ShopResponse(status: 200, headers: [type], body: bytes)
         }
-        let place = Header("Content-Range", "bytes \(wanted.lowerBound)-\(wanted.upperBound - 1)/\(bytes.count)")
+        guard let wanted = Self.range(range, size: bytes.count) else {
+            throw Refusal(
+                status: 416, reason: "\"\(range.prefix(80))\" is not a range of \(bytes.count) bytes")
+        }
+        let place = Header(
+            "Content-Range", "bytes \(wanted.lowerBound)-\(wanted.upperBound - 1)/\(bytes.count)")
         return ShopResponse(status: 206, headers: [type, place], body: Array(bytes[wanted]))
     }
 
@@ -78,9 +85,11 @@ extension Shop {
         guard let index = request.query["leaf"].flatMap({ Int($0) }), let leaf = object.leaf(index) else {
             throw Refusal(status: 400, reason: "leaf is 0 to \(object.leafCount - 1)")
         }
-        guard let nonce = request.query["nonce"], (16...64).contains(nonce.utf8.count), (try? Hex.decode(nonce)) != nil
+        guard let nonce = request.query["nonce"], (16...64).contains(nonce.utf8.count),
+            (try? Hex.decode(nonce)) != nil
         else { throw Refusal(status: 400, reason: "nonce has 16 to 64 hex digits") }
-        let proof = PossessionProof(id: object.id, index: index, leaf: leaf.data, path: leaf.path, nonce: nonce)
+        let proof = PossessionProof(
+            id: object.id, index: index, leaf: leaf.data, path: leaf.path, nonce: nonce)
         return .json(200, try await SignedStatement.sign(proof.json, kind: .possession, with: self.wallet))
     }
 
@@ -98,7 +107,8 @@ extension Shop {
         let parts = text.dropFirst(6).split(separator: "-", omittingEmptySubsequences: false)
         guard parts.count == 2 else { return nil }
         switch (Int(parts[0]), Int(parts[1])) {
-        case (let first?, let last?): return first <= last && first >= 0 && first < size ? first..<min(last, size - 1) + 1 : nil
+        case (let first?, let last?):
+            return first <= last && first >= 0 && first < size ? first..<min(last, size - 1) + 1 : nil
         case (let first?, nil): return parts[1].isEmpty && first >= 0 && first < size ? first..<size : nil
         case (nil, let count?): return parts[0].isEmpty && count > 0 ? max(0, size - count)..<size : nil
         case (nil, nil): return nil

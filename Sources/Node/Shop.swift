@@ -21,7 +21,9 @@ public struct ShopRequest: Sendable {
     public var headers: [String: String]
     public var body: [UInt8]
 
-    public init(method: String, path: String, query: [String: String], headers: [String: String], body: [UInt8]) {
+    public init(
+        method: String, path: String, query: [String: String], headers: [String: String], body: [UInt8]
+    ) {
         self.method = method
         self.path = path
         self.query = query
@@ -50,15 +52,18 @@ public struct ShopResponse: Sendable {
 
     static func json(_ status: Int, _ json: JSON) -> ShopResponse {
         ShopResponse(
-            status: status, headers: [Header("Content-Type", "application/json")], body: Array(json.text.utf8))
+            status: status, headers: [Header("Content-Type", "application/json")], body: Array(json.text.utf8)
+        )
     }
 
     /// An error for people and programs: `{"error": …}`.
-    static func error(_ status: Int, _ reason: String) -> ShopResponse { .json(status, ["error": .string(reason)]) }
+    static func error(_ status: Int, _ reason: String) -> ShopResponse {
+        .json(status, ["error": .string(reason)])
+    }
 }
 
-/// Sells storage and compute behind x402: price first, money second, work third, and never the work twice for one
-/// payment.
+/// Sells storage and compute behind x402: price first, money second, work third, and never the work twice for
+/// one payment.
 public actor Shop {
     let offer: Offer
     let ledger: PaymentLedger
@@ -98,7 +103,8 @@ public actor Shop {
             let parts = request.path.split(separator: "/").map(String.init)
             switch (request.method, parts.count) {
             case ("GET", 2) where parts == ["v1", "offer"]:
-                return .json(200, try await SignedStatement.sign(self.offer.json, kind: .offer, with: self.wallet))
+                return .json(
+                    200, try await SignedStatement.sign(self.offer.json, kind: .offer, with: self.wallet))
             case ("PUT", 3) where parts[..<2] == ["v1", "storage"]:
                 return try await self.sell(try StorageSale(parts[2], request, self.offer), request)
             case ("GET", 3) where parts[..<2] == ["v1", "storage"]: return try self.content(parts[2], request)
@@ -106,7 +112,8 @@ public actor Shop {
                 return try await self.proof(parts[2], request)
             case ("POST", 2) where parts == ["v1", "compute"]:
                 return try await self.sell(try ComputeSale(request, self.offer), request)
-            case ("GET", 2) where parts == ["facilitator", "supported"]: return .json(200, self.facilitator.supported)
+            case ("GET", 2) where parts == ["facilitator", "supported"]:
+                return .json(200, self.facilitator.supported)
             case ("POST", 2) where parts == ["facilitator", "verify"]: return try await self.verify(request)
             case ("POST", 2) where parts == ["facilitator", "settle"]: return try await self.settle(request)
             default: return .error(404, "there is no \(request.method) \(request.path) here")
@@ -124,12 +131,13 @@ public actor Shop {
         }
     }
 
-    /// What one sale needs: a price that depends on the request line alone, a check before the money moves, the work
-    /// after it.
+    /// What one sale needs: a price that depends on the request line alone, a check before the money moves,
+    /// the work after it.
     protocol SaleKind: Sendable {
         var purpose: Purpose { get }
         var price: UInt64 { get }
-        /// Refuses a request whose body is not what the request line says: nobody pays for what cannot be done.
+        /// Refuses a request whose body is not what the request line says: nobody pays for what cannot be
+        /// done.
         func check() throws
         /// Does the work for a settled payment and says what to answer.
         func work(in shop: isolated Shop, transaction: String) async throws -> ShopResponse
@@ -144,7 +152,8 @@ public actor Shop {
     private func sell(_ kind: some SaleKind, _ request: ShopRequest) async throws -> ShopResponse {
         let requirements = PaymentRequirements(
             network: self.offer.network, amount: kind.price, asset: self.offer.asset, payTo: self.offer.payTo,
-            maxTimeoutSeconds: 60, feePayer: self.facilitator.feePayer.description, memo: nil, paymentFlow: "upfront")
+            maxTimeoutSeconds: 60, feePayer: self.facilitator.feePayer.description, memo: nil,
+            paymentFlow: "upfront")
         let resource = request.headers["host"].map { "http://\($0)\(request.target)" } ?? request.target
         guard let header = request.headers[X402.signatureHeader.lowercased()] else {
             let required = PaymentRequired(resource: resource, accepts: [requirements])
@@ -165,12 +174,15 @@ public actor Shop {
         }
         defer { self.busy.remove(key) }
         if let sale = try self.sales.sale(key) {
-            guard sale.payload == payload.bytes else { throw Refusal(status: 409, reason: "the payment was changed") }
+            guard sale.payload == payload.bytes else {
+                throw Refusal(status: 409, reason: "the payment was changed")
+            }
             guard sale.target == request.target else {
                 throw Refusal(status: 409, reason: "the payment is for \(sale.target)")
             }
             if sale.state == .done { return self.answer(sale) }
-            // After a crash the payment is already settled, or may be: it buys what it was made for, nothing dearer.
+            // After a crash the payment is already settled, or may be: it buys what it was made for, nothing
+            // dearer.
             guard payload.accepted.json == requirements.json else {
                 throw Refusal(status: 409, reason: "the payment was made for other terms")
             }
@@ -205,11 +217,16 @@ public actor Shop {
             guard settlement.success else { return self.refuse(settlement, resource, requirements) }
             try self.sales.markSettled(key, transaction: settlement.transaction)
         }
-        guard let sale = try self.sales.sale(key) else { throw Refusal(status: 500, reason: "the sale is gone") }
-        try await self.ledger.earn(kind.price, asset: self.asset, purpose: kind.purpose, reference: sale.transaction)
+        guard let sale = try self.sales.sale(key) else {
+            throw Refusal(status: 500, reason: "the sale is gone")
+        }
+        try await self.ledger.earn(
+            kind.price, asset: self.asset, purpose: kind.purpose, reference: sale.transaction)
         let response = try await kind.work(in: self, transaction: sale.transaction)
         try self.sales.finish(key, status: response.status, body: response.body)
-        guard let done = try self.sales.sale(key) else { throw Refusal(status: 500, reason: "the sale is gone") }
+        guard let done = try self.sales.sale(key) else {
+            throw Refusal(status: 500, reason: "the sale is gone")
+        }
         return self.answer(done)
     }
 
@@ -218,14 +235,17 @@ public actor Shop {
             transaction: sale.transaction, payer: nil, network: self.offer.network)
         return ShopResponse(
             status: sale.status,
-            headers: [Header("Content-Type", "application/json"), Header(X402.responseHeader, settlement.header)],
+            headers: [
+                Header("Content-Type", "application/json"), Header(X402.responseHeader, settlement.header),
+            ],
             body: sale.body)
     }
 
     private func refuse(
         _ settlement: SettlementResponse, _ resource: String, _ requirements: PaymentRequirements
     ) -> ShopResponse {
-        let required = PaymentRequired(resource: resource, accepts: [requirements], error: settlement.errorMessage)
+        let required = PaymentRequired(
+            resource: resource, accepts: [requirements], error: settlement.errorMessage)
         var response = ShopResponse.json(402, ["error": JSON(settlement.errorMessage)])
         response.headers += [
             Header(X402.requiredHeader, required.header), Header(X402.responseHeader, settlement.header),

@@ -15,7 +15,8 @@ public struct Order: Sendable {
     public let series: UInt32
     /// For people: from whom.
     public let note: String
-    /// The most that is paid, in atomic units: what the provider offered. A higher price in the 402 is refused.
+    /// The most that is paid, in atomic units: what the provider offered. A higher price in the 402 is
+    /// refused.
     public let ceiling: UInt64
     /// How often an answer is asked for after the money is gone, before it counts as lost.
     public let tries: Int
@@ -36,7 +37,8 @@ public struct Order: Sendable {
 
 /// How a purchase ended.
 public enum Purchase: Sendable {
-    /// The chain shows the payment, and this is the seller's answer. The buyer still has to verify what it bought.
+    /// The chain shows the payment, and this is the seller's answer. The buyer still has to verify what it
+    /// bought.
     case answered(IntentID, WebResponse)
     /// The chain shows the payment, and the seller does not answer.
     case unanswered(IntentID, reason: String)
@@ -81,7 +83,9 @@ public struct Buyer: Sendable {
         let known = try await self.ledger.read {
             try $0.intents(purpose: order.purpose, job: order.job, series: order.series)
         }
-        if let record = known.first(where: { $0.state != .reserved && ($0.state.isOpen || $0.state == .settled && $0.delivery != .lost) }),
+        if let record = known.first(where: {
+            $0.state != .reserved && ($0.state.isOpen || $0.state == .settled && $0.delivery != .lost)
+        }),
             let payment = try await self.ledger.read({ try $0.payment(record) })
         {
             return try await self.complete(payment, order)
@@ -114,10 +118,12 @@ public struct Buyer: Sendable {
             return .stopped(.unpaid(reason: "\(asked) asked, \(choice.asset.text(order.ceiling)) offered"))
         }
         let proposal = Proposal(
-            purpose: order.purpose, job: order.job, payee: SolanaNames.account(choice.payTo, on: self.network),
+            purpose: order.purpose, job: order.job,
+            payee: SolanaNames.account(choice.payTo, on: self.network),
             asset: choice.asset, amount: choice.requirements.amount, series: order.series, note: order.note)
         if let reserved, reserved.id != proposal.id {
-            // A crash left a reservation and the price has changed since: nothing was signed, so it is given back.
+            // A crash left a reservation and the price has changed since: nothing was signed, so it is given
+            // back.
             if case .authorized(let old) = try await self.ledger.authorize(reserved.proposal) {
                 try await self.ledger.release(old, reason: "the quote changed before anything was signed")
             }
@@ -141,15 +147,17 @@ public struct Buyer: Sendable {
         let feePayer: Address
     }
 
-    /// The first offered way that our network and the policy's assets allow. Decimals come from the policy, never from
-    /// the seller.
+    /// The first offered way that our network and the policy's assets allow. Decimals come from the policy,
+    /// never from the seller.
     private func choose(_ accepts: [PaymentRequirements], assets: [Asset]) -> Choice? {
-        for requirements in accepts where requirements.scheme == "exact" && requirements.network == self.network.chainID {
+        for requirements in accepts
+        where requirements.scheme == "exact" && requirements.network == self.network.chainID {
             guard let mint = try? Address(requirements.asset), let payTo = try? Address(requirements.payTo),
                 let feePayer = requirements.feePayer.flatMap({ try? Address($0) }), feePayer != self.payer,
                 let asset = assets.first(where: { $0.id == SolanaNames.token(mint, on: self.network) })
             else { continue }
-            return Choice(requirements: requirements, asset: asset, payTo: payTo, mint: mint, feePayer: feePayer)
+            return Choice(
+                requirements: requirements, asset: asset, payTo: payTo, mint: mint, feePayer: feePayer)
         }
         return nil
     }
@@ -261,7 +269,8 @@ public struct Buyer: Sendable {
         _ payment: JournalledPayment, _ hint: String?, _ account: Address
     ) async throws(RPCErrorOrLedger) -> Reconciler.Finding {
         do {
-            if let record = try await self.ledger.read({ try $0.intent(payment.intent) }), record.state == .settled,
+            if let record = try await self.ledger.read({ try $0.intent(payment.intent) }),
+                record.state == .settled,
                 let transaction = record.transaction
             {
                 return .settled(SettlementProof(transaction: transaction, slot: 0))
@@ -280,13 +289,15 @@ public struct Buyer: Sendable {
         try ExactPayment(decoding: try TransactionMessage(decoding: payment.message)).transfer.source
     }
 
-    /// Settles what an earlier run left open, as far as the chain proves it. For the start and after an outage.
+    /// Settles what an earlier run left open, as far as the chain proves it. For the start and after an
+    /// outage.
     public func reconcileOpenPayments() async throws {
         let open = try await self.ledger.read { view in
             try view.intents(in: [.signed, .submitted, .unknown]).compactMap { try view.payment($0) }
         }
         for payment in open {
-            _ = try await self.reconciler.reconcile(payment, hint: nil, account: try Self.payingAccount(payment))
+            _ = try await self.reconciler.reconcile(
+                payment, hint: nil, account: try Self.payingAccount(payment))
         }
     }
 }

@@ -5,10 +5,14 @@ public import Solana
 /// Names of the chain's things in the ledger's words.
 public enum SolanaNames {
     /// CAIP-10 account of an owner.
-    public static func account(_ owner: Address, on network: Network) -> String { "\(network.chainID):\(owner)" }
+    public static func account(_ owner: Address, on network: Network) -> String {
+        "\(network.chainID):\(owner)"
+    }
 
     /// CAIP-19 name of a token.
-    public static func token(_ mint: Address, on network: Network) -> String { "\(network.chainID)/token:\(mint)" }
+    public static func token(_ mint: Address, on network: Network) -> String {
+        "\(network.chainID)/token:\(mint)"
+    }
 
     /// The mint of a token of `network`; nil for other assets.
     public static func mint(of asset: Asset, on network: Network) -> Address? {
@@ -43,7 +47,8 @@ public struct ExactTransfer: Sendable, Hashable {
     static let computePrice: UInt64 = 1
 
     public init(
-        feePayer: Address, payer: Address, payTo: Address, mint: Address, tokenProgram: Address = .tokenProgram,
+        feePayer: Address, payer: Address, payTo: Address, mint: Address,
+        tokenProgram: Address = .tokenProgram,
         amount: UInt64, decimals: UInt8, memo: String
     ) {
         self.feePayer = feePayer
@@ -73,8 +78,8 @@ public struct ExactTransfer: Sendable, Hashable {
     }
 }
 
-/// What a message pays, read from its bytes alone: the buyer compares it with the quote before signing, the seller with
-/// its offer before working.
+/// What a message pays, read from its bytes alone: the buyer compares it with the quote before signing, the
+/// seller with its offer before working.
 public struct ExactPayment: Sendable, Hashable {
     public let feePayer: Address
     public let transfer: TokenTransfer
@@ -93,8 +98,8 @@ public struct ExactPayment: Sendable, Hashable {
 
     /// Reads what a message pays.
     ///
-    /// - Throws: `X402Error.invalid` naming the rule that the message breaks: instruction order and kinds, compute
-    ///   price, the fee payer's isolation, further signers, address tables.
+    /// - Throws: `X402Error.invalid` naming the rule that the message breaks: instruction order and kinds,
+    ///   compute price, the fee payer's isolation, further signers, address tables.
     public init(decoding message: TransactionMessage) throws(X402Error) {
         let prefix = "invalid_exact_svm_payload_transaction"
         guard message.lookups.isEmpty else {
@@ -102,13 +107,19 @@ public struct ExactPayment: Sendable, Hashable {
         }
         let contents = InstructionContent.contents(of: message)
         guard (3...6).contains(contents.count) else {
-            throw .invalid(code: "\(prefix)_instructions_length", reason: "\(contents.count) instructions, 3 to 6 are allowed")
+            throw .invalid(
+                code: "\(prefix)_instructions_length",
+                reason: "\(contents.count) instructions, 3 to 6 are allowed")
         }
         guard case .setComputeUnitLimit(let units) = contents[0] else {
-            throw .invalid(code: "\(prefix)_instructions_compute_limit_instruction", reason: "the first instruction sets no compute limit")
+            throw .invalid(
+                code: "\(prefix)_instructions_compute_limit_instruction",
+                reason: "the first instruction sets no compute limit")
         }
         guard case .setComputeUnitPrice(let price) = contents[1] else {
-            throw .invalid(code: "\(prefix)_instructions_compute_price_instruction", reason: "the second instruction sets no compute price")
+            throw .invalid(
+                code: "\(prefix)_instructions_compute_price_instruction",
+                reason: "the second instruction sets no compute price")
         }
         guard price <= Self.computePriceCap else {
             throw .invalid(
@@ -116,12 +127,15 @@ public struct ExactPayment: Sendable, Hashable {
                 reason: "compute price \(price) is above \(Self.computePriceCap)")
         }
         guard case .transferChecked(let transfer) = contents[2] else {
-            throw .invalid(code: "\(prefix)_instructions_transfer", reason: "the third instruction is no checked token transfer")
+            throw .invalid(
+                code: "\(prefix)_instructions_transfer",
+                reason: "the third instruction is no checked token transfer")
         }
         var memo: String?
         for content in contents.dropFirst(3) {
             guard case .memo(let text, _) = content, memo == nil else {
-                throw .invalid(code: "\(prefix)_instructions", reason: "after the transfer only one memo is allowed")
+                throw .invalid(
+                    code: "\(prefix)_instructions", reason: "after the transfer only one memo is allowed")
             }
             memo = text
         }
@@ -133,19 +147,28 @@ public struct ExactPayment: Sendable, Hashable {
             instruction.accounts.contains { message.keys[Int($0)] == feePayer }
         }
         guard !usesFeePayer, transfer.authority != feePayer else {
-            throw .invalid(code: "\(prefix)_fee_payer_transferring_funds", reason: "the fee payer appears in an instruction")
+            throw .invalid(
+                code: "\(prefix)_fee_payer_transferring_funds",
+                reason: "the fee payer appears in an instruction")
         }
         guard message.requiredSigners == [feePayer, transfer.authority] else {
-            throw .invalid(code: "\(prefix)_signers", reason: "somebody besides payer and fee payer has to sign")
+            throw .invalid(
+                code: "\(prefix)_signers", reason: "somebody besides payer and fee payer has to sign")
         }
-        guard transfer.source
-            == .associatedToken(owner: transfer.authority, mint: transfer.mint, tokenProgram: transfer.tokenProgram)
-        else { throw .invalid(code: "\(prefix)_source", reason: "the source is not the payer's associated account") }
+        guard
+            transfer.source
+                == .associatedToken(
+                    owner: transfer.authority, mint: transfer.mint, tokenProgram: transfer.tokenProgram)
+        else {
+            throw .invalid(
+                code: "\(prefix)_source", reason: "the source is not the payer's associated account")
+        }
         self.feePayer = feePayer
         self.transfer = transfer
         self.memo = memo ?? ""
         // The price is capped above, so that the product fits.
-        self.networkFee = 5_000 * UInt64(message.requiredSignatures) + (price * UInt64(units) + 999_999) / 1_000_000
+        self.networkFee =
+            5_000 * UInt64(message.requiredSignatures) + (price * UInt64(units) + 999_999) / 1_000_000
     }
 
     /// Whether this pays just what `quote` says.
@@ -153,18 +176,25 @@ public struct ExactPayment: Sendable, Hashable {
     public func pays(_ quote: PaymentRequirements) throws(X402Error) {
         let prefix = "invalid_exact_svm_payload"
         guard quote.asset == self.transfer.mint.description else {
-            throw .invalid(code: "\(prefix)_mint_mismatch", reason: "pays in \(self.transfer.mint) instead of \(quote.asset)")
+            throw .invalid(
+                code: "\(prefix)_mint_mismatch",
+                reason: "pays in \(self.transfer.mint) instead of \(quote.asset)")
         }
         guard quote.feePayer == self.feePayer.description else {
             throw .invalid(code: "\(prefix)_fee_payer_mismatch", reason: "the fee payer is \(self.feePayer)")
         }
         guard let owner = try? Address(quote.payTo),
             self.transfer.destination
-                == .associatedToken(owner: owner, mint: self.transfer.mint, tokenProgram: self.transfer.tokenProgram)
-        else { throw .invalid(code: "\(prefix)_recipient_mismatch", reason: "pays somebody else than \(quote.payTo)") }
+                == .associatedToken(
+                    owner: owner, mint: self.transfer.mint, tokenProgram: self.transfer.tokenProgram)
+        else {
+            throw .invalid(
+                code: "\(prefix)_recipient_mismatch", reason: "pays somebody else than \(quote.payTo)")
+        }
         guard self.transfer.amount == quote.amount else {
             throw .invalid(
-                code: "\(prefix)_amount_mismatch", reason: "pays \(self.transfer.amount) instead of \(quote.amount)")
+                code: "\(prefix)_amount_mismatch",
+                reason: "pays \(self.transfer.amount) instead of \(quote.amount)")
         }
         if let memo = quote.memo, memo != self.memo {
             throw .invalid(code: "\(prefix)_memo_mismatch", reason: "the memo is not the one asked for")

@@ -5,10 +5,11 @@ public import Solana
 public import Wallet
 public import World
 
-/// Verifies payments and brings them to the chain, paying the network fee (x402 facilitator, scheme `exact` on Solana).
+/// Verifies payments and brings them to the chain, paying the network fee (x402 facilitator, scheme `exact`
+/// on Solana).
 ///
-/// The fee is the facilitator's own spending: it goes through its ledger and policy like any other payment, keyed by
-/// the message, so that one payment is sponsored once however often it arrives.
+/// The fee is the facilitator's own spending: it goes through its ledger and policy like any other payment,
+/// keyed by the message, so that one payment is sponsored once however often it arrives.
 public struct Facilitator: Sendable {
     private let ledger: PaymentLedger
     private let wallet: UnlockedWallet
@@ -19,7 +20,8 @@ public struct Facilitator: Sendable {
     private let patience: Duration
 
     public init(
-        ledger: PaymentLedger, wallet: UnlockedWallet, rpc: RPCClient, network: Network, timeline: any Timeline,
+        ledger: PaymentLedger, wallet: UnlockedWallet, rpc: RPCClient, network: Network,
+        timeline: any Timeline,
         patience: Duration = .seconds(20)
     ) {
         self.ledger = ledger
@@ -38,7 +40,8 @@ public struct Facilitator: Sendable {
         [
             "kinds": [
                 [
-                    "x402Version": JSON(X402.version), "scheme": "exact", "network": .string(self.network.chainID),
+                    "x402Version": JSON(X402.version), "scheme": "exact",
+                    "network": .string(self.network.chainID),
                     "extra": ["feePayer": .string(self.feePayer.description)],
                 ]
             ],
@@ -51,18 +54,21 @@ public struct Facilitator: Sendable {
     ///
     /// - Returns: who pays, and how much.
     /// - Throws: `X402Error` with the code of the broken rule, `RPCError` when the chain cannot be asked.
-    public func verify(_ payload: PaymentPayload, against requirements: PaymentRequirements) async throws -> ExactPayment {
+    public func verify(_ payload: PaymentPayload, against requirements: PaymentRequirements) async throws
+        -> ExactPayment
+    {
         let (transaction, payment) = try self.read(payload, against: requirements)
         // Our own signature is still missing, and the payer's was verified above.
         let result = try await self.rpc.simulate(transaction.bytes, sigVerify: false)
         if let err = result.err {
-            throw X402Error.invalid(code: "invalid_transaction_state", reason: "the chain would refuse: \(err.text)")
+            throw X402Error.invalid(
+                code: "invalid_transaction_state", reason: "the chain would refuse: \(err.text)")
         }
         return payment
     }
 
-    /// Brings a verified payment to the chain and waits until it is confirmed: `POST /settle`. The same payment again
-    /// gives the same transaction.
+    /// Brings a verified payment to the chain and waits until it is confirmed: `POST /settle`. The same
+    /// payment again gives the same transaction.
     public func settle(
         _ payload: PaymentPayload, against requirements: PaymentRequirements
     ) async throws -> SettlementResponse {
@@ -100,10 +106,12 @@ public struct Facilitator: Sendable {
         _ payload: PaymentPayload, against requirements: PaymentRequirements
     ) throws -> (Transaction, ExactPayment) {
         guard payload.accepted.json == requirements.json else {
-            throw X402Error.invalid(code: "invalid_payment_requirements", reason: "the accepted terms are not the offered ones")
+            throw X402Error.invalid(
+                code: "invalid_payment_requirements", reason: "the accepted terms are not the offered ones")
         }
         guard requirements.network == self.network.chainID else {
-            throw X402Error.invalid(code: "invalid_network", reason: "\(requirements.network) is not served here")
+            throw X402Error.invalid(
+                code: "invalid_network", reason: "\(requirements.network) is not served here")
         }
         let transaction: Transaction
         do {
@@ -114,12 +122,15 @@ public struct Facilitator: Sendable {
         let payment = try ExactPayment(decoding: transaction.message)
         try payment.pays(requirements)
         guard payment.feePayer == self.feePayer, payment.payer != self.feePayer else {
-            throw X402Error.invalid(code: "invalid_exact_svm_payload_fee_payer_mismatch", reason: "the fee payer is not ours")
+            throw X402Error.invalid(
+                code: "invalid_exact_svm_payload_fee_payer_mismatch", reason: "the fee payer is not ours")
         }
         guard let signature = transaction.signature(of: payment.payer), let key = payment.payer.publicKey,
             key.verifies(signature, over: transaction.messageBytes)
         else {
-            throw X402Error.invalid(code: "invalid_exact_svm_payload_transaction_signature", reason: "the payer's signature is missing or wrong")
+            throw X402Error.invalid(
+                code: "invalid_exact_svm_payload_transaction_signature",
+                reason: "the payer's signature is missing or wrong")
         }
         return (transaction, payment)
     }
@@ -135,7 +146,8 @@ public struct Facilitator: Sendable {
         while true {
             if case .decided(let response) = try await self.standing(of: id, payer: payer) {
                 // A failed transaction pays its fee as well.
-                try await self.ledger.settle(sponsored.intent, proof: SettlementProof(transaction: id, slot: 0))
+                try await self.ledger.settle(
+                    sponsored.intent, proof: SettlementProof(transaction: id, slot: 0))
                 return response
             }
             do throws(RPCError) {
@@ -150,9 +162,11 @@ public struct Facilitator: Sendable {
                         failure: "invalid_transaction_state", message: "the payment expired", transaction: id,
                         payer: payer, network: self.network.chainID)
                 }
-                // A preflight says no as well to what has landed already (AlreadyProcessed) or is about to: only a
-                // transaction that was never taken and is nowhere on the chain is refused.
-                if let reason = error.chainError, !taken, try await self.standing(of: id, payer: payer) == .absent {
+                // A preflight says no as well to what has landed already (AlreadyProcessed) or is about to:
+                // only a transaction that was never taken and is nowhere on the chain is refused.
+                if let reason = error.chainError, !taken,
+                    try await self.standing(of: id, payer: payer) == .absent
+                {
                     return SettlementResponse(
                         failure: "invalid_transaction_state", message: "the chain refuses: \(reason.text)",
                         transaction: id, payer: payer, network: self.network.chainID)
@@ -163,8 +177,8 @@ public struct Facilitator: Sendable {
         }
     }
 
-    /// Books what became of fees whose outcome was left open: refused by a preflight, or cut off by a crash. Without it
-    /// a customer could use the owner's fee limit up with payments that never land.
+    /// Books what became of fees whose outcome was left open: refused by a preflight, or cut off by a crash.
+    /// Without it a customer could use the owner's fee limit up with payments that never land.
     public func sweep() async throws {
         let open = try await self.ledger.read { view in
             try view.intents(in: [.signed, .submitted, .unknown]).filter { $0.proposal.purpose == .fee }
@@ -176,7 +190,8 @@ public struct Facilitator: Sendable {
             guard let id = try Transaction(decoding: sponsored.payload).id else { continue }
             switch try await self.standing(of: id, payer: "") {
             case .decided:
-                try await self.ledger.settle(sponsored.intent, proof: SettlementProof(transaction: id, slot: 0))
+                try await self.ledger.settle(
+                    sponsored.intent, proof: SettlementProof(transaction: id, slot: 0))
             case .absent where height > sponsored.lastValidBlockHeight:
                 try await self.ledger.expire(sponsored.intent, height: height)
             case .absent, .landed: break
@@ -186,13 +201,15 @@ public struct Facilitator: Sendable {
 
     private func unsponsored(_ denial: Denial, _ payer: String) -> SettlementResponse {
         SettlementResponse(
-            failure: "unexpected_settle_error", message: "the facilitator does not sponsor: \(denial)", payer: payer,
+            failure: "unexpected_settle_error", message: "the facilitator does not sponsor: \(denial)",
+            payer: payer,
             network: self.network.chainID)
     }
 
     private func pending(_ id: String, _ payer: String, _ reason: String? = nil) -> SettlementResponse {
         SettlementResponse(
-            failure: "settlement_pending", message: reason ?? "not confirmed yet; send the same payment again",
+            failure: "settlement_pending",
+            message: reason ?? "not confirmed yet; send the same payment again",
             transaction: id, payer: payer, network: self.network.chainID)
     }
 
@@ -211,7 +228,8 @@ public struct Facilitator: Sendable {
         if let err = status.err {
             return .decided(
                 SettlementResponse(
-                    failure: "invalid_transaction_state", message: "executed and failed: \(err.text)", transaction: id,
+                    failure: "invalid_transaction_state", message: "executed and failed: \(err.text)",
+                    transaction: id,
                     payer: payer, network: self.network.chainID))
         }
         guard status.succeeded(at: .confirmed) else { return .landed }

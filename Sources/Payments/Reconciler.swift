@@ -2,7 +2,8 @@ internal import Encoding
 public import Ledger
 public import Solana
 
-/// Finds out from the chain what became of payments. Believes no counterparty: only what our own RPC node shows counts.
+/// Finds out from the chain what became of payments. Believes no counterparty: only what our own RPC node
+/// shows counts.
 public struct Reconciler: Sendable {
     private let ledger: PaymentLedger
     private let rpc: RPCClient
@@ -31,7 +32,9 @@ public struct Reconciler: Sendable {
     ///   - hint: a transaction id that somebody claims; checked like everything else.
     ///   - account: the token account that pays.
     /// - Throws: `RPCError` when the chain cannot be asked; then nothing is known and nothing is booked.
-    public func reconcile(_ payment: JournalledPayment, hint: String?, account: Address) async throws -> Finding {
+    public func reconcile(_ payment: JournalledPayment, hint: String?, account: Address) async throws
+        -> Finding
+    {
         let finding = try await self.find(payment, hint: hint, account: account)
         switch finding {
         case .settled(let proof): try await self.ledger.settle(payment.intent, proof: proof)
@@ -61,7 +64,9 @@ public struct Reconciler: Sendable {
 
     /// What the transaction `id` is to this payment; nil when it is another one or not there.
     private func read(_ id: String, _ payment: JournalledPayment) async throws -> Finding? {
-        guard let found = try await self.rpc.transaction(id), found.transaction?.messageBytes == payment.message else {
+        guard let found = try await self.rpc.transaction(id),
+            found.transaction?.messageBytes == payment.message
+        else {
             return nil
         }
         // The error first: a failed transaction is confirmed as well.
@@ -69,8 +74,9 @@ public struct Reconciler: Sendable {
         return .settled(SettlementProof(transaction: id, slot: found.slot))
     }
 
-    /// Books a difference between chain and ledger that can only be a deposit: nothing is in flight, and the chain has
-    /// more. Returns what the chain has in atomic units; less than the ledger knows is left for a person to see.
+    /// Books a difference between chain and ledger that can only be a deposit: nothing is in flight, and the
+    /// chain has more. Returns what the chain has in atomic units; less than the ledger knows is left for a
+    /// person to see.
     public func bookDeposits(of asset: Asset, account: Address, mint: Address?) async throws -> UInt64 {
         let onChain: UInt64
         if mint == nil {
@@ -79,7 +85,9 @@ public struct Reconciler: Sendable {
             onChain = try await self.rpc.tokenBalance(of: account, .confirmed)?.amount ?? 0
         }
         let (open, balance) = try await self.ledger.read { view in
-            let open = try view.intents(in: [.signed, .submitted, .unknown]).contains { $0.proposal.asset.id == asset.id }
+            let open = try view.intents(in: [.signed, .submitted, .unknown]).contains {
+                $0.proposal.asset.id == asset.id
+            }
             return (open, try view.balances().first { $0.asset.id == asset.id })
         }
         let known = UInt64(max(0, (balance?.available ?? 0) + (balance?.reserved ?? 0)))

@@ -47,7 +47,8 @@ public struct PaymentRequirements: Sendable, Equatable {
     public let json: JSON
 
     public init(
-        network: String, amount: UInt64, asset: String, payTo: String, maxTimeoutSeconds: Int, feePayer: String,
+        network: String, amount: UInt64, asset: String, payTo: String, maxTimeoutSeconds: Int,
+        feePayer: String,
         memo: String?, paymentFlow: String
     ) {
         self.scheme = "exact"
@@ -129,7 +130,9 @@ public struct PaymentRequired: Sendable, Equatable {
             "extensions": [
                 X402.identifierExtension: [
                     "info": ["required": true],
-                    "schema": ["type": "object", "properties": ["id": ["type": "string"]], "required": ["id"]],
+                    "schema": [
+                        "type": "object", "properties": ["id": ["type": "string"]], "required": ["id"],
+                    ],
                 ]
             ],
         ]
@@ -145,7 +148,8 @@ public struct PaymentPayload: Sendable, Equatable {
     public let accepted: PaymentRequirements
     /// A partially signed Solana transaction.
     public let transaction: [UInt8]
-    /// The same purchase has the same identifier, however often it is sent: 16 to 128 characters of `[A-Za-z0-9_-]`.
+    /// The same purchase has the same identifier, however often it is sent: 16 to 128 characters of
+    /// `[A-Za-z0-9_-]`.
     public let identifier: String?
     /// The message's own bytes.
     public let bytes: [UInt8]
@@ -156,11 +160,14 @@ public struct PaymentPayload: Sendable, Equatable {
         self.transaction = transaction
         self.identifier = identifier
         var message: JSON = [
-            "x402Version": JSON(X402.version), "resource": ["url": .string(resource)], "accepted": accepted.json,
+            "x402Version": JSON(X402.version), "resource": ["url": .string(resource)],
+            "accepted": accepted.json,
             "payload": ["transaction": .string(Base64.standard.encode(transaction))],
         ]
         if let identifier {
-            message["extensions"] = [X402.identifierExtension: ["info": ["required": true, "id": .string(identifier)]]]
+            message["extensions"] = [
+                X402.identifierExtension: ["info": ["required": true, "id": .string(identifier)]]
+            ]
         }
         self.bytes = Array(message.text.utf8)
     }
@@ -175,12 +182,15 @@ public struct PaymentPayload: Sendable, Equatable {
             self.resource = try root["resource"]["url"].ifPresent?.string() ?? ""
             self.accepted = try PaymentRequirements(root["accepted"])
             self.transaction = try Base64.standard.decode(try root["payload"]["transaction"].string())
-            self.identifier = try root["extensions"][X402.identifierExtension]["info"]["id"].ifPresent?.string()
+            self.identifier = try root["extensions"][X402.identifierExtension]["info"]["id"].ifPresent?
+                .string()
             self.bytes = bytes
         } catch {
             throw .malformed("\(error)")
         }
-        if let identifier, !Self.isIdentifier(identifier) { throw .malformed("the payment identifier is not one") }
+        if let identifier, !Self.isIdentifier(identifier) {
+            throw .malformed("the payment identifier is not one")
+        }
     }
 
     /// Reads the `PAYMENT-SIGNATURE` header.
@@ -224,7 +234,9 @@ public struct SettlementResponse: Sendable, Equatable {
         self.network = network
     }
 
-    public init(failure reason: String, message: String, transaction: String = "", payer: String?, network: String) {
+    public init(
+        failure reason: String, message: String, transaction: String = "", payer: String?, network: String
+    ) {
         self.success = false
         self.errorReason = reason
         self.errorMessage = message
@@ -252,7 +264,8 @@ public struct SettlementResponse: Sendable, Equatable {
 
     public var json: JSON {
         var message: JSON = [
-            "success": .bool(self.success), "transaction": .string(self.transaction), "network": .string(self.network),
+            "success": .bool(self.success), "transaction": .string(self.transaction),
+            "network": .string(self.network),
         ]
         if let errorReason { message["errorReason"] = .string(errorReason) }
         if let errorMessage { message["errorMessage"] = .string(errorMessage) }

@@ -19,7 +19,8 @@ public struct PublicKey: Sendable, Hashable {
     public static let byteCount = 32
     public let bytes: [UInt8]
 
-    /// - Throws: `SodiumError.length` unless there are 32 bytes. Whether they are a point is said by ``isSound``.
+    /// - Throws: `SodiumError.length` unless there are 32 bytes. Whether they are a point is said by
+    ///   ``isSound``.
     public init(_ bytes: [UInt8]) throws(SodiumError) {
         guard bytes.count == Self.byteCount else {
             throw .length(what: "an Ed25519 public key", expected: Self.byteCount, actual: bytes.count)
@@ -33,15 +34,16 @@ public struct PublicKey: Sendable, Hashable {
         return crypto_sign_verify_detached(signature.bytes, message, UInt64(message.count), self.bytes) == 0
     }
 
-    /// Whether the key is a canonical point of the prime-order subgroup. Keys that are not make two honest verifiers
-    /// disagree, so a peer with such a key is not enrolled.
+    /// Whether the key is a canonical point of the prime-order subgroup. Keys that are not make two honest
+    /// verifiers disagree, so a peer with such a key is not enrolled.
     public var isSound: Bool {
         Library.start()
         return crypto_core_ed25519_is_valid_point(self.bytes) == 1
     }
 
-    /// Whether the bytes decompress to a point of the curve, as Solana asks when it derives program addresses: adding
-    /// the base point succeeds. `crypto_core_ed25519_is_valid_point` is another, stricter question.
+    /// Whether the bytes decompress to a point of the curve, as Solana asks when it derives program
+    /// addresses: adding the base point succeeds. `crypto_core_ed25519_is_valid_point` is another, stricter
+    /// question.
     public var isOnCurve: Bool {
         Library.start()
         let basePoint = [0x58] + [UInt8](repeating: 0x66, count: 31)
@@ -68,7 +70,8 @@ public struct SigningKey: ~Copyable, Sendable {
     }
 
     /// Signs `message` as it is and verifies the result before it is handed out.
-    /// - Throws: `SodiumError.signatureFault` when the fresh signature does not verify (a bit flip on a hot board).
+    /// - Throws: `SodiumError.signatureFault` when the fresh signature does not verify (a bit flip on a hot
+    ///   board).
     public borrowing func signature(over message: [UInt8]) throws(SodiumError) -> Signature {
         var bytes = [UInt8](repeating: 0, count: Signature.byteCount)
         crypto_sign_detached(&bytes, nil, message, UInt64(message.count), self.secret.pointer)

@@ -53,7 +53,9 @@ public enum BLAKE2b {
     }
 
     /// A 32-byte key that is bound to `context`, from a secret of 16 to 64 bytes (keyed BLAKE2b).
-    public static func key(from secret: borrowing SecretBytes, context: String) throws(SodiumError) -> SecretBytes {
+    public static func key(from secret: borrowing SecretBytes, context: String) throws(SodiumError)
+        -> SecretBytes
+    {
         let key = try SecretBytes(count: 32)
         let message = Array(context.utf8)
         crypto_generichash(key.pointer, 32, message, UInt64(message.count), secret.pointer, secret.count)
@@ -67,7 +69,8 @@ public enum HMACSHA512 {
 
     /// Writes the 64-byte code of `messages`, one after the other, under `key` into `output`.
     public static func authenticate(
-        _ messages: [UnsafeRawBufferPointer], key: UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer
+        _ messages: [UnsafeRawBufferPointer], key: UnsafeRawBufferPointer,
+        into output: UnsafeMutableRawBufferPointer
     ) {
         Library.start()
         precondition(output.count == self.byteCount, "HMAC-SHA512 gives 64 bytes")

@@ -1,5 +1,5 @@
-/// The Merkle tree of RFC 6962 section 2.1 over SHA-256: leaf = H(00 | data), node = H(01 | left | right), split at
-/// the largest power of two below the number of leaves.
+/// The Merkle tree of RFC 6962 section 2.1 over SHA-256: leaf = H(00 | data), node = H(01 | left | right),
+/// split at the largest power of two below the number of leaves.
 public struct MerkleTree: Sendable {
     /// Leaf hashes first, then each level above; the last level holds the root.
     private let levels: [[[UInt8]]]
@@ -38,8 +38,11 @@ public struct MerkleTree: Sendable {
     }
 
     /// Checks that `leaf` is number `index` of `count` leaves below `root` (RFC 9162 section 2.1.3.2).
-    public static func verifies(leaf: [UInt8], index: Int, count: Int, path: [[UInt8]], root: [UInt8]) -> Bool {
-        guard index >= 0, index < count, path.count <= 64, path.allSatisfy({ $0.count == 32 }) else { return false }
+    public static func verifies(leaf: [UInt8], index: Int, count: Int, path: [[UInt8]], root: [UInt8]) -> Bool
+    {
+        guard index >= 0, index < count, path.count <= 64, path.allSatisfy({ $0.count == 32 }) else {
+            return false
+        }
         var node = index
         var last = count - 1
         var hash = self.leafHash(leaf)

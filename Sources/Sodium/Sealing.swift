@@ -13,7 +13,8 @@ public enum SealedBox {
         try self.check(key: key, nonce: nonce)
         var sealed = [UInt8](repeating: 0, count: secret.count + self.tagBytes)
         crypto_aead_xchacha20poly1305_ietf_encrypt(
-            &sealed, nil, secret.pointer, UInt64(secret.count), header, UInt64(header.count), nil, nonce, key.pointer)
+            &sealed, nil, secret.pointer, UInt64(secret.count), header, UInt64(header.count), nil, nonce,
+            key.pointer)
         return sealed
     }
 
@@ -26,7 +27,8 @@ public enum SealedBox {
         guard sealed.count > self.tagBytes else { throw .forged }
         let secret = try SecretBytes(count: sealed.count - self.tagBytes)
         let result = crypto_aead_xchacha20poly1305_ietf_decrypt(
-            secret.pointer, nil, nil, sealed, UInt64(sealed.count), header, UInt64(header.count), nonce, key.pointer)
+            secret.pointer, nil, nil, sealed, UInt64(sealed.count), header, UInt64(header.count), nonce,
+            key.pointer)
         guard result == 0 else { throw .forged }
         return secret
     }
@@ -42,8 +44,9 @@ public enum SealedBox {
     }
 }
 
-/// libsodium's secretstream over a whole buffer: a 24-byte header, then chunks of 64 KiB, each with 17 bytes more; the
-/// last one is marked, so that a cut stream is noticed. Order, number and content of the chunks are authenticated.
+/// libsodium's secretstream over a whole buffer: a 24-byte header, then chunks of 64 KiB, each with 17 bytes
+/// more; the last one is marked, so that a cut stream is noticed. Order, number and content of the chunks are
+/// authenticated.
 public enum SecretStream {
     public static let keyBytes = 32
     static let chunkBytes = 64 << 10
@@ -52,8 +55,8 @@ public enum SecretStream {
     private static let final = UInt8(
         crypto_secretstream_xchacha20poly1305_TAG_PUSH | crypto_secretstream_xchacha20poly1305_TAG_REKEY)
 
-    /// Seals `bytes`; an empty input gives one empty final chunk. The header is fresh randomness of libsodium, so the
-    /// same bytes sealed twice differ: keep the sealed form if it has to be sent again.
+    /// Seals `bytes`; an empty input gives one empty final chunk. The header is fresh randomness of
+    /// libsodium, so the same bytes sealed twice differ: keep the sealed form if it has to be sent again.
     public static func seal(_ bytes: [UInt8], key: borrowing SecretBytes) throws(SodiumError) -> [UInt8] {
         try self.check(key)
         var state = crypto_secretstream_xchacha20poly1305_state()
@@ -66,7 +69,8 @@ public enum SecretStream {
             start += chunk.count
             var output = [UInt8](repeating: 0, count: chunk.count + self.chunkOverhead)
             _ = crypto_secretstream_xchacha20poly1305_push(
-                &state, &output, nil, chunk, UInt64(chunk.count), nil, 0, start == bytes.count ? self.final : 0)
+                &state, &output, nil, chunk, UInt64(chunk.count), nil, 0,
+                start == bytes.count ? self.final : 0)
             sealed.append(contentsOf: output)
         } while start < bytes.count
         return sealed
@@ -79,7 +83,9 @@ public enum SecretStream {
         guard sealed.count >= self.headerBytes + self.chunkOverhead else { throw .forged }
         var state = crypto_secretstream_xchacha20poly1305_state()
         defer { sodium_memzero(&state, MemoryLayout.size(ofValue: state)) }
-        guard crypto_secretstream_xchacha20poly1305_init_pull(&state, sealed, key.pointer) == 0 else { throw .forged }
+        guard crypto_secretstream_xchacha20poly1305_init_pull(&state, sealed, key.pointer) == 0 else {
+            throw .forged
+        }
         var bytes: [UInt8] = []
         var start = self.headerBytes
         var tag: UInt8 = 0
@@ -135,8 +141,10 @@ public struct PasswordHash: Sendable, Hashable {
         let key = try SecretBytes(count: 32)
         let result = passphrase.withBytes { passphrase in
             crypto_pwhash(
-                key.pointer, UInt64(key.count), passphrase.assumingMemoryBound(to: CChar.self).baseAddress.unsafelyUnwrapped,
-                UInt64(passphrase.count), self.salt, self.operations, self.memory, crypto_pwhash_ALG_ARGON2ID13)
+                key.pointer, UInt64(key.count),
+                passphrase.assumingMemoryBound(to: CChar.self).baseAddress.unsafelyUnwrapped,
+                UInt64(passphrase.count), self.salt, self.operations, self.memory,
+                crypto_pwhash_ALG_ARGON2ID13)
         }
         guard result == 0 else { throw .passwordHashMemory(self.memory) }
         return key

@@ -83,7 +83,9 @@ public struct SecretBytes: ~Copyable, Sendable {
     }
 
     /// A second copy in guarded memory of its own. The name is ugly on purpose.
-    public borrowing func duplicated(from start: Int = 0, count: Int? = nil) throws(SodiumError) -> SecretBytes {
+    public borrowing func duplicated(from start: Int = 0, count: Int? = nil) throws(SodiumError)
+        -> SecretBytes
+    {
         let count = count ?? self.count - start
         precondition(start >= 0 && count > 0 && start + count <= self.count, "a part of the secret")
         let copy = try SecretBytes(count: count)

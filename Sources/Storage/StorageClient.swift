@@ -18,7 +18,8 @@ public struct StorageClient: Sendable {
 
     /// The order that puts `object` at a provider for `days`.
     public static func order(
-        _ object: StoredObject, days: Int, at provider: Provider, name: String, ceiling: UInt64, tries: Int = 6
+        _ object: StoredObject, days: Int, at provider: Provider, name: String, ceiling: UInt64,
+        tries: Int = 6
     ) -> Order {
         let url = "\(provider.url)/v1/storage/\(object.id)?size=\(object.bytes.count)&days=\(days)"
         let request = WebRequest(
@@ -31,14 +32,19 @@ public struct StorageClient: Sendable {
 
     /// Reads and checks the receipt that came with a paid answer.
     /// - Throws: when it is not signed by the provider, or speaks about something else.
-    public static func receipt(_ body: [UInt8], for object: ObjectSummary, days: Int, from provider: Provider) throws -> StorageReceipt {
-        let receipt = try StorageReceipt(try SignedStatement.read(body, kind: .receipt, by: provider.identity))
+    public static func receipt(_ body: [UInt8], for object: ObjectSummary, days: Int, from provider: Provider)
+        throws -> StorageReceipt
+    {
+        let receipt = try StorageReceipt(
+            try SignedStatement.read(body, kind: .receipt, by: provider.identity))
         guard receipt.object == object else {
             throw StorageError.mismatch(
-                what: "the stored object", expected: object.id.description, found: receipt.object.id.description)
+                what: "the stored object", expected: object.id.description,
+                found: receipt.object.id.description)
         }
         guard receipt.days == days else {
-            throw StorageError.mismatch(what: "the term", expected: "\(days) days", found: "\(receipt.days) days")
+            throw StorageError.mismatch(
+                what: "the term", expected: "\(days) days", found: "\(receipt.days) days")
         }
         return receipt
     }
@@ -50,7 +56,8 @@ public struct StorageClient: Sendable {
         let index = Int(self.entropy.number(below: UInt64(StoredObject.leafCount(bytes: object.size))))
         let nonce = Hex.encode(self.entropy.bytes(16))
         let url = "\(provider.url)/v1/storage/\(object.id)/proof?leaf=\(index)&nonce=\(nonce)"
-        let response = try await self.web.send(WebRequest("GET", url, timeout: .seconds(10), bodyLimit: 64 << 10))
+        let response = try await self.web.send(
+            WebRequest("GET", url, timeout: .seconds(10), bodyLimit: 64 << 10))
         guard response.status == 200 else { throw StorageError.noProof(status: response.status) }
         let proof = try PossessionProof(
             try SignedStatement.read(response.body, kind: .possession, by: provider.identity))
@@ -65,7 +72,8 @@ public struct StorageClient: Sendable {
         guard response.status == 200 else { throw StorageError.noProof(status: response.status) }
         let found = ContentID(codec: .raw, sha256: SHA256.digest(of: response.body))
         guard found == object.id else {
-            throw StorageError.mismatch(what: "the content", expected: object.id.description, found: found.description)
+            throw StorageError.mismatch(
+                what: "the content", expected: object.id.description, found: found.description)
         }
         return response.body
     }

@@ -1,11 +1,13 @@
 public import Encoding
 internal import Sodium
 
-/// Bytes as they are given away: sealed, named by their content, cut into leaves that can be challenged one by one.
+/// Bytes as they are given away: sealed, named by their content, cut into leaves that can be challenged one
+/// by one.
 public struct StoredObject: Sendable {
     /// One leaf, in bytes; the last one may be shorter.
     public static let leafBytes = 1 << 10
-    /// The most that one object holds: up to here a raw block and a UnixFS file of one chunk have the same CID.
+    /// The most that one object holds: up to here a raw block and a UnixFS file of one chunk have the same
+    /// CID.
     public static let byteLimit = 256 << 10
 
     public let bytes: [UInt8]
@@ -31,7 +33,10 @@ public struct StoredObject: Sendable {
     public func leaf(_ index: Int) -> (data: [UInt8], path: [[UInt8]])? {
         guard (0..<self.leafCount).contains(index) else { return nil }
         let start = index * Self.leafBytes
-        return (Array(self.bytes[start..<min(start + Self.leafBytes, self.bytes.count)]), self.tree.inclusionProof(for: index))
+        return (
+            Array(self.bytes[start..<min(start + Self.leafBytes, self.bytes.count)]),
+            self.tree.inclusionProof(for: index)
+        )
     }
 
     static func leafCount(bytes: Int) -> Int { (bytes + Self.leafBytes - 1) / Self.leafBytes }
@@ -75,7 +80,9 @@ public struct ObjectSummary: Sendable, Hashable {
         self.size = size
     }
 
-    public init(_ object: StoredObject) { self.init(id: object.id, root: object.root, size: object.bytes.count) }
+    public init(_ object: StoredObject) {
+        self.init(id: object.id, root: object.root, size: object.bytes.count)
+    }
 }
 
 /// The seller's word that it took the object, `depai.storage-receipt/1`.
@@ -98,23 +105,28 @@ public struct StorageReceipt: Sendable, Equatable {
     public var json: JSON {
         [
             "schema": .string(Self.schema), "cid": .string(self.object.id.description),
-            "root": .string(Hex.encode(self.object.root)), "size": JSON(self.object.size), "days": JSON(self.days),
+            "root": .string(Hex.encode(self.object.root)), "size": JSON(self.object.size),
+            "days": JSON(self.days),
             "transaction": .string(self.transaction), "issuedAt": JSON(self.issuedAt),
         ]
     }
 
     public init(_ field: JSONField) throws {
-        guard try field["schema"].string() == Self.schema else { throw field["schema"].fault("expected \(Self.schema)") }
+        guard try field["schema"].string() == Self.schema else {
+            throw field["schema"].fault("expected \(Self.schema)")
+        }
         self.init(
             object: ObjectSummary(
-                id: try ContentID(try field["cid"].string()), root: try Hex.decode(try field["root"].string()),
+                id: try ContentID(try field["cid"].string()),
+                root: try Hex.decode(try field["root"].string()),
                 size: try field["size"].integer()),
             days: try field["days"].integer(), transaction: try field["transaction"].string(),
             issuedAt: try field["issuedAt"].integer())
     }
 }
 
-/// A node's answer to a challenge, `depai.possession/1`: leaf data, its path, and the nonce that was asked for.
+/// A node's answer to a challenge, `depai.possession/1`: leaf data, its path, and the nonce that was asked
+/// for.
 public struct PossessionProof: Sendable, Equatable {
     public static let schema = "depai.possession/1"
     public let id: ContentID
@@ -141,7 +153,9 @@ public struct PossessionProof: Sendable, Equatable {
     }
 
     public init(_ field: JSONField) throws {
-        guard try field["schema"].string() == Self.schema else { throw field["schema"].fault("expected \(Self.schema)") }
+        guard try field["schema"].string() == Self.schema else {
+            throw field["schema"].fault("expected \(Self.schema)")
+        }
         var path: [[UInt8]] = []
         for hash in try field["path"].elements() { path.append(try Hex.decode(try hash.string())) }
         self.init(
@@ -158,9 +172,14 @@ public struct PossessionProof: Sendable, Equatable {
         guard self.index == index else {
             throw .mismatch(what: "the leaf", expected: "\(index)", found: "\(self.index)")
         }
-        guard self.nonce == nonce else { throw .mismatch(what: "the nonce", expected: nonce, found: self.nonce) }
+        guard self.nonce == nonce else {
+            throw .mismatch(what: "the nonce", expected: nonce, found: self.nonce)
+        }
         let count = StoredObject.leafCount(bytes: object.size)
-        guard MerkleTree.verifies(leaf: self.leaf, index: index, count: count, path: self.path, root: object.root) else {
+        guard
+            MerkleTree.verifies(
+                leaf: self.leaf, index: index, count: count, path: self.path, root: object.root)
+        else {
             throw .notPossessed(leaf: index)
         }
     }

@@ -9,7 +9,8 @@ public struct DerivationPath: Sendable, Hashable, CustomStringConvertible {
     /// Why a text is not a path for Ed25519.
     public enum Fault: Error, Equatable, CustomStringConvertible {
         case malformed(String)
-        /// Ed25519 has no soft derivation; hardening it silently would give another wallet than the one meant.
+        /// Ed25519 has no soft derivation; hardening it silently would give another wallet than the one
+        /// meant.
         case notHardened(String)
 
         public var description: String {
@@ -42,8 +43,8 @@ public struct DerivationPath: Sendable, Hashable, CustomStringConvertible {
         DerivationPath(steps: [44, 501, account & 0x7fff_ffff, 0])
     }
 
-    /// The path of an identity that belongs to no coin (SLIP-0013): m/13'/A'/B'/C'/D', the numbers being the first 128
-    /// bits of SHA-256(index, little endian, then the URI).
+    /// The path of an identity that belongs to no coin (SLIP-0013): m/13'/A'/B'/C'/D', the numbers being the
+    /// first 128 bits of SHA-256(index, little endian, then the URI).
     public static func identity(uri: String, index: UInt32 = 0) -> DerivationPath {
         var input: [UInt8] = []
         input.append(little: index)

@@ -1,5 +1,5 @@
-/// The English word list of BIP-39 (bips/bip-0039/english.txt, SHA-256 2f5eed53…b24dbda): 2048 words in order, each
-/// known by its first four letters.
+/// The English word list of BIP-39 (bips/bip-0039/english.txt, SHA-256 2f5eed53…b24dbda): 2048 words in
+/// order, each known by its first four letters.
 enum EnglishWords {
     static let count = 2_048
 

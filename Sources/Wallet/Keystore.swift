@@ -46,8 +46,8 @@ public enum KeyRole: String, Sendable, Hashable, CaseIterable {
     }
 }
 
-/// A keystore file, `depai-keystore/1`: public keys in clear and authenticated, secret keys under a random data key, the
-/// data key under one slot per way to unlock. Only leaf keys are stored; the mnemonic is not.
+/// A keystore file, `depai-keystore/1`: public keys in clear and authenticated, secret keys under a random
+/// data key, the data key under one slot per way to unlock. Only leaf keys are stored; the mnemonic is not.
 public struct Keystore: Sendable {
     public static let schema = "depai-keystore/1"
 
@@ -74,7 +74,8 @@ public struct Keystore: Sendable {
     ///   - path: must not exist.
     ///   - hash: cost of the passphrase; the salt in it must be fresh.
     public static func create(
-        at path: FilePath, mnemonic: borrowing Mnemonic, passphrase: borrowing SecretBytes, cost: PasswordCost,
+        at path: FilePath, mnemonic: borrowing Mnemonic, passphrase: borrowing SecretBytes,
+        cost: PasswordCost,
         entropy: some Entropy
     ) throws -> Keystore {
         guard !DurableFile.exists(path) else { throw KeystoreError.exists(path.string) }
@@ -85,7 +86,10 @@ public struct Keystore: Sendable {
         for (index, role) in roles.enumerated() {
             let leaf = try role.path.key(below: seed)
             leaf.withBytes { leaf in
-                secrets.withMutableBytes { UnsafeMutableRawBufferPointer(rebasing: $0[32 * index..<32 * index + 32]).copyMemory(from: leaf) }
+                secrets.withMutableBytes {
+                    UnsafeMutableRawBufferPointer(rebasing: $0[32 * index..<32 * index + 32]).copyMemory(
+                        from: leaf)
+                }
             }
             let key = try SigningKey(seed: leaf).publicKey
             list.append([
@@ -99,20 +103,13 @@ public struct Keystore: Sendable {
         let hash = PasswordHash(
             operations: cost.operations, memory: cost.memory, salt: entropy.bytes(PasswordHash.saltBytes))
         let passphraseKey = try hash.key(from: passphrase)
-        let slotNonce = entropy.bytes(SealedBox.nonceBytes)
-        let boxNonce = entropy.bytes(SealedBox.nonceBytes)
-        let slot: JSON = [
-            "kind": "passphrase", "kdf": "argon2id13", "operations": JSON(hash.operations), "memory": JSON(hash.memory),
-            "salt": .string(Base64.standard.encode(hash.salt)),
-            "nonce": .string(Base64.standard.encode(slotNonce)),
-            "box": .string(Base64.standard.encode(
-                try SealedBox.seal(dataKey, key: passphraseKey, nonce: slotNonce, header: authenticated))),
+        var slot: JSON = [
+            "kind": "passphrase", "kdf": "argon2id13", "operations": JSON(hash.operations),
+            "memory": JSON(hash.memory), "salt": .string(Base64.standard.encode(hash.salt)),
         ]
-        let file: JSON = [
-            "header": header, "slots": [slot], "nonce": .string(Base64.standard.encode(boxNonce)),
-            "box": .string(Base64.standard.encode(
-                try SealedBox.seal(secrets, key: dataKey, nonce: boxNonce, header: authenticated))),
-        ]
+        try self.seal(dataKey, into: &slot, key: passphraseKey, header: authenticated, entropy: entropy)
+        var file: JSON = ["header": header, "slots": [slot]]
+        try self.seal(secrets, into: &file, key: dataKey, header: authenticated, entropy: entropy)
         try DurableFile.write(Array((file.prettyText + "\n").utf8), to: path)
         return try Keystore(at: path)
     }
@@ -134,7 +131,9 @@ public struct Keystore: Sendable {
                 }
                 keys[role] = try PublicKey(try Base58.decode(try field["public"].string()))
             }
-            guard keys.count == KeyRole.allCases.count else { throw root["header"]["keys"].fault("keys are missing") }
+            guard keys.count == KeyRole.allCases.count else {
+                throw root["header"]["keys"].fault("keys are missing")
+            }
             self.header = header
             self.keys = keys
             self.slot = try Self.slot(root["slots"][0])
@@ -161,7 +160,9 @@ public struct Keystore: Sendable {
                 self.slot.box.bytes, key: passphraseKey, nonce: self.slot.box.nonce, header: authenticated)
             let secrets = try SealedBox.open(
                 self.box.bytes, key: dataKey, nonce: self.box.nonce, header: authenticated)
-            guard secrets.count == 32 * KeyRole.allCases.count else { throw KeystoreError.malformed("wrong key count") }
+            guard secrets.count == 32 * KeyRole.allCases.count else {
+                throw KeystoreError.malformed("wrong key count")
+            }
             let wallet = UnlockedWallet(
                 payment: try SigningKey(seed: secrets.duplicated(from: 0, count: 32)),
                 sponsor: try SigningKey(seed: secrets.duplicated(from: 32, count: 32)),
@@ -176,6 +177,17 @@ public struct Keystore: Sendable {
         }
     }
 
+    /// Adds `nonce` and `box`: the secret sealed under a fresh nonce.
+    private static func seal(
+        _ secret: borrowing SecretBytes, into object: inout JSON, key: borrowing SecretBytes, header: [UInt8],
+        entropy: some Entropy
+    ) throws {
+        let nonce = entropy.bytes(SealedBox.nonceBytes)
+        let box = try SealedBox.seal(secret, key: key, nonce: nonce, header: header)
+        object["nonce"] = .string(Base64.standard.encode(nonce))
+        object["box"] = .string(Base64.standard.encode(box))
+    }
+
     private static func slot(_ field: JSONField) throws -> Slot {
         guard try field["kind"].string() == "passphrase", try field["kdf"].string() == "argon2id13" else {
             throw field.fault("an unknown way to unlock")
@@ -186,7 +198,8 @@ public struct Keystore: Sendable {
             (PasswordHash.floor.memory...PasswordHash.ceiling.memory).contains(memory)
         else { throw field.fault("Argon2id parameters out of bounds") }
         let salt = try Base64.standard.decode(try field["salt"].string())
-        return Slot(hash: PasswordHash(operations: operations, memory: memory, salt: salt), box: try self.box(field))
+        return Slot(
+            hash: PasswordHash(operations: operations, memory: memory, salt: salt), box: try self.box(field))
     }
 
     private static func box(_ field: JSONField) throws -> Box {
@@ -205,7 +218,8 @@ public struct PasswordCost: Sendable, Hashable {
     /// RFC 9106's second choice for boards with 1 GiB or more: 3 passes over 64 MiB.
     public static let standard = PasswordCost(operations: 3, memory: 64 << 20)
     /// For tests and the simulator only.
-    public static let least = PasswordCost(operations: PasswordHash.floor.operations, memory: PasswordHash.floor.memory)
+    public static let least = PasswordCost(
+        operations: PasswordHash.floor.operations, memory: PasswordHash.floor.memory)
 }
 
 /// A secret in a file of its own: a passphrase, a mnemonic.

@@ -77,7 +77,9 @@ public struct Mnemonic: ~Copyable {
                 try Self.look(up: text, into: indexes)
             }
         }
-        guard let entropyBytes = Self.entropyBytes(wordCount) else { throw MnemonicError.wordCount(wordCount) }
+        guard let entropyBytes = Self.entropyBytes(wordCount) else {
+            throw MnemonicError.wordCount(wordCount)
+        }
         let bits = try SecretBytes(count: entropyBytes + 1)
         indexes.withBytes { indexes in
             bits.withMutableBytes { bits in
@@ -107,7 +109,9 @@ public struct Mnemonic: ~Copyable {
     }
 
     /// Lends the words, for showing them once to the owner.
-    public borrowing func withWords<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+    public borrowing func withWords<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows
+        -> Result
+    {
         try self.words.withBytes { try body($0) }
     }
 

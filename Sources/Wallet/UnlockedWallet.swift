@@ -1,7 +1,8 @@
 public import Ledger
 public import Sodium
 
-/// The unlocked keys of this machine. Signs payments that the ledger authorized, and typed statements; nothing else.
+/// The unlocked keys of this machine. Signs payments that the ledger authorized, and typed statements;
+/// nothing else.
 public actor UnlockedWallet {
     private let payment: SigningKey
     private let sponsor: SigningKey
@@ -28,8 +29,8 @@ public actor UnlockedWallet {
         return key
     }
 
-    /// Signs the message of one authorized payment and uses the authorization up. A fee is signed by the sponsor key,
-    /// everything else by the payment key.
+    /// Signs the message of one authorized payment and uses the authorization up. A fee is signed by the
+    /// sponsor key, everything else by the payment key.
     ///
     /// The signature is verified before this returns. It must be journalled before it is sent.
     public func sign(
@@ -67,8 +68,8 @@ public actor UnlockedWallet {
     }
 }
 
-/// Something that this machine says about itself or its work. What is signed starts with a line that names the kind, so
-/// that no signature can be taken for another kind, nor for a transaction.
+/// Something that this machine says about itself or its work. What is signed starts with a line that names
+/// the kind, so that no signature can be taken for another kind, nor for a transaction.
 public struct Statement: Sendable, Hashable {
     /// The kinds that may be signed; a closed list.
     public enum Kind: String, Sendable, Hashable {

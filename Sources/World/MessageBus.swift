@@ -1,5 +1,5 @@
-/// MQTT's delivery promises that the runtime uses. QoS 2 is left out on purpose: with libmosquitto a crash in the
-/// message callback loses a QoS 2 message and redelivers a QoS 1 message.
+/// MQTT's delivery promises that the runtime uses. QoS 2 is left out on purpose: with libmosquitto a crash in
+/// the message callback loses a QoS 2 message and redelivers a QoS 1 message.
 public enum DeliveryQuality: Int32, Sendable, Hashable {
     case atMostOnce = 0
     case atLeastOnce = 1
@@ -40,8 +40,8 @@ public enum BusError: Error, Equatable {
 public protocol MessageBus: Sendable {
     /// Hands every message that matches `filter` to `receive`, now and after every reconnect.
     ///
-    /// `receive` runs on the bus's thread, and the broker is told that a message arrived only after it returned: what
-    /// must not be lost is made durable inside it. It must not call the bus and must not wait.
+    /// `receive` runs on the bus's thread, and the broker is told that a message arrived only after it
+    /// returned: what must not be lost is made durable inside it. It must not call the bus and must not wait.
     func subscribe(
         to filter: String,
         quality: DeliveryQuality,

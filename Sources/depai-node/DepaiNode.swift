@@ -93,8 +93,10 @@ extension DepaiNode {
             }
             guard !self.json else {
                 let status: JSON = [
-                    "schema": "depai.node-status/1", "salesDone": JSON(view.salesDone), "salesOpen": JSON(view.salesOpen),
-                    "objects": JSON(view.objects), "storedBytes": JSON(view.storedBytes), "balances": .array(balances),
+                    "schema": "depai.node-status/1", "salesDone": JSON(view.salesDone),
+                    "salesOpen": JSON(view.salesOpen),
+                    "objects": JSON(view.objects), "storedBytes": JSON(view.storedBytes),
+                    "balances": .array(balances),
                 ]
                 return print(status.prettyText)
             }
@@ -103,13 +105,17 @@ extension DepaiNode {
             for balance in view.balances {
                 let asset = balance.asset
                 let symbol = asset.symbol + String(repeating: " ", count: max(1, 9 - asset.symbol.count))
-                print("\(symbol)\(asset.decimal(balance.earned)) earned, \(asset.decimal(balance.available)) free")
+                print(
+                    "\(symbol)\(asset.decimal(balance.earned)) earned, "
+                        + "\(asset.decimal(balance.available)) free"
+                )
             }
         }
     }
 }
 
-/// The server's place in the service group. It listens to a graceful shutdown itself: what is being answered is answered.
+/// The server's place in the service group. It listens to a graceful shutdown itself: what is being answered
+/// is answered.
 struct Serving: Service {
     let server: NodeServer
     let ready: @Sendable (Int) async -> Void

@@ -35,7 +35,8 @@ struct Depai: AsyncParsableCommand {
                 Glibc.exit(code.rawValue)
             }
             guard let failure = Failure(error) else {
-                // Usage errors and --help are ArgumentParser's to show; the contract calls them 2 instead of 64.
+                // Usage errors and --help are ArgumentParser's to show; the contract calls them 2 instead of
+                // 64.
                 let text = self.fullMessage(for: error)
                 (code == .success ? Terminal.out : Terminal.talk)(text)
                 Glibc.exit(code == .success ? 0 : 2)
@@ -64,22 +65,32 @@ struct Failure: Error {
         switch error {
         case let failure as Failure: self = failure
         case KeystoreError.missing(let path):
-            self.init(3, "there is no wallet at \(path)", hint: "make one with: depai init --home DIR --owner-key FILE --passphrase-file FILE")
+            self.init(
+                3, "there is no wallet at \(path)",
+                hint: "make one with: depai init --home DIR --owner-key FILE --passphrase-file FILE")
         case KeystoreError.locked: self.init(3, "\(KeystoreError.locked)", hint: "check --passphrase-file")
         case let error as KeystoreError: self.init(1, "\(error)", hint: nil)
         case let error as Denial: self.init(4, "\(error)", hint: nil)
         case LedgerError.damaged(let faults):
-            self.init(8, "\(LedgerError.damaged(faults))", hint: "stop the robot and keep a copy of the ledger before anything else")
+            self.init(
+                8, "\(LedgerError.damaged(faults))",
+                hint: "stop the robot and keep a copy of the ledger before anything else")
         case let error as LedgerError: self.init(1, "\(error)", hint: nil)
         case HomeError.inUse(let path):
-            self.init(1, "another process works in \(path)", hint: "stop it first; commands that only read need not wait")
+            self.init(
+                1, "another process works in \(path)",
+                hint: "stop it first; commands that only read need not wait")
         case HomeError.nothingYet(let path):
-            self.init(1, "there is no ledger at \(path) yet", hint: "it is made by the first start: depai run")
+            self.init(
+                1, "there is no ledger at \(path) yet", hint: "it is made by the first start: depai run")
         case let error as HomeError: self.init(1, "\(error)", hint: nil)
-        case let error as RPCError: self.init(9, "the chain does not answer: \(error)", hint: "check rpc in the configuration")
+        case let error as RPCError:
+            self.init(9, "the chain does not answer: \(error)", hint: "check rpc in the configuration")
         case let error as FileError: self.init(1, "\(error)", hint: nil)
         case let error as DatabaseError:
-            self.init(error.isStorageFault ? 8 : 1, "\(error)", hint: error.isStorageFault ? "free some space, then start again" : nil)
+            self.init(
+                error.isStorageFault ? 8 : 1, "\(error)",
+                hint: error.isStorageFault ? "free some space, then start again" : nil)
         case is PolicyError, is MnemonicError, is JSONError, is SettingsError, is Encoding.DecodingError:
             self.init(1, "\(error)", hint: nil)
         default: return nil

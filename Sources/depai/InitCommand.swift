@@ -12,8 +12,8 @@ struct InitCommand: AsyncParsableCommand {
         commandName: "init",
         abstract: "Make the home of a machine: wallet, owner, first policy.",
         discussion: """
-            The words are shown once and stored nowhere; they are the only way to the money if this machine is lost. \
-            An existing wallet is never touched.
+            The words are shown once and stored nowhere; they are the only way to the money if this \
+            machine is lost. An existing wallet is never touched.
             """)
 
     @OptionGroup var home: HomeOption
@@ -42,7 +42,9 @@ struct InitCommand: AsyncParsableCommand {
 
     func run() async throws {
         let home = self.home.home
-        guard !DurableFile.exists(home.keystorePath) else { throw KeystoreError.exists(home.keystorePath.string) }
+        guard !DurableFile.exists(home.keystorePath) else {
+            throw KeystoreError.exists(home.keystorePath.string)
+        }
         let passphrase = try SecretFile.read(FilePath(self.passphraseFile))
         let owner = try Home.readKey(FilePath(self.ownerKey))
         let policy = try self.policy.map { try DurableFile.read(FilePath($0), limit: 256 << 10) }
@@ -57,7 +59,9 @@ struct InitCommand: AsyncParsableCommand {
             timeline: SystemTimeline(), entropy: SystemEntropy())
         if self.mnemonicFile == nil { try self.show(mnemonic) }
         Terminal.talk("wallet \(keystore.address) made in \(home.path)")
-        if policy == nil { Terminal.talk("depai: hint: nothing can be spent before the owner signs a policy") }
+        if policy == nil {
+            Terminal.talk("depai: hint: nothing can be spent before the owner signs a policy")
+        }
     }
 
     /// Shows the words once, straight from guarded memory, and waits until the owner has them.

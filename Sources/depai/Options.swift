@@ -5,7 +5,9 @@ import SystemPackage
 
 /// Where the state is: `--home`, else `$DEPAI_HOME`, else `/var/lib/depai`.
 struct HomeOption: ParsableArguments {
-    @Option(name: .customLong("home"), help: "Folder that holds all state; $DEPAI_HOME or /var/lib/depai by default.")
+    @Option(
+        name: .customLong("home"),
+        help: "Folder that holds all state; $DEPAI_HOME or /var/lib/depai by default.")
     var path: String?
 
     var home: Home {

@@ -19,7 +19,8 @@ struct RunCommand: AsyncParsableCommand {
     func run() async throws {
         let home = self.home.home
         let path = self.config.map { FilePath($0) } ?? home.configurationPath
-        let agent = try RobotAssembly(home: home, configuration: try AgentConfiguration(try Settings.read(path)))
+        let agent = try RobotAssembly(
+            home: home, configuration: try AgentConfiguration(try Settings.read(path)))
         let logger = Logger(label: "depai", factory: StreamLogHandler.standardError(label:))
         logger.info("starting", metadata: ["home": "\(home.path)"])
         var group = ServiceGroupConfiguration(
@@ -42,7 +43,8 @@ struct RobotAssembly {
             passwordFile: broker.passwordFile)
         self.bus = MosquittoBus(address, entropy: SystemEntropy())
         self.agent = Agent(
-            home: home, configuration: configuration, bus: self.bus, web: CurlWeb(), timeline: SystemTimeline(),
+            home: home, configuration: configuration, bus: self.bus, web: CurlWeb(),
+            timeline: SystemTimeline(),
             entropy: SystemEntropy())
     }
 }

@@ -22,10 +22,13 @@ struct StatusCommand: AsyncParsableCommand {
         guard !self.output.json else {
             return Terminal.out([
                 "schema": "depai.status/1", "batches": JSON(try view.finished(kind: "archive")),
-                "errands": JSON(try view.finished(kind: "errand")), "readingsWaiting": JSON(try view.waitingReadings()),
+                "errands": JSON(try view.finished(kind: "errand")),
+                "readingsWaiting": JSON(try view.waitingReadings()),
                 "openPayments": .array(open.map(\.json)),
                 "events": .array(
-                    events.map { ["at": .string(rfc3339($0.at)), "kind": .string($0.kind), "text": .string($0.text)] }),
+                    events.map {
+                        ["at": .string(rfc3339($0.at)), "kind": .string($0.kind), "text": .string($0.text)]
+                    }),
             ])
         }
         var table = Table(.left, .left)

@@ -47,7 +47,9 @@ struct Table {
     mutating func head(_ names: String...) { self.rows.append(names.map { ($0, .dim) }) }
 
     var text: String {
-        let widths = self.alignments.indices.map { column in self.rows.map { $0[column].text.count }.max() ?? 0 }
+        let widths = self.alignments.indices.map { column in
+            self.rows.map { $0[column].text.count }.max() ?? 0
+        }
         return self.rows.map { row in
             row.enumerated().map { column, cell in
                 let space = String(repeating: " ", count: widths[column] - cell.text.count)
@@ -61,7 +63,8 @@ struct Table {
     }
 }
 
-/// RFC 3339 UTC with seconds, from milliseconds since 1970 (days to date as in the proleptic Gregorian calendar).
+/// RFC 3339 UTC with seconds, from milliseconds since 1970 (days to date as in the proleptic Gregorian
+/// calendar).
 func rfc3339(_ milliseconds: Int64) -> String {
     var seconds = time_t(milliseconds / 1_000)
     var parts = tm()

@@ -25,7 +25,8 @@ struct WalletCommand: AsyncParsableCommand {
             let balances = try? home.viewLedger().balances()
             if self.output.json {
                 Terminal.out([
-                    "schema": "depai.wallet/1", "address": .string(keystore.address), "identity": .string(identity),
+                    "schema": "depai.wallet/1", "address": .string(keystore.address),
+                    "identity": .string(identity),
                     "owner": .string(owner), "keystore": .string(home.keystorePath.string),
                     "balances": .array((balances ?? []).map(\.json)),
                 ])
@@ -76,7 +77,8 @@ struct WalletCommand: AsyncParsableCommand {
                 table.add(
                     (asset.symbol, nil), (asset.decimal(balance.available), .bold),
                     (asset.decimal(balance.reserved), balance.reserved > 0 ? .yellow : nil),
-                    (asset.decimal(balance.spent), nil), (asset.decimal(balance.lost), balance.lost > 0 ? .red : nil),
+                    (asset.decimal(balance.spent), nil),
+                    (asset.decimal(balance.lost), balance.lost > 0 ? .red : nil),
                     (asset.decimal(balance.deposited + balance.earned), nil))
             }
             Terminal.out(table.text)
@@ -103,7 +105,8 @@ struct WalletCommand: AsyncParsableCommand {
                 table.add(
                     (rfc3339(record.createdAt), nil), (String(record.id.description.prefix(12)), nil),
                     (proposal.purpose.rawValue, nil), (proposal.asset.text(proposal.amount), nil),
-                    (record.state.rawValue, record.state.colour), (record.delivery.rawValue, record.delivery.colour),
+                    (record.state.rawValue, record.state.colour),
+                    (record.delivery.rawValue, record.delivery.colour),
                     (proposal.note, nil))
             }
             Terminal.out(table.text)
@@ -112,7 +115,8 @@ struct WalletCommand: AsyncParsableCommand {
 
     struct Receipt: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "One payment with all that proves it.", discussion: "The first digits of the intent are enough.")
+            abstract: "One payment with all that proves it.",
+            discussion: "The first digits of the intent are enough.")
         @OptionGroup var home: HomeOption
         @OptionGroup var output: OutputOption
 
@@ -124,14 +128,18 @@ struct WalletCommand: AsyncParsableCommand {
             let matches = try view.intents().filter { $0.id.description.hasPrefix(self.intent) }
             guard let record = matches.first, matches.count == 1, self.intent.utf8.count >= 4 else {
                 throw Failure(
-                    2, "\"\(self.intent)\" names \(matches.count) payments", hint: "depai wallet history shows them")
+                    2, "\"\(self.intent)\" names \(matches.count) payments",
+                    hint: "depai wallet history shows them")
             }
             var json: JSON = ["schema": "depai.receipt/1"]
             for (name, field) in try JSONField(record.json).members() { json[name] = field.value }
             let steps = try view.journal().filter { $0.intent == record.id }
             json["steps"] = .array(
                 steps.map { step in
-                    ["at": .string(rfc3339(step.at)), "state": .string(step.after.rawValue), "detail": .string(step.detail)]
+                    [
+                        "at": .string(rfc3339(step.at)), "state": .string(step.after.rawValue),
+                        "detail": .string(step.detail),
+                    ]
                 })
             json["receipt"] = record.receipt.flatMap { try? JSON.read($0) } ?? JSON(record.receipt)
             // The same object for people and programs: a receipt is meant to be passed on.
@@ -145,17 +153,22 @@ func didKey(_ key: PublicKey) -> String { "did:key:z" + Base58.encode([0xed, 0x0
 
 extension Balance {
     var json: JSON {
-        func amount(_ atomic: Int64) -> JSON { ["amount": .string(self.asset.decimal(atomic)), "atomic": .string(String(atomic))] }
+        func amount(_ atomic: Int64) -> JSON {
+            ["amount": .string(self.asset.decimal(atomic)), "atomic": .string(String(atomic))]
+        }
         return [
-            "asset": .string(self.asset.id), "symbol": .string(self.asset.symbol), "decimals": JSON(self.asset.decimals),
-            "available": amount(self.available), "reserved": amount(self.reserved), "spent": amount(self.spent),
+            "asset": .string(self.asset.id), "symbol": .string(self.asset.symbol),
+            "decimals": JSON(self.asset.decimals),
+            "available": amount(self.available), "reserved": amount(self.reserved),
+            "spent": amount(self.spent),
             "lost": amount(self.lost), "deposited": amount(self.deposited), "earned": amount(self.earned),
         ]
     }
 
     var summary: String {
         let reserved = self.reserved > 0 ? ", \(self.asset.decimal(self.reserved)) reserved" : ""
-        return "\(self.asset.decimal(self.available)) free\(reserved), \(self.asset.decimal(self.spent)) spent"
+        return
+            "\(self.asset.decimal(self.available)) free\(reserved), \(self.asset.decimal(self.spent)) spent"
     }
 }
 

@@ -6,16 +6,18 @@ import Linux
 import Synchronization
 import SystemPackage
 
-/// The robot on its real ports, which kills itself with SIGKILL right after the n-th durable step of a payment:
-/// `depai-crashing run --home DIR --after N`.
+/// The robot on its real ports, which kills itself with SIGKILL right after the n-th durable step of a
+/// payment: `depai-crashing run --home DIR --after N`.
 @main
 struct CrashingRobot {
     static func main() async throws {
         let arguments = CommandLine.arguments
-        guard arguments.count == 6, arguments[1] == "run", arguments[2] == "--home", arguments[4] == "--after",
+        guard arguments.count == 6, arguments[1] == "run", arguments[2] == "--home",
+            arguments[4] == "--after",
             let after = Int(arguments[5])
         else {
-            _ = try FileDescriptor.standardError.writeAll("usage: depai-crashing run --home DIR --after N\n".utf8)
+            _ = try FileDescriptor.standardError.writeAll(
+                "usage: depai-crashing run --home DIR --after N\n".utf8)
             exit(2)
         }
         let home = Home(FilePath(arguments[3]))

@@ -18,19 +18,23 @@ struct WorldTests {
             var node: JSON = [
                 "name": .string(name),
                 "storage": ["per_mebibyte_day": JSON(storage), "minimum": 100, "maximum_bytes": 262144],
-                "compute": ["per_million_units": JSON(compute), "minimum": 100, "maximum_units": 100_000_000],
+                "compute": [
+                    "per_million_units": JSON(compute), "minimum": 100, "maximum_units": 100_000_000,
+                ],
             ]
             if let fault { node["fault"] = .string(fault) }
             return node
         }
         return try Scenario(
             JSONField([
-                "name": "test", "summary": "small and quick", "seed": JSON(seed), "slot_ms": 100, "tokens": 5_000_000,
+                "name": "test", "summary": "small and quick", "seed": JSON(seed), "slot_ms": 100,
+                "tokens": 5_000_000,
                 "nodes": [
                     node("Aurora", 400, 900, faults[0]), node("Borealis", 300, 1_200, faults[1]),
                     node("Cirrus", 650, 1_500, faults[2]),
                 ],
-                "devices": ["environment-sensor", "energy-meter", "relay-plug", "mobile-base"], "map": "warehouse.map",
+                "devices": ["environment-sensor", "energy-meter", "relay-plug", "mobile-base"],
+                "map": "warehouse.map",
                 "goal": ["x": 5, "y": 18], "units": 20_000_000,
                 "archive": ["batches": 1, "readings": 4, "days": 30, "challenges": 2],
                 "limits": ["per_payment": 50_000, "per_hour": 200_000, "lifetime": 1_000_000],
@@ -40,7 +44,8 @@ struct WorldTests {
 
     static func simulation(_ scenario: Scenario) throws -> (Simulation, FilePath) {
         let root = FilePath(#filePath).removingLastComponent().removingLastComponent().removingLastComponent()
-        let folder = FilePath(FileManager.default.temporaryDirectory.path).appending("depai-test-\(UUID().uuidString)")
+        let folder = FilePath(FileManager.default.temporaryDirectory.path).appending(
+            "depai-test-\(UUID().uuidString)")
         try DurableFile.createFolder(folder)
         // The test bundle lies beside the programs.
         let programs = FilePath(Bundle.main.bundlePath)
@@ -63,7 +68,8 @@ struct WorldTests {
             var deaths = 0
             // Each life reaches one step further. Two purchases of four steps each, and room to spare.
             while deaths < 40 {
-                let robot = try await world.startRobot(program: "depai-crashing", arguments: ["--after", "1"])
+                let robot = try await world.startRobot(
+                    program: "depai-crashing", arguments: ["--after", "1"])
                 robot.mayEndNow()
                 while robot.exitCode == nil, !world.isDone { try await Task.sleep(for: .milliseconds(50)) }
                 guard !world.isDone else {
@@ -81,7 +87,8 @@ struct WorldTests {
         #expect(report.purchases.count == 2)
     }
 
-    @Test func `nodes that take the money and die or answer noise are survived and written off`() async throws {
+    @Test func `nodes that take the money and die or answer noise are survived and written off`() async throws
+    {
         let (simulation, folder) = try Self.simulation(
             try Self.scenario(faults: ["garbage", "dies-after-payment", nil], seed: 11))
         defer { try? FileManager.default.removeItem(atPath: folder.string) }

@@ -4,12 +4,14 @@ import Testing
 
 /// Implementations that none of us wrote. A test that needs one which is not here is skipped, and says so.
 public enum Peer {
-    /// A Python that can import `module`: that of the virtual environment `DEPAI_PEERS`, or the one in the path.
+    /// A Python that can import `module`: that of the virtual environment `DEPAI_PEERS`, or the one in the
+    /// path.
     public static func python(with module: String, from package: String) async throws -> String {
         let peers = ProcessInfo.processInfo.environment["DEPAI_PEERS"].map { $0 + "/bin/python3" }
         for candidate in [peers, "python3"].compactMap(\.self) {
             let result = try? await run(
-                .name("env"), arguments: [candidate, "-c", "import \(module)"], output: .discarded, error: .discarded)
+                .name("env"), arguments: [candidate, "-c", "import \(module)"], output: .discarded,
+                error: .discarded)
             if result?.terminationStatus.isSuccess == true { return candidate }
         }
         try Test.cancel("skipped: PyPI package \(package) is not installed")
@@ -17,7 +19,9 @@ public enum Peer {
 
     /// Executes a chain's transcript in LiteSVM, the real runtime.
     /// - Returns: whether it agrees with every transaction, fee and balance, and what it said.
-    public static func replay(transcript file: URL, with python: String) async throws -> (agrees: Bool, output: String) {
+    public static func replay(transcript file: URL, with python: String) async throws -> (
+        agrees: Bool, output: String
+    ) {
         let script = URL(filePath: #filePath).resolvingSymlinksInPath().deletingLastPathComponent()
             .deletingLastPathComponent().appending(path: "Peers/replay_transcript.py")
         let result = try await run(

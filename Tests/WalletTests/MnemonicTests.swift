@@ -7,7 +7,7 @@ import Wallet
     static let abandon = String(repeating: "abandon ", count: 11) + "about"
 
     private func words(_ mnemonic: borrowing Mnemonic) throws -> String {
-        try mnemonic.withWords { String(decoding: $0, as: UTF8.self) }
+        mnemonic.withWords { String(decoding: $0, as: UTF8.self) }
     }
 
     /// Source: trezor/python-mnemonic vectors.json (MIT), one or two of each length.
