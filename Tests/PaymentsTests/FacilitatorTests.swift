@@ -65,7 +65,8 @@ import Testing
             #expect(try await market.tokens(of: market.payTo) == 1_000)
             #expect(await market.transfers().map(\.id) == [first.transaction])
             let spent = try await ledger.read { try $0.balances().first { $0.asset.id == market.sol.id } }
-            #expect(spent?.spent == 20_000 && spent?.reserved == 0)
+            // Two signatures at 5,000 lamports, and 60,000 compute units at a millionth of one, rounded up.
+            #expect(spent?.spent == 10_001 && spent?.reserved == 0)
         }
     }
 
@@ -242,7 +243,7 @@ import Testing
             #expect(try await market.tokens(of: market.payTo) == 0)
             #expect(await market.transfers().count == 1)
             let balance = try await ledger.read { try $0.balances().first { $0.asset.id == market.sol.id } }
-            #expect(balance?.spent == 20_000 && balance?.reserved == 0)
+            #expect(balance?.spent == 10_001 && balance?.reserved == 0)
         }
     }
 
@@ -256,6 +257,28 @@ import Testing
             let payload = try await Draft(market).payload(market)
             let response = try await facilitator.settle(payload, against: Draft.requirements(market))
             #expect(response.success, "\(response.errorMessage ?? "")")
+        }
+    }
+
+    @Test func `the fee of a payment that never lands is given back once it cannot land any more`() async throws {
+        try await TestMarket.with { market in
+            let ledger = try await market.nodeLedger()
+            let facilitator = market.facilitator(ledger)
+            let payload = try await Draft(market).payload(market)
+            var faults = Faults()
+            faults.dropNext = .max
+            await market.cluster.set(faults)
+            let response = try await facilitator.settle(payload, against: Draft.requirements(market))
+            #expect(response.errorReason == "settlement_pending")
+            func fees() async throws -> Balance? {
+                try await ledger.read { try $0.balances().first { $0.asset.id == market.sol.id } }
+            }
+            try await facilitator.sweep()
+            #expect(try await fees()?.reserved == 10_001, "it may still land")
+            try await market.timeline.pass(slots: 200)
+            try await facilitator.sweep()
+            let balance = try await fees()
+            #expect(balance?.reserved == 0 && balance?.spent == 0)
         }
     }
 
