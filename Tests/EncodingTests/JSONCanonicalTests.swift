@@ -141,7 +141,7 @@ extension JSON {
         ]
         var text = String.UnicodeScalarView()
         for _ in 0..<Int.random(in: 0...6, using: &generator) {
-            text.append(scalars.randomElement(using: &generator)!)
+            if let scalar = scalars.randomElement(using: &generator) { text.append(scalar) }
         }
         return String(text)
     }

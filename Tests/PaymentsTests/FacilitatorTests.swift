@@ -260,7 +260,7 @@ import Testing
         }
     }
 
-    @Test func `the fee of a payment that never lands is given back once it cannot land any more`() async throws {
+    @Test func `the fee of a payment that never lands is given back after its time`() async throws {
         try await TestMarket.with { market in
             let ledger = try await market.nodeLedger()
             let facilitator = market.facilitator(ledger)
