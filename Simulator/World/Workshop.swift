@@ -114,7 +114,10 @@ package struct Workshop: Sendable {
         let lock = try home.lock()
         defer { lock.release() }
         let ledger = try home.openLedger(keystore, timeline: SystemTimeline())
-        try await ledger.apply(policy: try Policy.sign(document, with: owner))
+        let policy = try Policy.sign(document, with: owner)
+        let name = home.path.lastComponent?.string ?? "home"
+        try DurableFile.write(policy, to: self.keys.appending("\(name).policy.json"))
+        try await ledger.apply(policy: policy)
     }
 
     private func robotPolicy(mint: Address, payees: [(name: String, account: String)]) -> JSON {

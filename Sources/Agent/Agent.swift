@@ -81,7 +81,7 @@ public struct Agent: Sendable {
                 let archivist = Archivist(
                     settings: settings, readings: readings,
                     storage: StorageClient(web: self.web, entropy: self.entropy),
-                    procurement: procurement, wallet: wallet, store: store)
+                    procurement: procurement, wallet: wallet, store: store, timeline: self.timeline)
                 group.addTask { try await archivist.run() }
             }
             if let settings = self.configuration.errand {

@@ -81,8 +81,8 @@ actor AgentStore {
         }
     }
 
-    /// Keeps a reading until it is in a batch, and says how many wait.
-    func keep(reading: JSON) throws -> Int {
+    /// Keeps a reading until it is in a batch.
+    func keep(reading: JSON) throws {
         try self.database.transaction {
             try self.database.run(
                 "INSERT INTO reading (at, text) VALUES (?, ?)", .integer(self.timeline.now.milliseconds),
@@ -90,15 +90,29 @@ actor AgentStore {
             try self.database.run(
                 "DELETE FROM reading WHERE seq <= (SELECT MAX(seq) FROM reading) - ?",
                 .integer(Self.readingLimit))
-            return Int(try self.database.query("SELECT COUNT(*) FROM reading").first?.integer(0) ?? 0)
         }
     }
 
-    /// The oldest readings as JSON lines, with the number of the last one.
-    func oldestReadings(_ count: Int) throws -> (lines: [String], last: Int64) {
-        let rows = try self.database.query(
+    /// How many readings wait for a batch.
+    func waitingReadings() throws -> Int {
+        Int(try self.database.query("SELECT COUNT(*) FROM reading").first?.integer(0) ?? 0)
+    }
+
+    /// The oldest readings as JSON lines, with the number of the last one: at most `count`, and as many as fit
+    /// into `byteLimit`, but at least one.
+    func oldestReadings(_ count: Int, byteLimit: Int) throws -> (lines: [String], last: Int64) {
+        var lines: [String] = []
+        var last: Int64 = 0
+        var bytes = 0
+        for row in try self.database.query(
             "SELECT seq, text FROM reading ORDER BY seq LIMIT ?", .integer(Int64(count)))
-        return (rows.map { $0.text(1) }, rows.last?.integer(0) ?? 0)
+        {
+            bytes += row.text(1).utf8.count + 1
+            guard lines.isEmpty || bytes <= byteLimit else { break }
+            lines.append(row.text(1))
+            last = row.integer(0)
+        }
+        return (lines, last)
     }
 
     /// Opens a project; a batch takes its readings away in the same transaction.

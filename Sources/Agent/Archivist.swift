@@ -15,14 +15,34 @@ struct Archivist: Sendable {
     let wallet: UnlockedWallet
     let store: AgentStore
 
+    let timeline: any Timeline
+
+    /// How often it is looked whether a batch is full.
+    static let interval: Duration = .milliseconds(250)
+    /// Plain bytes of a batch, so that it fits one object when it is sealed.
+    static let batchBytes = StoredObject.byteLimit - (16 << 10)
+
+    /// Keeps what comes in while a purchase takes its time.
     func run() async throws {
-        if let unfinished = try await self.store.unfinished(kind: "archive") {
-            try await self.finish(unfinished)
-        }
-        for await reading in self.readings {
-            guard try await self.wanted() else { continue }
-            guard try await self.store.keep(reading: reading.json) >= self.settings.readings else { continue }
-            try await self.finish(try await self.batch())
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                for await reading in self.readings where try await self.wanted() {
+                    try await self.store.keep(reading: reading.json)
+                }
+            }
+            group.addTask {
+                if let unfinished = try await self.store.unfinished(kind: "archive") {
+                    try await self.finish(unfinished)
+                }
+                while try await self.wanted() {
+                    if try await self.store.waitingReadings() >= self.settings.readings {
+                        try await self.finish(try await self.batch())
+                    } else {
+                        try await self.timeline.sleep(for: Self.interval)
+                    }
+                }
+            }
+            try await group.waitForAll()
         }
     }
 
@@ -34,7 +54,8 @@ struct Archivist: Sendable {
     /// Seals the oldest readings. What is sealed once is kept as it is: sealing again would give other bytes,
     /// another name, and another purchase.
     private func batch() async throws -> Project {
-        let (lines, last) = try await self.store.oldestReadings(self.settings.readings)
+        let (lines, last) = try await self.store.oldestReadings(
+            self.settings.readings, byteLimit: Self.batchBytes)
         let plain = Array((lines.joined(separator: "\n") + "\n").utf8)
         let context = "batch/\(last)"
         let sealed = try await self.wallet.seal(plain, context: context)
