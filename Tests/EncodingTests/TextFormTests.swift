@@ -1,4 +1,5 @@
 import Encoding
+import TestSupport
 import Testing
 
 @Suite struct TextFormTests {
@@ -122,20 +123,5 @@ import Testing
         }
         if let bytes = try? Base32.decode(text) { #expect(Base32.encode(bytes) == text, "seed \(seed)") }
         if let bytes = try? Base58.decode(text) { #expect(Base58.encode(bytes) == text, "seed \(seed)") }
-    }
-}
-
-/// SplitMix64: the same numbers from the same seed everywhere.
-struct Seeded: RandomNumberGenerator {
-    var state: UInt64
-
-    init(_ seed: UInt64) { self.state = seed }
-
-    mutating func next() -> UInt64 {
-        self.state &+= 0x9e37_79b9_7f4a_7c15
-        var mixed = self.state
-        mixed = (mixed ^ mixed >> 30) &* 0xbf58_476d_1ce4_e5b9
-        mixed = (mixed ^ mixed >> 27) &* 0x94d0_49bb_1331_11eb
-        return mixed ^ mixed >> 31
     }
 }

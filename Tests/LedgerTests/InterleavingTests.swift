@@ -1,6 +1,7 @@
 import Encoding
 import Ledger
 import SystemPackage
+import TestSupport
 import Testing
 
 /// Random lives of a ledger: whatever happens in whatever order, with crashes, the limits hold and the books

@@ -13,21 +13,6 @@ func key(_ byte: UInt8) throws -> SigningKey {
 
 func base58(_ key: PublicKey) -> String { Base58.encode(key.bytes) }
 
-/// SplitMix64: the same numbers from the same seed everywhere.
-struct Seeded: RandomNumberGenerator {
-    var state: UInt64
-
-    init(_ seed: UInt64) { self.state = seed }
-
-    mutating func next() -> UInt64 {
-        self.state &+= 0x9e37_79b9_7f4a_7c15
-        var mixed = self.state
-        mixed = (mixed ^ mixed >> 30) &* 0xbf58_476d_1ce4_e5b9
-        mixed = (mixed ^ mixed >> 27) &* 0x94d0_49bb_1331_11eb
-        return mixed ^ mixed >> 31
-    }
-}
-
 /// A clock that moves when it is told to.
 final class Clock: Timeline {
     private let milliseconds = Mutex<Int64>(1_800_000_000_000)

@@ -1,6 +1,7 @@
 import Encoding
 import SimulatedChain
 import Solana
+import TestSupport
 import Testing
 import World
 

@@ -1,6 +1,7 @@
 import Encoding
 import SimulatedChain
 import Solana
+import TestSupport
 
 /// A market day out of one seed: transfers of lamports and tokens, most of them right, many wrong in one
 /// detail.

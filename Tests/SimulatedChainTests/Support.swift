@@ -12,21 +12,6 @@ func key(_ byte: UInt8) throws -> SigningKey {
 
 func address(_ byte: UInt8) throws -> Address { Address(try key(byte).publicKey) }
 
-/// SplitMix64: the same numbers from the same seed everywhere.
-struct Seeded: RandomNumberGenerator {
-    var state: UInt64
-
-    init(_ seed: UInt64) { self.state = seed }
-
-    mutating func next() -> UInt64 {
-        self.state &+= 0x9e37_79b9_7f4a_7c15
-        var mixed = self.state
-        mixed = (mixed ^ mixed >> 30) &* 0xbf58_476d_1ce4_e5b9
-        mixed = (mixed ^ mixed >> 27) &* 0x94d0_49bb_1331_11eb
-        return mixed ^ mixed >> 31
-    }
-}
-
 /// A web with one host: the cluster.
 struct MemoryWeb: Web {
     let cluster: Cluster

@@ -1,6 +1,7 @@
 import Encoding
 import Sodium
 import Solana
+import TestSupport
 import Testing
 
 @Suite struct AddressTests {

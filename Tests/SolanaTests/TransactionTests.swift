@@ -1,6 +1,7 @@
 import Encoding
 import Sodium
 import Solana
+import TestSupport
 import Testing
 
 /// The x402 payment of ``Golden/legacy``: sponsor 11, robot 12, node 14.

@@ -1,8 +1,8 @@
-import Foundation
+internal import Foundation
 import Subprocess
 import Synchronization
 import SystemPackage
-import Testing
+public import Testing
 
 /// A real mosquitto on a free loopback port, for the tests of one suite.
 public final class Broker: Sendable {

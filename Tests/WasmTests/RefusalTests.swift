@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 import Wasm
 
@@ -164,7 +165,7 @@ struct Refusal: Sendable, CustomTestStringConvertible {
     }
 
     @Test func `2,000 changed bytes end in an error or a result`() {
-        var random = Seeded(seed: 0x5eed)
+        var random = Seeded(0x5eed)
         for round in 0..<2_000 {
             var changed = bytes(Self.good[round % Self.good.count])
             let place = Int.random(in: 8..<changed.count, using: &random)
@@ -175,7 +176,7 @@ struct Refusal: Sendable, CustomTestStringConvertible {
 
     @Test func `the real job survives changed bytes`() throws {
         let whole = try #require(fileBytes("Simulator/Jobs/route/route.wasm"))
-        var random = Seeded(seed: 77)
+        var random = Seeded(77)
         for _ in 0..<200 {
             var changed = whole
             changed[Int.random(in: 8..<changed.count, using: &random)] = UInt8.random(

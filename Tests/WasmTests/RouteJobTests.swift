@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 import Wasm
 
@@ -26,7 +27,7 @@ struct RouteMap {
 
     /// A random map with free start and goal; about `blocked` of 100 cells are blocked.
     init(seed: UInt64) {
-        var random = Seeded(seed: seed)
+        var random = Seeded(seed)
         self.init([])
         self.width = Int.random(in: 1...40, using: &random)
         self.height = Int.random(in: 1...40, using: &random)

@@ -19,21 +19,6 @@ func fileBytes(_ path: String) -> [UInt8]? {
     return (try? Data(contentsOf: repository.appending(path: path))).map { [UInt8]($0) }
 }
 
-/// Random numbers that are the same in each run: SplitMix64.
-struct Seeded: RandomNumberGenerator {
-    var state: UInt64
-
-    init(seed: UInt64) { self.state = seed }
-
-    mutating func next() -> UInt64 {
-        self.state &+= 0x9e37_79b9_7f4a_7c15
-        var mixed = self.state
-        mixed = (mixed ^ mixed >> 30) &* 0xbf58_476d_1ce4_e5b9
-        mixed = (mixed ^ mixed >> 27) &* 0x94d0_49bb_1331_11eb
-        return mixed ^ mixed >> 31
-    }
-}
-
 /// Modules that several tests use, in hex.
 enum Sample {
     /// `grow(pages)` and `size()` on a memory of 1 to 3 pages.
