@@ -24,9 +24,16 @@ final class Screen: Sendable {
     func show(status text: String) {
         guard self.isLive else { return }
         self.status.withLock { status in
-            status = text
-            self.write(self.erase + text)
+            // A line that wraps could not be taken back.
+            status = String(text.prefix(self.width - 1))
+            self.write(self.erase + status)
         }
+    }
+
+    private var width: Int {
+        var size = winsize()
+        guard ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 1 else { return 80 }
+        return Int(size.ws_col)
     }
 
     private var erase: String { self.isLive ? "\r\u{1b}[2K" : "" }
