@@ -42,7 +42,8 @@ struct Archivist: Sendable {
                     }
                 }
             }
-            try await group.waitForAll()
+            // The first error ends both; `waitForAll` would wait for the other one first.
+            for try await _ in group {}
         }
     }
 
