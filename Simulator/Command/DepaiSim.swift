@@ -64,6 +64,7 @@ struct DepaiSim: AsyncParsableCommand {
             do {
                 report = try await Self.untilInterrupted { try await simulation.run() }
             } catch {
+                screen.show(status: "")
                 let text = "depai-sim: error: \(error)\ndepai-sim: hint: the logs are in \(folder)\n"
                 _ = try FileDescriptor.standardError.writeAll(text.utf8)
                 throw ExitCode(1)
