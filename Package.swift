@@ -36,6 +36,10 @@ let system = Target.Dependency.product(name: "SystemPackage", package: "swift-sy
 
 let package = Package(
     name: "depai",
+    products: [
+        // What a robot program of one's own embeds: build an `Agent`, hand it ports, run it.
+        .library(name: "Agent", targets: ["Agent", "World", "Linux", "Home"])
+    ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
