@@ -116,6 +116,8 @@ public struct NodeServer: Sendable {
         }
         var headers: [String: String] = [:]
         for field in request.headers { headers[field.name.canonicalName] = field.value }
+        // The HTTP library keeps `Host` apart from the other fields.
+        headers["host"] = request.head.authority
         var query: [String: String] = [:]
         for (name, value) in request.uri.queryParameters { query[String(name)] = String(value) }
         let answer = await shop.respond(
