@@ -98,8 +98,8 @@ actor AgentStore {
         Int(try self.database.query("SELECT COUNT(*) FROM reading").first?.integer(0) ?? 0)
     }
 
-    /// The oldest readings as JSON lines, with the number of the last one: at most `count`, and as many as fit
-    /// into `byteLimit`, but at least one.
+    /// The oldest readings as JSON lines, with the number of the last one: at most `count`, and as many as
+    /// fit into `byteLimit`, but at least one.
     func oldestReadings(_ count: Int, byteLimit: Int) throws -> (lines: [String], last: Int64) {
         var lines: [String] = []
         var last: Int64 = 0
