@@ -12,10 +12,6 @@ package final class BetrayingProxy: Sendable {
     private let entropy: SeededEntropy
     private let killNode: @Sendable () -> Void
     private let dead = Atomic<Bool>(false)
-    private let count = Atomic<Int>(0)
-
-    /// How many paid requests were betrayed.
-    package var betrayals: Int { self.count.load(ordering: .relaxed) }
 
     /// - Parameters:
     ///   - node: URL of the honest node.
@@ -42,7 +38,6 @@ package final class BetrayingProxy: Sendable {
         forwarded.headers.removeAll { dropped.contains($0.name.lowercased()) }
         guard let answer = try? await self.web.send(forwarded) else { return Self.nobody }
         guard paid, answer.status == 200 else { return answer }
-        self.count.add(1, ordering: .relaxed)
         switch self.fault {
         case .diesAfterPayment:
             self.dead.store(true, ordering: .relaxed)

@@ -124,9 +124,9 @@ struct Archivist: Sendable {
             let sealed = try await self.storage.fetch(object, at: provider)
             let plain = try await self.wallet.open(sealed, context: project.context)
             try await self.store.log("proof", "read back and opened: \(plain.count) bytes", ["valid": true])
-        } catch let error as CancellationError {
-            throw error
         } catch {
+            // A cancelled exchange says nothing about the node.
+            try Task.checkCancellation()
             try await self.store.log(
                 "proof", "not proved: \(error)", ["cid": .string(object.id.description), "valid": false])
         }

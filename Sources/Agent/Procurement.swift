@@ -42,8 +42,17 @@ struct Procurement: Sendable {
             let name = chosen.offer.name
             switch try await self.buyer.buy(want.order(chosen, project.ceiling)) {
             case .answered(let intent, let response):
+                let verdict: Result<(receipt: String, result: [UInt8]), any Error>
                 do {
-                    let (receipt, result) = try await want.verify(response.body, chosen)
+                    verdict = .success(try await self.verified(want, response.body, chosen))
+                } catch {
+                    // Who is asked to end does not judge: after the restart the same purchase is verified.
+                    try Task.checkCancellation()
+                    verdict = .failure(error)
+                }
+                switch verdict {
+                case .success(let (receipt, result)):
+                    // Outside the judgement: a fault of our own disk is no fault of the seller's.
                     try await self.ledger.deliver(intent, receipt: receipt)
                     project.result = result
                     project.state = .bought
@@ -51,9 +60,7 @@ struct Procurement: Sendable {
                     try await self.store.log(
                         "purchase", "bought \(want.what) from \(name)", ["intent": .string("\(intent)")])
                     return chosen
-                } catch let error as CancellationError {
-                    throw error
-                } catch {
+                case .failure(let error):
                     try await self.lose(intent, name, "paid, and the answer is wrong: \(error)")
                 }
             case .unanswered(let intent, let reason):
@@ -74,6 +81,23 @@ struct Procurement: Sendable {
             project.provider = nil
             try await self.store.save(project)
         }
+    }
+
+    /// How often a seller that does not answer is asked again during verification.
+    static let verificationTries = 5
+
+    /// Verifies; silence on the line is asked again before it counts against the seller.
+    private func verified(
+        _ want: Want, _ body: [UInt8], _ seller: ListedOffer
+    ) async throws -> (receipt: String, result: [UInt8]) {
+        for _ in 1..<Self.verificationTries {
+            do {
+                return try await want.verify(body, seller)
+            } catch is WebError {
+                try await self.timeline.sleep(for: Self.pause)
+            }
+        }
+        return try await want.verify(body, seller)
     }
 
     /// The provider that the project has, or the cheapest that may be asked. The choice is durable before it
