@@ -144,7 +144,8 @@ let package = Package(
         .target(
             name: "PaymentSupport",
             dependencies: [
-                "Node", "Storage", "Compute", "Market", "Payments", "Wallet", "Ledger", "Solana",
+                "TestSupport", "Node", "Storage", "Compute", "Market", "Payments", "Wallet", "Ledger",
+                "Solana",
                 "SimulatedChain", "World",
                 "Encoding", "Sodium", "Database", system,
             ],
@@ -163,10 +164,10 @@ let package = Package(
             ]),
         tests(of: "Encoding", ["TestSupport"]),
         tests(of: "Sodium", ["TestSupport", "Encoding"]),
-        tests(of: "Database", [system]),
+        tests(of: "Database", ["TestSupport", system]),
         tests(of: "Wasm", ["TestSupport"]),
         tests(of: "Ledger", ["TestSupport", "World", "Encoding", "Sodium", "Database", system]),
-        tests(of: "Wallet", ["Ledger", "World", "Encoding", "Sodium", "Database", system]),
+        tests(of: "Wallet", ["TestSupport", "Ledger", "World", "Encoding", "Sodium", "Database", system]),
         tests(of: "Solana", ["TestSupport", "World", "Encoding", "Sodium"]),
         tests(of: "SimulatedChain", ["TestSupport", "Solana", "World", "Encoding", "Sodium"]),
         tests(

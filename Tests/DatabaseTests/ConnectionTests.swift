@@ -1,6 +1,7 @@
 import Database
 import Glibc
 import SystemPackage
+import TestSupport
 import Testing
 
 @Suite struct ConnectionTests {

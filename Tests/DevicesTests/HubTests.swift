@@ -1,6 +1,7 @@
 import Encoding
 import Synchronization
 import SystemPackage
+import TestSupport
 import Testing
 import World
 

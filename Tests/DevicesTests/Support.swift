@@ -133,11 +133,3 @@ func settled<Value>(_ condition: () async throws -> Value?) async throws -> Valu
     }
     throw DeviceError.unknownThing("nothing happened in two seconds")
 }
-
-/// A folder that is gone afterwards.
-func withFolder(_ body: (FilePath) async throws -> Void) async throws {
-    let folder = FileManager.default.temporaryDirectory.appending(path: "depai-devices-\(UUID().uuidString)")
-    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-    defer { try? FileManager.default.removeItem(at: folder) }
-    try await body(FilePath(folder.path))
-}

@@ -3,6 +3,7 @@ import Encoding
 import Ledger
 import Sodium
 import Synchronization
+import TestSupport
 import Testing
 
 @Suite struct PaymentLedgerTests {

@@ -23,18 +23,6 @@ final class Clock: Timeline {
     func advance(seconds: Int64) { self.milliseconds.withLock { $0 += seconds * 1_000 } }
 }
 
-/// A folder of its own for one test, removed afterwards.
-func withFolder<Result>(_ body: (FilePath) async throws -> Result) async throws -> Result {
-    var template = Array("/tmp/depai-ledger-XXXXXX".utf8CString)
-    guard mkdtemp(&template) != nil else { throw Errno(rawValue: errno) }
-    let path = FilePath(String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self))
-    defer {
-        for name in ["ledger.db", "ledger.db-wal", "ledger.db-shm"] { unlink(path.appending(name).string) }
-        rmdir(path.string)
-    }
-    return try await body(path)
-}
-
 /// The owner (11), the wallet (2) and its sponsor (3), a dollar and a coin, and two payees.
 enum Scene {
     static let dollar = Asset(id: "chain/token:dollar", symbol: "USD", decimals: 6)

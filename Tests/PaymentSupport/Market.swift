@@ -10,6 +10,7 @@ package import Sodium
 package import Solana
 package import Storage
 package import SystemPackage
+import TestSupport
 package import Wallet
 import World
 
@@ -45,30 +46,9 @@ package struct TestMarket: Sendable {
 
     /// Makes the market in a folder of its own, which is removed afterwards.
     package static func with(_ body: (TestMarket) async throws -> Void) async throws {
-        let folder = try self.makeFolder()
-        defer { self.remove(tree: folder) }
+        let folder = try TemporaryFolder.make()
+        defer { TemporaryFolder.remove(folder) }
         try await body(TestMarket(folder: folder))
-    }
-
-    private static func makeFolder() throws -> FilePath {
-        var template = Array("/tmp/depai-market-XXXXXX".utf8CString)
-        guard mkdtemp(&template) != nil else { throw Errno(rawValue: errno) }
-        return FilePath(String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self))
-    }
-
-    private static func remove(tree path: FilePath) {
-        if let folder = opendir(path.string) {
-            while let entry = readdir(folder) {
-                let name = withUnsafeBytes(of: entry.pointee.d_name) {
-                    String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
-                }
-                if name != ".", name != ".." { self.remove(tree: path.appending(name)) }
-            }
-            closedir(folder)
-            rmdir(path.string)
-        } else {
-            unlink(path.string)
-        }
     }
 
     private init(folder: FilePath) async throws {
@@ -91,8 +71,8 @@ package struct TestMarket: Sendable {
     private static let node = Result { try Self.wallet(seed: 0x42) }
 
     private static func wallet(seed: UInt8) throws -> (Keystore, UnlockedWallet) {
-        let folder = try self.makeFolder()
-        defer { self.remove(tree: folder) }
+        let folder = try TemporaryFolder.make()
+        defer { TemporaryFolder.remove(folder) }
         let path = folder.appending("keystore.json")
         let entropy = try SecretBytes(count: 16) { $0.copyBytes(from: [UInt8](repeating: seed, count: 16)) }
         let passphrase = try SecretBytes(count: 4) { $0.copyBytes(from: "test".utf8) }

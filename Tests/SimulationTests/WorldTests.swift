@@ -1,4 +1,3 @@
-import Database
 import Encoding
 import Foundation
 import Home
@@ -44,9 +43,7 @@ struct WorldTests {
 
     static func simulation(_ scenario: Scenario) throws -> (Simulation, FilePath) {
         let root = FilePath(#filePath).removingLastComponent().removingLastComponent().removingLastComponent()
-        let folder = FilePath(FileManager.default.temporaryDirectory.path).appending(
-            "depai-test-\(UUID().uuidString)")
-        try DurableFile.createFolder(folder)
+        let folder = try TemporaryFolder.make()
         // The test bundle lies beside the programs.
         let programs = FilePath(Bundle.main.bundlePath)
         let workshop = Workshop(
@@ -63,7 +60,7 @@ struct WorldTests {
 
     @Test func `a robot that dies at every step of every payment pays once for each`() async throws {
         let (simulation, folder) = try Self.simulation(try Self.scenario())
-        defer { try? FileManager.default.removeItem(atPath: folder.string) }
+        defer { TemporaryFolder.remove(folder) }
         let (report, deaths) = try await simulation.withWorld { world in
             var deaths = 0
             // Each life reaches one step further. Two purchases of four steps each, and room to spare.
@@ -91,7 +88,7 @@ struct WorldTests {
     {
         let (simulation, folder) = try Self.simulation(
             try Self.scenario(faults: ["garbage", "dies-after-payment", nil], seed: 11))
-        defer { try? FileManager.default.removeItem(atPath: folder.string) }
+        defer { TemporaryFolder.remove(folder) }
         let report = try await simulation.run()
         #expect(report.passed, "\(Self.failures(report))")
         let text = report.text
@@ -105,7 +102,7 @@ struct WorldTests {
 
     @Test func `the robot is killed at random moments and still pays once for each`() async throws {
         let (simulation, folder) = try Self.simulation(try Self.scenario(seed: 23))
-        defer { try? FileManager.default.removeItem(atPath: folder.string) }
+        defer { TemporaryFolder.remove(folder) }
         let pauses = (0..<12).map { _ in Int.random(in: 300...1_500) }
         let report = try await simulation.withWorld { world in
             for pause in pauses where !world.isDone {

@@ -3,6 +3,7 @@ import Encoding
 import Ledger
 import Sodium
 import SystemPackage
+import TestSupport
 import Testing
 import Wallet
 

@@ -1,6 +1,7 @@
 import Encoding
 import Ledger
 import Sodium
+import TestSupport
 import Testing
 import Wallet
 
