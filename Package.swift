@@ -57,6 +57,8 @@ let package = Package(
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         .systemLibrary(name: "CLinux"),
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+        .systemLibrary(name: "CUnistring", providers: [.apt(["libunistring-dev"])]),
+        .systemLibrary(name: "CQREncode", pkgConfig: "libqrencode", providers: [.apt(["libqrencode-dev"])]),
         // Floor 1
         library("World"),
         library("Encoding"),
@@ -68,7 +70,7 @@ let package = Package(
         library("Ledger", ["World", "Encoding", "Sodium", "Database", system]),
         // Floor 3
         library("Solana", ["World", "Encoding", "Sodium"]),
-        library("Wallet", ["Ledger", "World", "Encoding", "Sodium", "Database", system]),
+        library("Wallet", ["CUnistring", "Ledger", "World", "Encoding", "Sodium", "Database", system]),
         // Floor 4
         library("Payments", ["Wallet", "Ledger", "Solana", "World", "Encoding", "Sodium"]),
         library(
@@ -99,7 +101,7 @@ let package = Package(
             name: "depai",
             dependencies: [
                 "Agent", "Home", "Payments", "Solana", "Ledger", "Wallet", "Encoding", "Sodium", "Database",
-                "Linux", "World",
+                "Linux", "World", "CQREncode",
                 arguments, lifecycle, logging, signals, system,
             ],
             swiftSettings: strict),
