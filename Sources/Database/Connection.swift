@@ -42,6 +42,9 @@ public final class Connection {
 
     private let handle: OpaquePointer
     private let path: String
+    /// Statements that were prepared once; a robot says the same few dozen things again and again.
+    private var prepared: [String: OpaquePointer] = [:]
+    private static let preparedLimit = 96
 
     /// Opens `path`, or a database that lives in memory when the path is nil.
     public init(path: String?, access: Access = .write) throws(DatabaseError) {
@@ -64,7 +67,10 @@ public final class Connection {
         }
     }
 
-    deinit { sqlite3_close_v2(self.handle) }
+    deinit {
+        self.forgetStatements()
+        sqlite3_close_v2(self.handle)
+    }
 
     /// Runs statements without parameters and results.
     public func execute(_ sql: String) throws(DatabaseError) {
@@ -95,14 +101,38 @@ public final class Connection {
     public func transaction<Result, Failure: Error>(
         _ body: () throws(Failure) -> Result
     ) throws -> Result {
-        try self.execute("BEGIN IMMEDIATE")
+        try self.begin()
         do {
             let result = try body()
-            try self.execute("COMMIT")
+            try self.commit()
             return result
         } catch {
-            // The first error counts; when the file is gone, ROLLBACK fails too.
-            try? self.execute("ROLLBACK")
+            self.rollback()
+            throw error
+        }
+    }
+
+    /// Opens a write transaction that several pieces of work share; ends with ``commit()`` or ``rollback()``.
+    public func begin() throws(DatabaseError) { try self.run("BEGIN IMMEDIATE") }
+
+    /// Makes everything since ``begin()`` durable.
+    public func commit() throws(DatabaseError) { try self.run("COMMIT") }
+
+    /// Undoes everything since ``begin()``. The error that led here counts; when the file is gone, this fails
+    /// too.
+    public func rollback() { try? self.run("ROLLBACK") }
+
+    /// Runs `body` as one piece of an open transaction: when it throws, only this piece is undone.
+    public func piece<Result, Failure: Error>(_ body: () throws(Failure) -> Result) throws -> Result {
+        try self.run("SAVEPOINT piece")
+        do {
+            let result = try body()
+            try self.run("RELEASE piece")
+            return result
+        } catch {
+            // After a full disk SQLite has undone the whole transaction already, savepoints and all.
+            try? self.run("ROLLBACK TO piece")
+            try? self.run("RELEASE piece")
             throw error
         }
     }
@@ -132,11 +162,11 @@ public final class Connection {
     }
 
     private func rows(_ sql: String, parameters: [DatabaseValue], limit: Int) throws(DatabaseError) -> [Row] {
-        var statement: OpaquePointer?
-        guard sqlite3_prepare_v2(self.handle, sql, -1, &statement, nil) == SQLITE_OK, let statement else {
-            throw self.fault(sql)
+        let statement = try self.statement(sql)
+        defer {
+            sqlite3_reset(statement)
+            sqlite3_clear_bindings(statement)
         }
-        defer { sqlite3_finalize(statement) }
         for (index, parameter) in parameters.enumerated() {
             guard self.bind(parameter, to: statement, at: Int32(index + 1)) == SQLITE_OK else {
                 throw self.fault(sql)
@@ -150,6 +180,22 @@ public final class Connection {
             default: throw self.fault(sql)
             }
         }
+    }
+
+    private func statement(_ sql: String) throws(DatabaseError) -> OpaquePointer {
+        if let statement = self.prepared[sql] { return statement }
+        if self.prepared.count >= Self.preparedLimit { self.forgetStatements() }
+        var statement: OpaquePointer?
+        let flags = UInt32(SQLITE_PREPARE_PERSISTENT)
+        guard sqlite3_prepare_v3(self.handle, sql, -1, flags, &statement, nil) == SQLITE_OK, let statement
+        else { throw self.fault(sql) }
+        self.prepared[sql] = statement
+        return statement
+    }
+
+    private func forgetStatements() {
+        for statement in self.prepared.values { sqlite3_finalize(statement) }
+        self.prepared.removeAll()
     }
 
     private func bind(_ value: DatabaseValue, to statement: OpaquePointer, at index: Int32) -> Int32 {

@@ -80,6 +80,13 @@ public enum Decision: ~Copyable, Sendable {
     case inFlight(JournalledPayment)
     /// Paid already.
     case settled(IntentRecord)
+
+    var isAuthorized: Bool {
+        switch self {
+        case .authorized: true
+        default: false
+        }
+    }
 }
 
 /// Why the policy refused, and what it would allow now.
@@ -95,6 +102,9 @@ public struct Denial: Error, Sendable, Hashable, CustomStringConvertible {
         self.reason = reason
         self.allowedNow = allowedNow
     }
+
+    /// The rule for "not enough money": not the policy's fault, and a deposit heals it.
+    public static let funds = "funds"
 
     public var description: String { "\(self.reason) (rule \(self.rule))" }
 }

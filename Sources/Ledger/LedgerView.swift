@@ -1,5 +1,6 @@
 internal import Database
-internal import Sodium
+internal import Encoding
+public import Sodium
 public import SystemPackage
 
 /// One intent as it is stored.
@@ -37,20 +38,9 @@ public struct Balance: Sendable, Hashable {
     public let earned: Int64
 }
 
-/// One step of one payment, as the journal keeps it.
-public struct JournalEntry: Sendable, Hashable {
-    public let sequence: Int64
-    /// Milliseconds since 1970.
-    public let at: Int64
-    public let intent: IntentID
-    public let before: IntentState?
-    public let after: IntentState
-    public let detail: String
-}
-
 /// Reads a ledger. Works on the file of a running or a stopped robot, and inside the ledger itself.
 public struct LedgerView: ~Copyable {
-    private let database: Connection
+    let database: Connection
 
     /// Opens the money file below `home` for reading.
     /// - Throws: `DatabaseError` when there is none.
@@ -62,7 +52,7 @@ public struct LedgerView: ~Copyable {
         try self.assets().map { asset in
             func sum(_ pattern: String) throws -> Int64 {
                 try self.database.query(
-                    "SELECT SUM(amount) FROM entry WHERE asset = ? AND account GLOB ?", .text(asset.id),
+                    "SELECT SUM(amount) FROM balance WHERE asset = ? AND account GLOB ?", .text(asset.id),
                     .text(pattern)
                 ).first?.integer(0) ?? 0
             }
@@ -72,6 +62,36 @@ public struct LedgerView: ~Copyable {
                 deposited: -(try sum(Account.deposits)),
                 earned: -(try sum("income:*")))
         }
+    }
+
+    /// The newest policy that was applied, its signature verified again; nil before the first.
+    public borrowing func policy(owner: PublicKey, wallet: String) throws -> Policy? {
+        let file = try self.policyFile()
+        return try file.map { try Policy(signed: $0, owner: owner, wallet: wallet) }
+    }
+
+    /// The bytes of the newest policy, as the owner signed them.
+    public borrowing func policyFile() throws -> [UInt8]? {
+        try self.database.query("SELECT file FROM policy ORDER BY seq DESC LIMIT 1").first?.blob(0)
+    }
+
+    /// Why the wallet is stopped on its own machine, if it is.
+    public borrowing func hold() throws -> Hold? {
+        try self.database.meta(.hold).map { try Hold(text: $0) }
+    }
+
+    /// How far each rule of `policy` is used up, by the ledger's own time or `now`, whichever is later.
+    public borrowing func usage(of policy: Policy, at now: Int64) throws -> [LimitUsage] {
+        try policy.usage(history: History(database: self.database), at: max(now, try self.lastStep()))
+    }
+
+    /// When the wallet stops spending for want of its owner, in milliseconds since 1970; nil without a lease.
+    public borrowing func leaseEnd(of policy: Policy) throws -> Int64? {
+        try policy.leaseEnd(history: History(database: self.database))
+    }
+
+    private borrowing func lastStep() throws -> Int64 {
+        try self.database.query("SELECT at FROM journal ORDER BY seq DESC LIMIT 1").first?.integer(0) ?? 0
     }
 
     public borrowing func assets() throws -> [Asset] {
@@ -102,23 +122,6 @@ public struct LedgerView: ~Copyable {
             .text(purpose.rawValue), .text(job), .integer(Int64(series)))
     }
 
-    /// The steps after `sequence`, oldest first.
-    public borrowing func journal(after sequence: Int64 = 0, limit: Int = 10_000) throws -> [JournalEntry] {
-        try self.database.query(
-            """
-            SELECT seq, at, intent, state_before, state_after, detail FROM journal
-            WHERE seq > ? ORDER BY seq LIMIT ?
-            """,
-            .integer(sequence), .integer(Int64(limit))
-        ).compactMap { row in
-            guard let after = IntentState(rawValue: row.text(4)) else { return nil }
-            return JournalEntry(
-                sequence: row.integer(0), at: row.integer(1), intent: IntentID(row.text(2)),
-                before: row.optionalText(3).flatMap { IntentState(rawValue: $0) }, after: after,
-                detail: row.text(5))
-        }
-    }
-
     /// The last attempt of an intent, if anything was signed.
     public borrowing func payment(_ record: IntentRecord) throws -> JournalledPayment? {
         let rows = try self.database.query(
@@ -142,7 +145,19 @@ public struct LedgerView: ~Copyable {
             "SELECT asset, SUM(amount) FROM entry WHERE account = ? GROUP BY asset HAVING SUM(amount) < 0",
             .text(Account.reserved)
         ).map { "reservations in \($0.text(0)) are negative: \($0.integer(1))" }
-        return try self.database.integrityFaults() + unbalanced + negative
+        let totals = try self.database.query(
+            """
+            SELECT 'balance of ' || account, asset FROM (
+                SELECT account, asset, SUM(amount) AS total FROM entry GROUP BY account, asset
+                EXCEPT SELECT account, asset, amount FROM balance)
+            UNION ALL SELECT 'spending for ' || purpose || ' at ' || payee, asset FROM (
+                SELECT asset, purpose, payee, SUM(amount), COUNT(*) FROM intent
+                WHERE state IN ('reserved', 'signed', 'submitted', 'settled', 'unknown')
+                GROUP BY asset, purpose, payee
+                EXCEPT SELECT asset, purpose, payee, sum, count FROM spending)
+            """
+        ).map { "the total \($0.text(0)) in \($0.text(1)) is not the sum of its lines" }
+        return try self.database.integrityFaults() + unbalanced + negative + totals
     }
 
     private borrowing func records(_ clause: String, _ parameters: DatabaseValue...) throws -> [IntentRecord]

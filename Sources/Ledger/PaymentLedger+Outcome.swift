@@ -15,7 +15,8 @@ public struct SettlementProof: Sendable, Hashable {
 }
 
 extension PaymentLedger {
-    /// Stores the exact signed bytes. What comes back may be sent, and nothing else may.
+    /// Stores the exact signed bytes. What comes back may be sent, and nothing else may: its reservation and
+    /// its bytes are on disk.
     ///
     /// - Parameters:
     ///   - payload: what will be sent, to the byte.
@@ -23,7 +24,7 @@ extension PaymentLedger {
     /// - Throws: `LedgerError.foreignSignature` when the signature is not one of the wallet's over `message`.
     public func journal(
         _ attempt: consuming SignedAttempt, payload: [UInt8], lastValidBlockHeight: UInt64
-    ) throws -> JournalledPayment {
+    ) async throws -> JournalledPayment {
         let id = attempt.intent
         // The permission is used up, whatever comes: a refused signature leaves the reservation for the next
         // try.
@@ -37,112 +38,131 @@ extension PaymentLedger {
             message: attempt.message, signature: attempt.signature,
             lastValidBlockHeight: lastValidBlockHeight,
             transaction: nil)
-        try self.move(id, from: [.reserved], to: .signed, detail: "attempt \(payment.attempt)") {
+        let digest = BLAKE2b.digest(of: payment.message + payment.signature.bytes + payload)
+        try self.move(
+            id, from: [.reserved], to: .signed, detail: "attempt \(payment.attempt)", digest: digest
+        ) {
             try self.database.run(
                 "INSERT INTO attempt VALUES (?, ?, ?, ?, ?, ?, ?)", .text(id.description),
                 .integer(Int64(payment.attempt)), .blob(payment.message), .blob(payment.signature.bytes),
                 .blob(payload), .integer(Int64(bitPattern: lastValidBlockHeight)),
-                .integer(self.timeline.now.milliseconds))
+                .integer(self.clock().milliseconds))
         }
+        try await self.durable()
         return payment
     }
 
     /// Notes that the bytes are about to leave. Must return before the first one does.
-    public func markSubmitted(_ payment: JournalledPayment) throws {
-        guard let record = try self.read({ try $0.intent(payment.intent) }) else {
-            throw LedgerError.unknownIntent(payment.intent)
-        }
+    public func markSubmitted(_ payment: JournalledPayment) async throws {
+        let record = try self.intent(payment.intent)
         // Sending the same bytes again is not a new step.
-        guard record.state == .signed else { return }
+        guard record.state == .signed else { return try await self.durable() }
         try self.move(payment.intent, from: [.signed], to: .submitted, detail: payment.proposal.note)
+        try await self.durable()
     }
 
     /// Books a payment that the chain proves.
-    public func settle(_ id: IntentID, proof: SettlementProof) throws {
-        guard let record = try self.read({ try $0.intent(id) }) else { throw LedgerError.unknownIntent(id) }
-        guard record.state != .settled else { return }
+    public func settle(_ id: IntentID, proof: SettlementProof) async throws {
+        let record = try self.intent(id)
+        guard record.state != .settled else { return try await self.durable() }
         try self.move(
             id, from: [.signed, .submitted, .unknown], to: .settled, detail: "found in slot \(proof.slot)",
             transaction: proof.transaction,
             postings: [(Account.reserved, -1), (Account.expense(record.proposal.purpose), 1)])
+        try await self.durable()
     }
 
     /// Gives the money back: the chain executed the payment and it failed.
-    public func fail(_ id: IntentID, transaction: String, reason: String) throws {
+    public func fail(_ id: IntentID, transaction: String, reason: String) async throws {
         try self.move(
             id, from: [.signed, .submitted, .unknown], to: .failed, detail: reason, transaction: transaction,
             postings: [(Account.reserved, -1), (Account.wallet, 1)])
+        try await self.durable()
     }
 
     /// Gives the money back: the chain has passed the last height at which the payment could be executed, and
     /// it was not.
-    public func expire(_ id: IntentID, height: UInt64) throws {
+    public func expire(_ id: IntentID, height: UInt64) async throws {
         try self.move(
             id, from: [.signed, .submitted, .unknown], to: .expired,
             detail: "not executed by height \(height)",
             postings: [(Account.reserved, -1), (Account.wallet, 1)])
+        try await self.durable()
     }
 
     /// Says that nobody knows. The money stays reserved, and only the same bytes may be sent again.
-    public func markUnknown(_ id: IntentID, reason: String) throws {
-        guard let record = try self.read({ try $0.intent(id) }) else { throw LedgerError.unknownIntent(id) }
-        guard record.state != .unknown else { return }
+    public func markUnknown(_ id: IntentID, reason: String) async throws {
+        let record = try self.intent(id)
+        guard record.state != .unknown else { return try await self.durable() }
         try self.move(id, from: [.submitted], to: .unknown, detail: reason)
+        try await self.durable()
     }
 
     /// Stores the verified receipt of what was paid for.
-    public func deliver(_ id: IntentID, receipt: String) throws {
-        try self.write {
+    public func deliver(_ id: IntentID, receipt: String) async throws {
+        guard try self.intent(id).delivery == .pending else { return try await self.durable() }
+        try self.move(
+            id, from: [.settled], to: .settled, detail: "delivered",
+            digest: BLAKE2b.digest(of: Array(receipt.utf8))
+        ) {
             try self.database.run(
-                "UPDATE intent SET delivery = 'delivered', receipt = ? WHERE id = ? AND delivery = 'pending'",
-                .text(receipt), .text(id.description))
+                "UPDATE intent SET delivery = 'delivered', receipt = ? WHERE id = ?", .text(receipt),
+                .text(id.description))
         }
+        try await self.durable()
     }
 
     /// Books a settled payment as a loss: the payee has the money and did not deliver.
     /// - Parameters:
     ///   - reason: in words, for the journal.
     ///   - evidence: JSON that is kept in place of the receipt.
-    public func lose(_ id: IntentID, reason: String, evidence: String) throws {
-        guard let record = try self.read({ try $0.intent(id) }) else { throw LedgerError.unknownIntent(id) }
-        guard record.delivery != .lost else { return }
+    public func lose(_ id: IntentID, reason: String, evidence: String) async throws {
+        let record = try self.intent(id)
+        guard record.delivery != .lost else { return try await self.durable() }
         try self.move(
             id, from: [.settled], to: .settled, detail: "lost: \(reason)",
+            digest: BLAKE2b.digest(of: Array(evidence.utf8)),
             postings: [(Account.expense(record.proposal.purpose), -1), (Account.losses, 1)]
         ) {
             try self.database.run(
                 "UPDATE intent SET delivery = 'lost', receipt = ? WHERE id = ?", .text(evidence),
                 .text(id.description))
         }
+        try await self.durable()
     }
 
     /// Books money that came in from the owner.
-    public func deposit(_ amount: UInt64, asset: Asset, reference: String) throws {
-        try self.receive(amount, asset: asset, from: Account.deposits, reference: reference)
+    public func deposit(_ amount: UInt64, asset: Asset, reference: String) async throws {
+        try await self.receive(amount, asset: asset, from: Account.deposits, reference: reference)
     }
 
     /// Books money that a customer paid, once per reference.
-    public func earn(_ amount: UInt64, asset: Asset, purpose: Purpose, reference: String) throws {
-        try self.receive(amount, asset: asset, from: Account.income(purpose), reference: reference)
+    public func earn(_ amount: UInt64, asset: Asset, purpose: Purpose, reference: String) async throws {
+        try await self.receive(amount, asset: asset, from: Account.income(purpose), reference: reference)
     }
 
-    private func receive(_ amount: UInt64, asset: Asset, from account: String, reference: String) throws {
+    private func receive(_ amount: UInt64, asset: Asset, from account: String, reference: String) async throws {
         guard amount <= UInt64(Int64.max) else { throw LedgerError.amountTooLarge(amount) }
         let known = try self.database.query(
-            "SELECT 1 FROM entry WHERE account = ? AND reference = ? LIMIT 1", .text(account),
-            .text(reference))
-        guard known.isEmpty else { return }
-        let now = try self.clock().milliseconds
+            "SELECT 1 FROM entry WHERE account = ? AND reference = ? AND intent IS NULL AND amount < 0",
+            .text(account), .text(reference))
+        guard known.isEmpty else { return try await self.durable() }
+        let now = self.clock().milliseconds
         try self.write {
-            try self.database.run(
-                "INSERT INTO asset VALUES (?, ?, ?) ON CONFLICT DO NOTHING", .text(asset.id),
-                .text(asset.symbol),
-                .integer(Int64(asset.decimals)))
-            try self.post(
-                [(account, -1), (Account.wallet, 1)], amount: amount, asset: asset, intent: nil,
-                reference: reference,
-                at: now)
+            try self.know(asset)
+            let lines = [(account, -Int64(amount)), (Account.wallet, Int64(amount))].map {
+                Line(account: $0.0, asset: asset.id, amount: $0.1, reference: reference)
+            }
+            try self.record(.receipt, detail: "\(asset.text(amount)) came in", at: now, lines: lines)
         }
+        try await self.durable()
+    }
+
+    private func intent(_ id: IntentID) throws -> IntentRecord {
+        guard let record = try LedgerView(self.database).intent(id) else {
+            throw LedgerError.unknownIntent(id)
+        }
+        return record
     }
 }
 

@@ -7,8 +7,10 @@ public import World
 /// The one place where money is decided: intents, reservations and double entry in one file, under the
 /// owner's policy.
 ///
-/// The actor owns the only writing connection. Every public function is one transaction: when it returned,
-/// what it said is on disk. After a storage fault the ledger refuses to authorize until it is opened again.
+/// The actor owns the only writing connection. What a public function says is on disk when it returns, with
+/// one exception: an ``Authorization`` may be younger than its reservation's commit, because nothing can leave
+/// with it before ``journal(_:payload:lastValidBlockHeight:)``, which waits for both. Calls that run at the
+/// same time share a commit. After a storage fault the ledger refuses to write until it is opened again.
 public actor PaymentLedger {
     let database: Connection
     let timeline: any Timeline
@@ -16,18 +18,28 @@ public actor PaymentLedger {
     let wallet: PublicKey
     /// The keys of this wallet that may sign what is journalled; the payment key is one of them.
     let signers: Set<PublicKey>
-    private let owner: PublicKey
-    /// Told after each durable step of a payment; for tests that pull the plug and for live views.
-    private let observer: @Sendable (JournalEntry) -> Void
-    private var policy: Policy?
+    let owner: PublicKey
+    /// Told after each durable step; for tests that pull the plug and for live views.
+    let observer: @Sendable (JournalEntry) -> Void
+    private let headFile: HeadFile?
+    var policy: Policy?
+    var hold: Hold?
+    /// Challenges that are out, with the uptime at which they end.
+    var challenges: [(value: [UInt8], ends: Duration)] = []
     /// Authorizations that are out in this process, so that one reservation is not signed twice at once.
     private var outstanding: Set<IntentID> = []
-    private var faulted = false
+    private(set) var faulted = false
+    /// The end of the journal, commits to come included.
+    var head: LedgerHead
+    private var group = CommitGroup()
+    /// A moment of the ledger's time and the uptime that belongs to it.
+    private var anchor: (at: Int64, uptime: Duration)
 
     /// Opens or creates the money file and checks it.
     ///
     /// - Parameters:
-    ///   - path: the file; nil keeps the ledger in memory.
+    ///   - path: the file; nil keeps the ledger in memory. A second small file beside it remembers where the
+    ///     journal ended.
     ///   - wallet: the key whose payments are kept here.
     ///   - signers: further keys of the wallet that may sign, such as a sponsor's fee key.
     ///   - owner: the pinned key that signs policies.
@@ -38,57 +50,91 @@ public actor PaymentLedger {
         timeline: any Timeline,
         observer: @escaping @Sendable (JournalEntry) -> Void = { _ in }
     ) throws {
-        self.database = try Connection(path: path?.string)
+        let database = try Connection(path: path?.string)
+        self.database = database
         self.timeline = timeline
         self.wallet = wallet
         self.signers = Set(signers + [wallet])
         self.owner = owner
         self.observer = observer
-        try self.database.migrate(Schema.steps)
-        let faults = try LedgerView(self.database).faults()
+        try database.migrate(Schema.steps)
+        let view = LedgerView(database)
+        var head = try view.head()
+        let faults = try view.faults() + view.chainFaults(after: max(0, head.sequence - Self.checkedAtStart))
         guard faults.isEmpty else { throw LedgerError.damaged(faults) }
         let address = Base58.encode(wallet.bytes)
-        let known = try self.database.query("SELECT value FROM meta WHERE key = 'wallet'").first?.text(0)
-        if let known, known != address { throw LedgerError.otherWallet(expected: address, found: known) }
-        try self.database.run("INSERT OR IGNORE INTO meta VALUES ('wallet', ?)", .text(address))
-        let file = try self.database.query("SELECT file FROM policy ORDER BY seq DESC LIMIT 1").first?.blob(0)
-        self.policy = try file.map { try Policy(signed: $0, owner: owner, wallet: address) }
+        if let known = try database.meta(.wallet), known != address {
+            throw LedgerError.otherWallet(expected: address, found: known)
+        }
+        try database.setMeta(.wallet, address)
+        let last = try database.query("SELECT at FROM journal ORDER BY seq DESC LIMIT 1").first?.integer(0)
+        let seen = try database.meta(.clock).flatMap { Int64($0) }
+        let now = [last, seen].compactMap(\.self).max() ?? timeline.now.milliseconds
+        self.anchor = (now, timeline.uptime)
+        if let path {
+            let headFile = try HeadFile(path: FilePath(path.string + ".head"))
+            if let loss = try Self.loss(headFile.read(), view) {
+                head = try Self.stop(database, at: now, head: head, because: loss)
+                try headFile.replace(by: head)
+            }
+            self.headFile = consume headFile
+        } else {
+            self.headFile = nil
+        }
+        self.policy = try view.policy(owner: owner, wallet: address)
+        self.hold = try view.hold()
+        self.head = head
     }
 
-    /// Reads the ledger.
-    public func read<Result: Sendable>(_ body: (borrowing LedgerView) throws -> Result) throws -> Result {
-        try body(LedgerView(self.database))
+    /// Stops a ledger before it opens.
+    private static func stop(
+        _ database: Connection, at now: Int64, head: LedgerHead, because loss: String
+    ) throws -> LedgerHead {
+        try database.transaction {
+            try database.setMeta(.hold, Hold(reason: loss, since: now, by: "ledger").text)
+            let entry = try database.append(
+                JournalChain.Unchained(
+                    sequence: head.sequence + 1, at: now, kind: .hold, intent: nil, before: nil, after: nil,
+                    detail: "stopped: \(loss)", digest: []), after: head)
+            return LedgerHead(sequence: entry.sequence, hash: entry.hash)
+        }
+    }
+
+    /// How many rows of the journal are hashed again at each start; the whole of it is `depai doctor`'s.
+    private static let checkedAtStart: Int64 = 256
+
+    /// What the second file remembers and the ledger does not have; nil when they agree.
+    private static func loss(_ remembered: LedgerHead?, _ view: borrowing LedgerView) throws -> String? {
+        guard let remembered, try view.hash(at: remembered.sequence) != remembered.hash else { return nil }
+        let missing = remembered.sequence - (try view.head().sequence)
+        return missing > 0
+            ? "the ledger came back without its last \(missing) steps; the disk lost what it said was stored"
+            : "the ledger is not the one that stood here before; it may be an old copy"
+    }
+
+    /// Reads the ledger. What is read is durable when this returns.
+    public func read<Result: Sendable>(_ body: (borrowing LedgerView) throws -> Result) async throws -> Result {
+        let result = try body(LedgerView(self.database))
+        // A view of a ledger that cannot write any more is still worth having: it shows the last commit.
+        if !self.faulted { try await self.durable() }
+        return result
     }
 
     /// The policy in force, if the owner sent one.
     public var policyInForce: Policy? { self.policy }
-
-    /// Applies a newer policy of the owner.
-    public func apply(policy file: [UInt8]) throws {
-        let policy = try Policy(signed: file, owner: self.owner, wallet: Base58.encode(self.wallet.bytes))
-        if let current = self.policy, policy.sequence <= current.sequence {
-            throw PolicyError.staleSequence(inForce: current.sequence, found: policy.sequence)
-        }
-        try self.write {
-            for asset in policy.assets {
-                try self.database.run(
-                    "INSERT OR IGNORE INTO asset VALUES (?, ?, ?)", .text(asset.id), .text(asset.symbol),
-                    .integer(Int64(asset.decimals)))
-            }
-            try self.database.run(
-                "INSERT INTO policy VALUES (?, ?, ?)", .integer(Int64(bitPattern: policy.sequence)),
-                .blob(file),
-                .integer(self.timeline.now.milliseconds))
-        }
-        self.policy = policy
-    }
 
     /// Asks to spend. On yes the money is reserved before this returns.
     ///
     /// The same proposal again gives the same answer for the same money: a reservation without a signature is
     /// handed out anew, a signed payment comes back as it was journalled. A second payee for something that
     /// is already paid, or may be, is refused.
-    public func authorize(_ proposal: Proposal) throws -> Decision {
+    public func authorize(_ proposal: Proposal) async throws -> Decision {
+        let decision = try self.decide(proposal)
+        if decision.isAuthorized { self.commitSoon() } else { try await self.durable() }
+        return decision
+    }
+
+    private func decide(_ proposal: Proposal) throws -> Decision {
         guard !self.faulted else { throw LedgerError.storageFault }
         guard proposal.amount <= UInt64(Int64.max) else { throw LedgerError.amountTooLarge(proposal.amount) }
         let id = proposal.id
@@ -103,7 +149,7 @@ public actor PaymentLedger {
                 return .inFlight(payment)
             case .reserved:
                 // The owner may have stopped the wallet since; the reservation waits for the next policy.
-                if let denial = self.policy?.standstill(at: try self.clock()) { return .denied(denial) }
+                if let denial = try self.standstill() { return .denied(denial) }
                 return .authorized(try self.authorization(id, proposal))
             case .denied, .waiting, .failed, .expired: break
             }
@@ -115,13 +161,7 @@ public actor PaymentLedger {
             let reason = "the same purchase is \(rival.state.rawValue) with \(rival.proposal.payee)"
             return .denied(Denial(rule: "purchase", reason: reason))
         }
-        guard let policy = self.policy else {
-            return .denied(
-                Denial(rule: "policy", reason: "there is no policy; only the owner can allow spending"))
-        }
-        let verdict = try policy.verdict(
-            on: proposal, history: History(database: self.database), at: self.clock())
-        switch verdict {
+        switch try self.verdict(on: proposal) {
         case .denied(let denial):
             try self.open(proposal, state: .denied, detail: denial.description)
             return .denied(denial)
@@ -129,23 +169,48 @@ public actor PaymentLedger {
             try self.open(proposal, state: .waiting, detail: denial.description)
             return .waiting(denial)
         case .allowed:
-            try self.open(proposal, state: .reserved, detail: "allowed by policy \(policy.sequence)")
+            let number = self.policy?.sequence ?? 0
+            try self.open(proposal, state: .reserved, detail: "allowed by policy \(number)")
             return .authorized(try self.authorization(id, proposal))
         }
     }
 
+    private func verdict(on proposal: Proposal) throws -> Policy.Verdict {
+        if let hold = self.hold { return .denied(hold.denial) }
+        guard let policy = self.policy else {
+            return .denied(
+                Denial(rule: "policy", reason: "there is no policy; only the owner can allow spending"))
+        }
+        let now = self.clock()
+        let votes = try self.votes(on: proposal.id, policy, at: now)
+        let verdict = try policy.verdict(
+            on: proposal, history: History(database: self.database), at: now, approvals: votes.agreed)
+        if case .approvalNeeded = verdict, let refuser = votes.refused {
+            return .denied(Denial(rule: "approval", reason: "rejected by \(refuser)"))
+        }
+        return verdict
+    }
+
+    /// Why nothing at all is spent now; nil when the policy and nobody here stops it.
+    private func standstill() throws -> Denial? {
+        if let hold = self.hold { return hold.denial }
+        return try self.policy?.standstill(history: History(database: self.database), at: self.clock())
+    }
+
     /// Gives an unused permission back: nothing was signed, so the money is free again.
-    public func release(_ authorization: consuming Authorization, reason: String) throws {
+    public func release(_ authorization: consuming Authorization, reason: String) async throws {
         let id = authorization.intent
         try self.move(
             id, from: [.reserved], to: .failed, detail: reason,
             postings: [(Account.reserved, -1), (Account.wallet, 1)])
         self.outstanding.remove(id)
+        try await self.durable()
     }
 
     /// Forgets an unused permission but keeps its reservation: the same proposal will get it again.
-    public func suspend(_ authorization: consuming Authorization) {
+    public func suspend(_ authorization: consuming Authorization) async throws {
         self.outstanding.remove(authorization.intent)
+        try await self.durable()
     }
 
     private func authorization(_ id: IntentID, _ proposal: Proposal) throws -> Authorization {
@@ -158,148 +223,127 @@ public actor PaymentLedger {
 
     func finished(_ id: IntentID) { self.outstanding.remove(id) }
 
-    /// Time for windows: the wall clock, but never before anything that is in the journal.
-    func clock() throws -> Timestamp {
-        let last = try self.database.query("SELECT MAX(at) FROM journal").first?.integer(0) ?? 0
+    // MARK: Time
+
+    /// The ledger's time: the wall clock while something disciplines it, but never before anything that is
+    /// written. Otherwise it goes on from the last moment that was sure, as long as the machine is awake, so
+    /// that a clock that jumps ahead refills no limit and outlives no lease.
+    func clock() -> Timestamp {
         let now = self.timeline.now
-        return now.milliseconds >= last ? now : Timestamp(milliseconds: last, quality: now.quality)
-    }
-
-    private func open(_ proposal: Proposal, state: IntentState, detail: String) throws {
-        let id = proposal.id
-        let now = try self.clock().milliseconds
-        let before = try LedgerView(self.database).intent(id)?.state
-        // A refusal repeated is one refusal: an agent that asks every second must not fill the disk.
-        if before == state, state == .denied || state == .waiting { return }
-        let reservedAt: DatabaseValue = state.holdsMoney ? .integer(now) : .null
-        try self.write {
-            try self.database.run(
-                """
-                INSERT INTO asset VALUES (?, ?, ?) ON CONFLICT DO NOTHING
-                """, .text(proposal.asset.id), .text(proposal.asset.symbol),
-                .integer(Int64(proposal.asset.decimals)))
-            try self.database.run(
-                """
-                INSERT INTO intent (id, purpose, job, payee, asset, amount, series, note, state, reason,
-                    reserved_at,
-                    created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-                ON CONFLICT (id) DO UPDATE SET state = excluded.state, reason = excluded.reason,
-                    reserved_at = excluded.reserved_at, updated_at = excluded.updated_at
-                """, .text(id.description), .text(proposal.purpose.rawValue), .text(proposal.job),
-                .text(proposal.payee), .text(proposal.asset.id), .integer(Int64(proposal.amount)),
-                .integer(Int64(proposal.series)), .text(proposal.note), .text(state.rawValue),
-                .text(state == .reserved ? "" : detail), reservedAt, .integer(now), .integer(now))
-            try self.record(id, from: before, to: state, detail: detail, at: now)
-            if state == .reserved {
-                try self.post(
-                    [(Account.wallet, -1), (Account.reserved, 1)], amount: proposal.amount,
-                    asset: proposal.asset,
-                    intent: id, reference: "reserve", at: now)
-            }
+        let uptime = self.timeline.uptime
+        var at = now.milliseconds
+        if now.quality == .ntp || now.quality == .virtual {
+            at = max(at, self.anchor.at)
+        } else {
+            let awake = (uptime - self.anchor.uptime).components
+            at = self.anchor.at + awake.seconds * 1_000 + awake.attoseconds / 1_000_000_000_000_000
         }
-        try self.announce()
+        self.anchor = (at, uptime)
+        return Timestamp(milliseconds: at, quality: now.quality)
     }
 
-    /// Moves an intent to another state, with its postings, in one transaction.
-    func move(
-        _ id: IntentID, from allowed: Set<IntentState>, to state: IntentState, detail: String,
-        transaction: String? = nil,
-        postings: [(account: String, sign: Int64)] = [], also: () throws -> Void = {}
-    ) throws {
-        guard let record = try LedgerView(self.database).intent(id) else {
-            throw LedgerError.unknownIntent(id)
-        }
-        guard allowed.contains(record.state) else {
-            throw LedgerError.wrongState(id, expected: allowed.map(\.rawValue).sorted(), found: record.state)
-        }
-        let now = try self.clock().milliseconds
-        try self.write {
-            try self.database.run(
-                """
-                UPDATE intent SET state = ?, reason = ?, updated_at = ?,
-                    chain_transaction = COALESCE(?, chain_transaction) WHERE id = ?
-                """, .text(state.rawValue), .text(detail), .integer(now),
-                transaction.map { .text($0) } ?? .null,
-                .text(id.description))
-            try also()
-            try self.record(id, from: record.state, to: state, detail: detail, at: now)
-            try self.post(
-                postings, amount: record.proposal.amount, asset: record.proposal.asset, intent: id,
-                reference: transaction ?? state.rawValue, at: now)
-        }
-        try self.announce()
+    /// Writes the time down, so that a machine without a clock does not begin its lease anew with each start.
+    public func keepTime() async throws {
+        let now = self.clock().milliseconds
+        let known = try self.database.meta(.clock).flatMap { Int64($0) } ?? 0
+        guard now >= known + 60_000 else { return }
+        try self.write { try self.database.setMeta(.clock, String(now)) }
+        try await self.durable()
     }
 
-    /// Books lines that sum to zero. Must run inside a write.
-    func post(
-        _ lines: [(account: String, sign: Int64)], amount: UInt64, asset: Asset, intent: IntentID?,
-        reference: String,
-        at now: Int64
-    ) throws {
-        precondition(lines.reduce(0) { $0 + $1.sign } == 0, "a posting sums to zero")
-        guard !lines.isEmpty else { return }
-        let posting = (try self.database.query("SELECT MAX(posting) FROM entry").first?.integer(0) ?? 0) + 1
-        for line in lines {
-            try self.database.run(
-                """
-                INSERT INTO entry (posting, at, account, asset, amount, intent, reference)
-                VALUES (?, ?, ?, ?, ?, ?, ?)
-                """,
-                .integer(posting), .integer(now), .text(line.account), .text(asset.id),
-                .integer(line.sign * Int64(amount)), intent.map { .text($0.description) } ?? .null,
-                .text(reference))
-        }
+    // MARK: Commits
+
+    /// Writes that are not durable yet, and who waits for them.
+    private struct CommitGroup {
+        var isOpen = false
+        /// Somebody will commit as soon as everybody had his turn.
+        var hasLeader = false
+        /// Somebody will commit after a while.
+        var isTimed = false
+        var steps: [JournalEntry] = []
+        var waiting: [CheckedContinuation<Void, any Error>] = []
     }
 
-    private func record(_ id: IntentID, from: IntentState?, to: IntentState, detail: String, at now: Int64)
-        throws
-    {
-        try self.database.run(
-            "INSERT INTO journal (at, intent, state_before, state_after, detail) VALUES (?, ?, ?, ?, ?)",
-            .integer(now), .text(id.description), from.map { .text($0.rawValue) } ?? .null,
-            .text(to.rawValue),
-            .text(detail))
-    }
-
-    private func announce() throws {
-        let last = try self.database.query("SELECT MAX(seq) FROM journal").first?.integer(0) ?? 0
-        for entry in try LedgerView(self.database).journal(after: last - 1) { self.observer(entry) }
-    }
-
-    /// One durable transaction. A storage fault stops all spending until the ledger is opened again: after a
-    /// failed sync the kernel may have dropped the pages, so trying once more would only look like success.
-    func write(_ body: () throws -> Void) throws {
+    /// Does one piece of work in the group's transaction: all of it or nothing. It is durable when
+    /// ``durable()`` returned.
+    ///
+    /// A storage fault stops all writing until the ledger is opened again: after a failed sync the kernel may
+    /// have dropped the pages, so trying once more would only look like success.
+    func write<Result>(_ body: () throws -> Result) throws -> Result {
+        guard !self.faulted else { throw LedgerError.storageFault }
+        let head = self.head
+        let steps = self.group.steps.count
         do {
-            try self.database.transaction(body)
-        } catch let error as DatabaseError where error.isStorageFault {
-            self.faulted = true
+            if !self.group.isOpen {
+                try self.database.begin()
+                self.group.isOpen = true
+            }
+            return try self.database.piece(body)
+        } catch {
+            if let error = error as? DatabaseError, error.isStorageFault { throw self.stop(after: error) }
+            self.head = head
+            self.group.steps.removeSubrange(steps...)
             throw error
         }
     }
-}
 
-/// Spending so far, from the intents that hold money.
-private struct History: SpendingHistory {
-    let database: Connection
-
-    func spent(asset: String, purpose: Purpose?, payee: String?, since: Int64?) throws -> (
-        sum: UInt64, count: Int
-    ) {
-        let rows = try self.database.query(
-            """
-            SELECT COALESCE(SUM(amount), 0), COUNT(*) FROM intent WHERE asset = ?1
-            AND state IN ('reserved', 'signed', 'submitted', 'settled', 'unknown')
-            AND (?2 IS NULL OR purpose = ?2) AND (?3 IS NULL OR payee = ?3)
-            AND (?4 IS NULL OR reserved_at > ?4)
-            """, .text(asset), purpose.map { .text($0.rawValue) } ?? .null, payee.map { .text($0) } ?? .null,
-            since.map { .integer($0) } ?? .null)
-        return (UInt64(rows.first?.integer(0) ?? 0), Int(rows.first?.integer(1) ?? 0))
+    /// Remembers a step that is told to the observer once it is durable.
+    func note(_ entry: JournalEntry) {
+        self.head = LedgerHead(sequence: entry.sequence, hash: entry.hash)
+        self.group.steps.append(entry)
     }
 
-    func available(asset: String) throws -> UInt64 {
-        let sum = try self.database.query(
-            "SELECT SUM(amount) FROM entry WHERE asset = ? AND account = ?", .text(asset),
-            .text(Account.wallet))
-        return UInt64(max(0, sum.first?.integer(0) ?? 0))
+    /// Returns when everything that was written so far is on disk. The first who waits lets all others that
+    /// are ready write, too, and commits for them.
+    func durable() async throws {
+        guard self.group.isOpen else {
+            if self.faulted { throw LedgerError.storageFault }
+            return
+        }
+        if self.group.hasLeader {
+            return try await withCheckedThrowingContinuation { self.group.waiting.append($0) }
+        }
+        self.group.hasLeader = true
+        await Task.yield()
+        if self.faulted { throw LedgerError.storageFault }
+        try self.commit()
+    }
+
+    /// Commits a little later, unless somebody does so before.
+    private func commitSoon() {
+        guard self.group.isOpen, !self.group.isTimed else { return }
+        self.group.isTimed = true
+        Task { [weak self, timeline] in
+            try? await timeline.sleep(for: .milliseconds(20))
+            try? await self?.commitIfOpen()
+        }
+    }
+
+    private func commitIfOpen() throws {
+        if self.group.isOpen { try self.commit() }
+    }
+
+    private func commit() throws {
+        guard self.group.isOpen else { return }
+        do {
+            try self.database.commit()
+        } catch {
+            throw self.stop(after: error)
+        }
+        let done = self.group
+        self.group = CommitGroup()
+        // Lagging behind is what this file is allowed to do.
+        try? self.headFile?.write(self.head)
+        for step in done.steps { self.observer(step) }
+        for waiter in done.waiting { waiter.resume() }
+    }
+
+    private func stop(after error: DatabaseError) -> DatabaseError {
+        self.faulted = true
+        self.database.rollback()
+        let waiting = self.group.waiting
+        self.group = CommitGroup()
+        for waiter in waiting { waiter.resume(throwing: error) }
+        return error
     }
 }

@@ -38,14 +38,18 @@ public struct Proposal: Sendable, Hashable {
     }
 
     /// The same purchase has the same name, whoever asks and however often.
-    public var id: IntentID {
+    public var id: IntentID { IntentID(Hex.encode(BLAKE2b.digest(of: self.content, length: 16))) }
+
+    /// BLAKE2b-256 of what is bought, from whom, for how much: what an approver agrees to.
+    public var digest: [UInt8] { BLAKE2b.digest(of: self.content) }
+
+    private var content: [UInt8] {
         var bytes: [UInt8] = []
         for field in [self.purpose.rawValue, self.job, self.payee, self.asset.id, String(self.amount)] {
-            bytes.append(little: UInt32(field.utf8.count))
-            bytes.append(contentsOf: field.utf8)
+            bytes.append(sized: field.utf8)
         }
         bytes.append(little: self.series)
-        return IntentID(Hex.encode(BLAKE2b.digest(of: bytes, length: 16)))
+        return bytes
     }
 }
 

@@ -1,8 +1,8 @@
-/// The tables of the money file. Entries and journal only ever grow: triggers refuse changes.
+/// The tables of the money file. Journal, entries and signed bytes only ever grow: triggers refuse changes.
 enum Schema {
     static let steps = [
         """
-        CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+        CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
         CREATE TABLE asset (id TEXT PRIMARY KEY, symbol TEXT NOT NULL, decimals INTEGER NOT NULL) STRICT;
         CREATE TABLE policy (
             seq INTEGER PRIMARY KEY, file BLOB NOT NULL, applied_at INTEGER NOT NULL
@@ -16,21 +16,41 @@ enum Schema {
         ) STRICT;
         CREATE INDEX intent_purchase ON intent (purpose, job, series);
         CREATE INDEX intent_window ON intent (asset, reserved_at);
+        CREATE INDEX intent_state ON intent (state);
         CREATE TABLE attempt (
             intent TEXT NOT NULL REFERENCES intent(id), number INTEGER NOT NULL, message BLOB NOT NULL,
             signature BLOB NOT NULL, payload BLOB NOT NULL, last_valid_height INTEGER NOT NULL,
             signed_at INTEGER NOT NULL, PRIMARY KEY (intent, number)
         ) STRICT;
+        CREATE TABLE journal (
+            seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, kind TEXT NOT NULL, intent TEXT,
+            state_before TEXT, state_after TEXT, detail TEXT NOT NULL, digest BLOB NOT NULL,
+            hash BLOB NOT NULL
+        ) STRICT;
+        CREATE INDEX journal_intent ON journal (intent) WHERE intent IS NOT NULL;
+        -- A posting is named by its journal row, and its lines by posting * 16 + place.
         CREATE TABLE entry (
-            id INTEGER PRIMARY KEY AUTOINCREMENT, posting INTEGER NOT NULL, at INTEGER NOT NULL,
+            id INTEGER PRIMARY KEY, posting INTEGER NOT NULL REFERENCES journal(seq), at INTEGER NOT NULL,
             account TEXT NOT NULL, asset TEXT NOT NULL REFERENCES asset(id), amount INTEGER NOT NULL,
             intent TEXT REFERENCES intent(id), reference TEXT NOT NULL
         ) STRICT;
-        CREATE INDEX entry_account ON entry (account, asset);
-        CREATE TABLE journal (
-            seq INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, intent TEXT NOT NULL,
-            state_before TEXT, state_after TEXT NOT NULL, detail TEXT NOT NULL
-        ) STRICT;
+        CREATE UNIQUE INDEX entry_received ON entry (account, reference) WHERE intent IS NULL AND amount < 0;
+        -- Totals of the two tables above, so that a limit costs the same after a million payments.
+        CREATE TABLE balance (
+            account TEXT NOT NULL, asset TEXT NOT NULL, amount INTEGER NOT NULL, PRIMARY KEY (account, asset)
+        ) STRICT, WITHOUT ROWID;
+        CREATE TABLE spending (
+            asset TEXT NOT NULL, purpose TEXT NOT NULL, payee TEXT NOT NULL, sum INTEGER NOT NULL,
+            count INTEGER NOT NULL, PRIMARY KEY (asset, purpose, payee)
+        ) STRICT, WITHOUT ROWID;
+        -- What owner, approvers and guardians said: the highest number of each, and approvals not yet used.
+        CREATE TABLE issuer (
+            key TEXT NOT NULL, class TEXT NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (key, class)
+        ) STRICT, WITHOUT ROWID;
+        CREATE TABLE approval (
+            intent TEXT NOT NULL REFERENCES intent(id), approver TEXT NOT NULL, agrees INTEGER NOT NULL,
+            expires_at INTEGER NOT NULL, PRIMARY KEY (intent, approver)
+        ) STRICT, WITHOUT ROWID;
         CREATE TRIGGER entry_keep BEFORE UPDATE ON entry
             BEGIN SELECT RAISE(ABORT, 'entries are final'); END;
         CREATE TRIGGER entry_stay BEFORE DELETE ON entry

@@ -48,7 +48,9 @@ import Testing
         // The journal says when each was reserved last.
         let journal = try await ledger.read { try $0.journal() }
         var reservedAt: [IntentID: Int64] = [:]
-        for entry in journal where entry.after == .reserved { reservedAt[entry.intent] = entry.at }
+        for entry in journal where entry.after == .reserved {
+            if let intent = entry.intent { reservedAt[intent] = entry.at }
+        }
         // No window of this length, wherever it ends, holds more than its sum.
         for end in holding.compactMap({ reservedAt[$0.id] }) {
             let inside = holding.filter { record in

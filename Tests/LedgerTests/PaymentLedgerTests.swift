@@ -79,7 +79,7 @@ import Testing
             return
         }
         await #expect(throws: LedgerError.self) { _ = try await ledger.answer(to: self.proposal) }
-        await ledger.suspend(authorization)
+        try await ledger.suspend(authorization)
         #expect(try await ledger.state(self.proposal) == .reserved)
         #expect(try await ledger.answer(to: self.proposal) == .authorized(attempt: 1))
     }
@@ -277,8 +277,10 @@ import Testing
         _ = try await ledger.answer(to: Scene.proposal(5_000, job: "dear"))
         let journal = try await ledger.read { try $0.journal() }
         #expect(journal == seen.withLock { $0 })
-        #expect(journal.map(\.after) == [.reserved, .signed, .submitted, .settled, .denied])
-        #expect(journal.map(\.before) == [nil, .reserved, .signed, .submitted, nil])
+        #expect(journal.map(\.kind) == [.policy, .receipt] + Array(repeating: .payment, count: 5))
+        #expect(journal.map(\.after) == [nil, nil, .reserved, .signed, .submitted, .settled, .denied])
+        #expect(journal.map(\.before) == [nil, nil, nil, .reserved, .signed, .submitted, nil])
+        #expect(try await ledger.read { try $0.chainFaults() } == [])
     }
 
     @Test func `the file refuses to be rewritten, and a changed line is found`() async throws {
@@ -293,9 +295,10 @@ import Testing
             ] {
                 #expect(throws: DatabaseError.self, "\(sql)") { try database.execute(sql) }
             }
-            try database.execute("DROP TRIGGER entry_keep; UPDATE entry SET amount = amount + 1 WHERE id = 1")
+            try database.execute("DROP TRIGGER entry_keep; UPDATE entry SET amount = amount + 1 WHERE id = 32")
             let error = #expect(throws: LedgerError.self) { try Scene.open(path: path) }
-            #expect(error?.description.contains("posting 1 is off by 1") == true)
+            #expect(error?.description.contains("posting 2 is off by 1") == true)
+            #expect(error?.description.contains("row 2 was changed") == true)
         }
     }
 

@@ -19,8 +19,9 @@ import World
             document["notes"] = "for people"
         }
         let policy = try Policy(signed: file, owner: key(11).publicKey, wallet: base58(key(2).publicKey))
-        #expect(policy.sequence == 1 && policy.mode == .active && policy.leaseUntil == 5)
-        #expect(policy.approvalAbove == [Scene.dollar.id: 500])
+        #expect(policy.sequence == 1 && policy.mode == .active && policy.lease?.until == 5)
+        #expect(policy.approvals.mapValues { [Int($0.above), $0.quorum] } == [Scene.dollar.id: [500, 1]])
+        #expect(policy.approvers == [policy.owner] && policy.guardians.isEmpty && policy.unknownPayees == .deny)
         #expect(policy.payees.map(\.id) == ["alpha", "beta", "network"])
         #expect(policy.payees[0].purposes == [.storage, .compute] && policy.payees[0].cap == nil)
         #expect(policy.limits.map(\.perPayment) == [1_000, 1_000])
@@ -67,7 +68,24 @@ import World
             ("schema", "depai-policy/2"), ("seq", -1), ("seq", "1"), ("mode", "paused"), ("limit", []),
             ("assets", 1), ("wallet", nil),
             ("owner", "l"), ("lease", [:]), ("lease", ["until_ms": 1, "until": 2]),
-            ("approval", [["asset": "x"]]),
+            ("lease", ["max_offline_seconds": 0]), ("approval", [["asset": "x"]]), ("approvers", []),
+            ("approvers", ["1111111111111111111111111111111111111111111"]), ("unknown_payees", "maybe"),
+            ("approval", [["asset": "chain/token:dollar", "above": "1", "quorum": 2]]),
+            ("approval", [["asset": "chain/token:dollar", "above": "1", "quorum": 0]]),
+            (
+                "limits",
+                [["id": "l", "asset": "chain/token:dollar", "calendar": ["unit": "year"], "sum": "1"]]
+            ),
+            ("limits", [["id": "l", "asset": "chain/token:dollar", "calendar": ["unit": "day"]]]),
+            (
+                "limits",
+                [
+                    [
+                        "id": "l", "asset": "chain/token:dollar", "calendar": ["unit": "day"],
+                        "window_seconds": 5, "sum": "1",
+                    ]
+                ]
+            ),
             ("assets", [["asset": "a", "symbol": "A", "decimals": 19]]),
             (
                 "assets",

@@ -97,11 +97,11 @@ enum Answer: Equatable {
 
 extension PaymentLedger {
     /// Asks, and gives the permission back for the next time.
-    func answer(to proposal: Proposal) throws -> Answer {
-        switch try self.authorize(proposal) {
+    func answer(to proposal: Proposal) async throws -> Answer {
+        switch try await self.authorize(proposal) {
         case .authorized(let authorization):
             let attempt = authorization.attempt
-            self.suspend(authorization)
+            try await self.suspend(authorization)
             return .authorized(attempt: attempt)
         case .denied(let denial): return .denied(denial.rule, allowedNow: denial.allowedNow)
         case .waiting(let denial): return .waiting(denial.rule, allowedNow: denial.allowedNow)
@@ -112,27 +112,27 @@ extension PaymentLedger {
 
     /// Reserves, signs and journals with the wallet's key.
     @discardableResult
-    func pay(_ proposal: Proposal, height: UInt64 = 100) throws -> JournalledPayment {
-        guard case .authorized(let authorization) = try self.authorize(proposal) else {
+    func pay(_ proposal: Proposal, height: UInt64 = 100) async throws -> JournalledPayment {
+        guard case .authorized(let authorization) = try await self.authorize(proposal) else {
             throw LedgerError.unknownIntent(proposal.id)
         }
         let message = Array("message \(proposal.id) \(authorization.attempt)".utf8)
         let signer = try key(proposal.purpose == .fee ? 3 : 2)
         let attempt = authorization.signed(
             message, with: try signer.signature(over: message), by: signer.publicKey)
-        return try self.journal(attempt, payload: [1] + message, lastValidBlockHeight: height)
+        return try await self.journal(attempt, payload: [1] + message, lastValidBlockHeight: height)
     }
 
-    func settled(_ proposal: Proposal) throws {
-        try self.markSubmitted(try self.pay(proposal))
-        try self.settle(proposal.id, proof: SettlementProof(transaction: "tx \(proposal.id)", slot: 5))
+    func settled(_ proposal: Proposal) async throws {
+        try await self.markSubmitted(try await self.pay(proposal))
+        try await self.settle(proposal.id, proof: SettlementProof(transaction: "tx \(proposal.id)", slot: 5))
     }
 
-    func state(_ proposal: Proposal) throws -> IntentState? {
-        try self.read { try $0.intent(proposal.id)?.state }
+    func state(_ proposal: Proposal) async throws -> IntentState? {
+        try await self.read { try $0.intent(proposal.id)?.state }
     }
 
-    func balance(_ asset: Asset = Scene.dollar) throws -> Balance? {
-        try self.read { try $0.balances().first { $0.asset.id == asset.id } }
+    func balance(_ asset: Asset = Scene.dollar) async throws -> Balance? {
+        try await self.read { try $0.balances().first { $0.asset.id == asset.id } }
     }
 }

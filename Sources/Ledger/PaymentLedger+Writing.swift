@@ -1,0 +1,143 @@
+internal import Database
+internal import World
+
+extension PaymentLedger {
+    /// Stores a proposal with the answer to it; a reservation with its posting.
+    func open(_ proposal: Proposal, state: IntentState, detail: String) throws {
+        let id = proposal.id
+        let now = self.clock().milliseconds
+        let before = try LedgerView(self.database).intent(id)?.state
+        // A refusal repeated is one refusal: an agent that asks every second must not fill the disk.
+        if before == state, state == .denied || state == .waiting { return }
+        let reservedAt: DatabaseValue = state.holdsMoney ? .integer(now) : .null
+        try self.write {
+            try self.know(proposal.asset)
+            try self.database.run(
+                """
+                INSERT INTO intent (id, purpose, job, payee, asset, amount, series, note, state, reason,
+                    reserved_at,
+                    created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                ON CONFLICT (id) DO UPDATE SET state = excluded.state, reason = excluded.reason,
+                    reserved_at = excluded.reserved_at, updated_at = excluded.updated_at
+                """, .text(id.description), .text(proposal.purpose.rawValue), .text(proposal.job),
+                .text(proposal.payee), .text(proposal.asset.id), .integer(Int64(proposal.amount)),
+                .integer(Int64(proposal.series)), .text(proposal.note), .text(state.rawValue),
+                .text(state == .reserved ? "" : detail), reservedAt, .integer(now), .integer(now))
+            var lines: [Line] = []
+            if state == .reserved {
+                lines = self.lines(
+                    [(Account.wallet, -1), (Account.reserved, 1)], of: proposal, reference: "reserve")
+                try self.count(proposal, by: 1)
+                // An approval is good for one reservation.
+                try self.database.run("DELETE FROM approval WHERE intent = ?", .text(id.description))
+            }
+            try self.record(
+                .payment, intent: id, from: before, to: state, detail: detail, at: now, lines: lines)
+        }
+    }
+
+    /// Moves an intent to another state, with its postings, in one piece.
+    func move(
+        _ id: IntentID, from allowed: Set<IntentState>, to state: IntentState, detail: String,
+        transaction: String? = nil, digest: [UInt8] = [],
+        postings: [(account: String, sign: Int64)] = [], also: () throws -> Void = {}
+    ) throws {
+        guard let record = try LedgerView(self.database).intent(id) else {
+            throw LedgerError.unknownIntent(id)
+        }
+        guard allowed.contains(record.state) else {
+            throw LedgerError.wrongState(id, expected: allowed.map(\.rawValue).sorted(), found: record.state)
+        }
+        let now = self.clock().milliseconds
+        try self.write {
+            try self.database.run(
+                """
+                UPDATE intent SET state = ?, reason = ?, updated_at = ?,
+                    chain_transaction = COALESCE(?, chain_transaction) WHERE id = ?
+                """, .text(state.rawValue), .text(detail), .integer(now),
+                transaction.map { .text($0) } ?? .null,
+                .text(id.description))
+            try also()
+            if record.state.holdsMoney, !state.holdsMoney { try self.count(record.proposal, by: -1) }
+            try self.record(
+                .payment, intent: id, from: record.state, to: state, detail: detail, digest: digest, at: now,
+                lines: self.lines(postings, of: record.proposal, reference: transaction ?? state.rawValue))
+        }
+    }
+
+    func lines(
+        _ postings: [(account: String, sign: Int64)], of proposal: Proposal, reference: String
+    ) -> [Line] {
+        postings.map {
+            Line(
+                account: $0.account, asset: proposal.asset.id, amount: $0.sign * Int64(proposal.amount),
+                reference: reference)
+        }
+    }
+
+    /// Adds a row to the journal, and the lines that are posted with it. Must run inside a write.
+    func record(
+        _ kind: JournalEntry.Kind, intent: IntentID? = nil, from before: IntentState? = nil,
+        to after: IntentState? = nil, detail: String, digest: [UInt8] = [], at now: Int64, lines: [Line] = []
+    ) throws {
+        let row = JournalChain.Unchained(
+            sequence: self.head.sequence + 1, at: now, kind: kind, intent: intent, before: before,
+            after: after, detail: detail, digest: digest)
+        self.note(try self.database.append(row, lines: lines, after: self.head))
+    }
+
+    /// Keeps the totals that limits without a window look at.
+    private func count(_ proposal: Proposal, by sign: Int64) throws {
+        try self.database.run(
+            """
+            INSERT INTO spending VALUES (?, ?, ?, ?, ?)
+            ON CONFLICT (asset, purpose, payee)
+            DO UPDATE SET sum = sum + excluded.sum, count = count + excluded.count
+            """, .text(proposal.asset.id), .text(proposal.purpose.rawValue), .text(proposal.payee),
+            .integer(sign * Int64(proposal.amount)), .integer(sign))
+    }
+
+    func know(_ asset: Asset) throws {
+        try self.database.run(
+            "INSERT INTO asset VALUES (?, ?, ?) ON CONFLICT DO NOTHING", .text(asset.id),
+            .text(asset.symbol), .integer(Int64(asset.decimals)))
+    }
+}
+
+extension Connection {
+    /// Chains a row to the journal and posts its lines. Must run inside a transaction.
+    func append(
+        _ row: JournalChain.Unchained, lines: [Line] = [], after head: LedgerHead
+    ) throws(DatabaseError) -> JournalEntry {
+        precondition(lines.reduce(0) { $0 + $1.amount } == 0, "a posting sums to zero")
+        precondition(lines.count < JournalChain.linesPerPosting, "a posting has few lines")
+        let entry = row.chained(JournalChain.hash(after: head.hash, row, lines: lines))
+        try self.run(
+            """
+            INSERT INTO journal (seq, at, kind, intent, state_before, state_after, detail, digest, hash)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """,
+            .integer(entry.sequence), .integer(entry.at), .text(entry.kind.rawValue),
+            entry.intent.map { .text($0.description) } ?? .null,
+            entry.before.map { .text($0.rawValue) } ?? .null, entry.after.map { .text($0.rawValue) } ?? .null,
+            .text(entry.detail), .blob(entry.digest), .blob(entry.hash))
+        for (place, line) in lines.enumerated() { try self.post(line, place, of: entry) }
+        return entry
+    }
+
+    private func post(_ line: Line, _ place: Int, of entry: JournalEntry) throws(DatabaseError) {
+        try self.run(
+            """
+            INSERT INTO entry (id, posting, at, account, asset, amount, intent, reference)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+            """,
+            .integer(entry.sequence * JournalChain.linesPerPosting + Int64(place)), .integer(entry.sequence),
+            .integer(entry.at), .text(line.account), .text(line.asset), .integer(line.amount),
+            entry.intent.map { .text($0.description) } ?? .null, .text(line.reference))
+        try self.run(
+            """
+            INSERT INTO balance VALUES (?, ?, ?)
+            ON CONFLICT (account, asset) DO UPDATE SET amount = amount + excluded.amount
+            """, .text(line.account), .text(line.asset), .integer(line.amount))
+    }
+}
