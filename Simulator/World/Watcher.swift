@@ -27,10 +27,15 @@ package struct Watcher: ~Copyable {
         if DurableFile.exists(self.home.ledgerPath), let view = try? self.home.viewLedger() {
             for step in try view.journal(after: self.steps) {
                 self.steps = step.sequence
-                guard let record = try view.intent(step.intent) else { continue }
+                guard let intent = step.intent, let record = try view.intent(intent),
+                    let after = step.after
+                else {
+                    news.append((step.at, step.kind.rawValue, step.detail))
+                    continue
+                }
                 let amount = record.proposal.asset.text(record.proposal.amount)
-                let id = step.intent.description.prefix(8)
-                let state = Self.pad(step.after.rawValue, 9)
+                let id = intent.description.prefix(8)
+                let state = Self.pad(after.rawValue, 9)
                 news.append(
                     (
                         step.at, "payment",

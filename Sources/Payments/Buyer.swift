@@ -179,7 +179,7 @@ public struct Buyer: Sendable {
         do {
             recent = try await self.rpc.latestBlockhash(.confirmed)
         } catch {
-            await self.ledger.suspend(authorization)
+            try await self.ledger.suspend(authorization)
             return .stopped(.unpaid(reason: "the chain does not answer: \(error)"))
         }
         let transfer = ExactTransfer(

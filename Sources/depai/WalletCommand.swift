@@ -133,11 +133,11 @@ struct WalletCommand: AsyncParsableCommand {
             }
             var json: JSON = ["schema": "depai.receipt/1"]
             for (name, field) in try JSONField(record.json).members() { json[name] = field.value }
-            let steps = try view.journal().filter { $0.intent == record.id }
+            let steps = try view.journal(of: record.id)
             json["steps"] = .array(
                 steps.map { step in
                     [
-                        "at": .string(rfc3339(step.at)), "state": .string(step.after.rawValue),
+                        "at": .string(rfc3339(step.at)), "state": .string(step.after?.rawValue ?? step.kind.rawValue),
                         "detail": .string(step.detail),
                     ]
                 })
