@@ -161,7 +161,8 @@ package struct Workshop: Sendable {
             "payees": [["id": "network", "account": "network", "purposes": ["fee"]]],
             "limits": [
                 [
-                    "id": "fees", "purpose": "fee", "asset": .string(sol.id), "per_payment": "20000", "window_seconds": 86400,
+                    "id": "fees", "purpose": "fee", "asset": .string(sol.id), "per_payment": "20000",
+                    "window_seconds": 86400,
                     "sum": "20000000", "count": 1000,
                 ]
             ],

@@ -5,9 +5,9 @@ internal import SystemPackage
 /// The end of the journal, written down beside the ledger: when a card lied about a flush and the ledger came
 /// back without its tail, this file says so.
 ///
-/// Two records of 128 bytes take turns, so that a torn write leaves the older one. The file is never synced:
-/// it may lag behind the ledger, which is harmless, and it is only written after the ledger's commit returned,
-/// so that it is ahead only if something was lost.
+/// Two records of 128 bytes take turns, so that a torn write leaves the older one. The file is never
+/// synced: it may lag behind the ledger, which is harmless, and it is only written after the ledger's
+/// commit returned, so that it is ahead only if something was lost.
 struct HeadFile: ~Copyable {
     static let recordBytes = 128
     private let file: FileDescriptor

@@ -138,7 +138,8 @@ extension LedgerView {
     {
         try self.database.query(
             """
-            SELECT seq, at, kind, intent, state_before, state_after, detail, digest, hash FROM journal \(clause)
+            SELECT seq, at, kind, intent, state_before, state_after, detail, digest, hash
+            FROM journal \(clause)
             """, parameters: parameters
         ).compactMap { row in
             guard let kind = JournalEntry.Kind(rawValue: row.text(2)) else { return nil }

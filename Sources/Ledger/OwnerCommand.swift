@@ -1,8 +1,8 @@
 internal import Encoding
 public import Sodium
 
-/// What an owner, an approver or a guardian tells one wallet, `depai-command/1`: signed, numbered, and good for
-/// one wallet only. The way it came by carries no authority.
+/// What an owner, an approver or a guardian tells one wallet, `depai-command/1`: signed, numbered, and
+/// good for one wallet only. The way it came by carries no authority.
 ///
 ///     {"command": {"schema": "depai-command/1", "wallet": …, "issuer": …, "seq": 7, "issued_at_ms": …,
 ///                  "expires_at_ms": …, "challenge": "…", "op": "unfreeze"}, "signature": "<base64>"}
@@ -127,7 +127,8 @@ public struct OwnerCommand: Sendable, Hashable {
     private func json() throws -> JSON {
         var json: JSON = [
             "schema": .string(Self.schema), "wallet": .string(self.wallet),
-            "issuer": .string(Base58.encode(self.issuer.bytes)), "seq": .integer(Int64(clamping: self.sequence)),
+            "issuer": .string(Base58.encode(self.issuer.bytes)),
+            "seq": .integer(Int64(clamping: self.sequence)),
             "issued_at_ms": .integer(self.issuedAt), "expires_at_ms": .integer(self.expiresAt),
             "op": .string(self.operation.name),
         ]
@@ -199,7 +200,8 @@ public enum CommandError: Error, Equatable, CustomStringConvertible {
             "the command is for wallet \(found), this one is \(expected)"
         case .notAllowed(let reason): reason
         case .stale(let last): "the command's number is not above \(last), which was used already"
-        case .noFreshChallenge: "the command needs a fresh challenge of this wallet: ask for one and sign again"
+        case .noFreshChallenge:
+            "the command needs a fresh challenge of this wallet: ask for one and sign again"
         case .expired: "the command's time is over: sign it again"
         case .nothingWaits(let reason): reason
         }

@@ -141,7 +141,8 @@ extension PaymentLedger {
         try await self.receive(amount, asset: asset, from: Account.income(purpose), reference: reference)
     }
 
-    private func receive(_ amount: UInt64, asset: Asset, from account: String, reference: String) async throws {
+    private func receive(_ amount: UInt64, asset: Asset, from account: String, reference: String) async throws
+    {
         guard amount <= UInt64(Int64.max) else { throw LedgerError.amountTooLarge(amount) }
         let known = try self.database.query(
             "SELECT 1 FROM entry WHERE account = ? AND reference = ? AND intent IS NULL AND amount < 0",

@@ -3,8 +3,8 @@ internal import Encoding
 internal import Sodium
 public import World
 
-/// Why a wallet stands still on its own machine, whatever the policy says. Anybody who stands beside the robot
-/// may make one; only the owner takes it away.
+/// Why a wallet stands still on its own machine, whatever the policy says. Anybody who stands beside the
+/// robot may make one; only the owner takes it away.
 public struct Hold: Sendable, Hashable {
     public let reason: String
     /// Milliseconds since 1970.
@@ -204,7 +204,8 @@ extension PaymentLedger {
         }
     }
 
-    private func vote(_ id: IntentID, _ content: [UInt8], _ issuer: String, agrees: Bool, until: Int64) throws {
+    private func vote(_ id: IntentID, _ content: [UInt8], _ issuer: String, agrees: Bool, until: Int64) throws
+    {
         guard let record = try LedgerView(self.database).intent(id) else {
             throw CommandError.nothingWaits("there is no payment \(id)")
         }

@@ -7,10 +7,11 @@ public import World
 /// The one place where money is decided: intents, reservations and double entry in one file, under the
 /// owner's policy.
 ///
-/// The actor owns the only writing connection. What a public function says is on disk when it returns, with
-/// one exception: an ``Authorization`` may be younger than its reservation's commit, because nothing can leave
-/// with it before ``journal(_:payload:lastValidBlockHeight:)``, which waits for both. Calls that run at the
-/// same time share a commit. After a storage fault the ledger refuses to write until it is opened again.
+/// The actor owns the only writing connection. What a public function says is on disk when it returns,
+/// with one exception: an ``Authorization`` may be younger than its reservation's commit, because nothing
+/// can leave with it before ``journal(_:payload:lastValidBlockHeight:)``, which waits for both. Calls
+/// that run at the same time share a commit. After a storage fault the ledger refuses to write until it
+/// is opened again.
 public actor PaymentLedger {
     let database: Connection
     let timeline: any Timeline
@@ -113,7 +114,8 @@ public actor PaymentLedger {
     }
 
     /// Reads the ledger. What is read is durable when this returns.
-    public func read<Result: Sendable>(_ body: (borrowing LedgerView) throws -> Result) async throws -> Result {
+    public func read<Result: Sendable>(_ body: (borrowing LedgerView) throws -> Result) async throws -> Result
+    {
         let result = try body(LedgerView(self.database))
         // A view of a ledger that cannot write any more is still worth having: it shows the last commit.
         if !self.faulted { try await self.durable() }

@@ -137,7 +137,8 @@ struct WalletCommand: AsyncParsableCommand {
             json["steps"] = .array(
                 steps.map { step in
                     [
-                        "at": .string(rfc3339(step.at)), "state": .string(step.after?.rawValue ?? step.kind.rawValue),
+                        "at": .string(rfc3339(step.at)),
+                        "state": .string(step.after?.rawValue ?? step.kind.rawValue),
                         "detail": .string(step.detail),
                     ]
                 })

@@ -32,7 +32,8 @@ struct CrashingRobot {
         let agent = Agent(
             home: home, configuration: configuration, bus: bus, web: CurlWeb(), timeline: SystemTimeline(),
             entropy: SystemEntropy()
-        ) { _ in
+        ) { entry in
+            guard entry.kind == .payment, entry.before != entry.after else { return }
             if steps.next() == after { kill(getpid(), SIGKILL) }
         }
         async let network: Void = bus.run()

@@ -28,7 +28,9 @@ import World
                 let ledger = try Scene.open(path: path)
                 let hold = try await ledger.read { try $0.hold() }
                 #expect(hold?.by == "ledger" && hold?.reason.contains("without its last 4 steps") == true)
-                #expect(try await ledger.answer(to: Scene.proposal(5, job: "new")) == .denied("hold", allowedNow: nil))
+                #expect(
+                    try await ledger.answer(to: Scene.proposal(5, job: "new"))
+                        == .denied("hold", allowedNow: nil))
             }
         }
     }
@@ -121,7 +123,8 @@ import World
         try await ledger.deposit(1_000, asset: Scene.dollar, reference: "first")
         try await ledger.settled(Scene.proposal(100))
         clock.wall.withLock { $0 += 1_000_000_000 }
-        #expect(try await ledger.answer(to: Scene.proposal(1, job: "2")) == .denied("limit:hour", allowedNow: 0))
+        #expect(
+            try await ledger.answer(to: Scene.proposal(1, job: "2")) == .denied("limit:hour", allowedNow: 0))
         clock.awake.withLock { $0 += 3_600 }
         #expect(try await ledger.answer(to: Scene.proposal(1, job: "2")) == .authorized(attempt: 1))
     }

@@ -80,7 +80,8 @@ private struct Counter: Entropy {
         let freeze = try self.envelope(.freeze(reason: "smoke"), from: 14, expires: 1)
         _ = try await ledger.execute(freeze)
         #expect(try await ledger.answer(to: small) == .denied("hold", allowedNow: nil))
-        #expect(try await ledger.answer(to: Scene.proposal(1, job: "other")) == .denied("hold", allowedNow: nil))
+        #expect(
+            try await ledger.answer(to: Scene.proposal(1, job: "other")) == .denied("hold", allowedNow: nil))
         #expect(try await ledger.read { try $0.hold() }?.by == base58(try key(14).publicKey))
         // The broker says it again after each reconnect.
         #expect(await self.refusal(freeze, by: ledger) == .stale(lastSeen: 1))

@@ -295,7 +295,8 @@ import Testing
             ] {
                 #expect(throws: DatabaseError.self, "\(sql)") { try database.execute(sql) }
             }
-            try database.execute("DROP TRIGGER entry_keep; UPDATE entry SET amount = amount + 1 WHERE id = 32")
+            try database.execute(
+                "DROP TRIGGER entry_keep; UPDATE entry SET amount = amount + 1 WHERE id = 32")
             let error = #expect(throws: LedgerError.self) { try Scene.open(path: path) }
             #expect(error?.description.contains("posting 2 is off by 1") == true)
             #expect(error?.description.contains("row 2 was changed") == true)

@@ -21,7 +21,8 @@ import World
         let policy = try Policy(signed: file, owner: key(11).publicKey, wallet: base58(key(2).publicKey))
         #expect(policy.sequence == 1 && policy.mode == .active && policy.lease?.until == 5)
         #expect(policy.approvals.mapValues { [Int($0.above), $0.quorum] } == [Scene.dollar.id: [500, 1]])
-        #expect(policy.approvers == [policy.owner] && policy.guardians.isEmpty && policy.unknownPayees == .deny)
+        #expect(
+            policy.approvers == [policy.owner] && policy.guardians.isEmpty && policy.unknownPayees == .deny)
         #expect(policy.payees.map(\.id) == ["alpha", "beta", "network"])
         #expect(policy.payees[0].purposes == [.storage, .compute] && policy.payees[0].cap == nil)
         #expect(policy.limits.map(\.perPayment) == [1_000, 1_000])

@@ -177,7 +177,9 @@ package struct TestMarket: Sendable {
             [
                 "assets": [["asset": .string(self.sol.id), "symbol": "SOL", "decimals": 9]],
                 "payees": [["id": "network", "account": "network", "purposes": ["fee"]]],
-                "limits": [["id": "fees", "purpose": "fee", "asset": .string(self.sol.id), "per_payment": "20000"]],
+                "limits": [
+                    ["id": "fees", "purpose": "fee", "asset": .string(self.sol.id), "per_payment": "20000"]
+                ],
             ], observer: { _ in })
         try await ledger.deposit(Self.lamports, asset: self.sol, reference: "first")
         return ledger

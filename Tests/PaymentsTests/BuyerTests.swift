@@ -96,10 +96,9 @@ import World
         }
     }
 
-    /// The plug is pulled after the n-th durable step, for every n: what the disk then holds is all that the
-    /// next process
-    /// has. With `sends` the dead process had got its bytes out, and the chain and the seller went on without
-    /// it.
+    /// The plug is pulled after the n-th durable step, for every n: what the disk then holds is all that
+    /// the next process has. With `sends` the dead process had got its bytes out, and the chain and the
+    /// seller went on without it.
     @Test(arguments: [(1, false), (2, false), (3, false), (3, true), (4, true)])
     func `a buyer that crashes after any step completes the purchase with one transfer`(
         step: Int, sends: Bool
@@ -109,8 +108,11 @@ import World
             let seen = Mutex<[IntentState]>([])
             do {
                 let ledger = try await market.robotLedger { entry in
+                    guard entry.kind == .payment, let state = entry.after, state != entry.before else {
+                        return
+                    }
                     let count = seen.withLock { seen in
-                        seen.append(entry.after)
+                        seen.append(state)
                         return seen.count
                     }
                     guard count == step else { return }
@@ -122,8 +124,11 @@ import World
             #expect(await market.transfers().count == (sends ? 1 : 0))
             market.web.change { $0.dead = false }
             let ledger = try await market.robotLedger(file: "after.db")
-            let states: [IntentState] = [.reserved, .signed, .submitted, .settled]
-            #expect(try await ledger.read { try $0.intents().map(\.state) } == [states[step - 1]])
+            // Reservation and signature mostly share one commit; then the first step is on the disk with
+            // the second.
+            let states: [[IntentState]] = [[.reserved, .signed], [.signed], [.submitted], [.settled]]
+            let found = try await ledger.read { try $0.intents().map(\.state) }
+            #expect(found.count == 1 && states[step - 1].contains(found[0]))
             #expect(self.end(try await market.buyer(ledger).buy(market.order())) == "answered 200")
             #expect(await market.transfers().count == 1)
             try await self.expectBooks(market, ledger, paid: 1_000, "step \(step)")

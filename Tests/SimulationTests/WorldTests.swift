@@ -63,7 +63,7 @@ struct WorldTests {
         defer { TemporaryFolder.remove(folder) }
         let (report, deaths) = try await simulation.withWorld { world in
             var deaths = 0
-            // Each life reaches one step further. Two purchases of four steps each, and room to spare.
+            // Each life reaches one step further. Two purchases of three commits each, and room to spare.
             while deaths < 40 {
                 let robot = try await world.startRobot(
                     program: "depai-crashing", arguments: ["--after", "1"])
@@ -79,7 +79,7 @@ struct WorldTests {
             }
             return (try await world.report(), deaths)
         }
-        #expect(deaths >= 8, "two payments have four durable steps each")
+        #expect(deaths >= 6, "two payments have at least three durable commits each")
         #expect(report.passed, "\(Self.failures(report))")
         #expect(report.purchases.count == 2)
     }

@@ -55,7 +55,10 @@ import Wallet
             "owner": .string(Base58.encode(owner.publicKey.bytes)), "seq": 1, "mode": "active",
             "assets": [["asset": "token", "symbol": "USD", "decimals": 6]],
             "payees": [["id": "p", "account": "payee", "purposes": ["storage", "compute", "fee"]]],
-            "limits": [["id": "each", "asset": "token", "per_payment": "10"]],
+            "limits": [
+                ["id": "each", "asset": "token", "per_payment": "10"],
+                ["id": "fees", "asset": "token", "purpose": "fee", "per_payment": "10"],
+            ],
         ]
         try await ledger.apply(policy: Policy.sign(document, with: owner))
         try await ledger.deposit(100, asset: Asset(id: "token", symbol: "USD", decimals: 6), reference: "d")
