@@ -179,7 +179,7 @@ let package = Package(
         tests(
             of: "Simulation",
             [
-                "TestSupport", "Database", "Encoding", "Home", "Linux", "World", system, "depai",
+                "TestSupport", "Database", "Encoding", "Home", "Linux", "World", subprocess, system, "depai",
                 "depai-node",
                 "depai-crashing",
             ]),

@@ -21,13 +21,22 @@ public struct Agent: Sendable {
     private let timeline: any Timeline
     private let entropy: any Entropy
     private let observer: @Sendable (JournalEntry) -> Void
+    private let credential: FilePath?
+    private let control: (any ControlChannel)?
 
-    /// - Parameter observer: told after each durable step of a payment.
+    /// - Parameters:
+    ///   - credential: file with the keystore's credential, if the service manager delivers one; else the
+    ///     configured passphrase file opens it.
+    ///   - control: where programs on the same machine ask the running wallet.
+    ///   - observer: told after each durable step of a payment.
     public init(
         home: Home, configuration: AgentConfiguration, bus: any MessageBus, web: any Web,
         timeline: any Timeline,
-        entropy: any Entropy, observer: @escaping @Sendable (JournalEntry) -> Void = { _ in }
+        entropy: any Entropy, credential: FilePath? = nil, control: (any ControlChannel)? = nil,
+        observer: @escaping @Sendable (JournalEntry) -> Void = { _ in }
     ) {
+        self.credential = credential
+        self.control = control
         self.home = home
         self.configuration = configuration
         self.bus = bus
@@ -43,33 +52,76 @@ public struct Agent: Sendable {
         defer { lock.release() }
         let store = try AgentStore(path: self.home.agentPath, timeline: self.timeline)
         let keystore = try self.home.keystore()
-        let wallet = try self.home.unlock(passphraseFile: self.configuration.passphraseFile)
+        let wallet = try self.unlock(keystore)
         let ledger = try self.home.openLedger(keystore, timeline: self.timeline, observer: self.observer)
-        let chain = self.configuration.chain
-        let rpc = RPCClient(url: chain.rpc, web: self.web)
-        let buyer = Buyer(
-            ledger: ledger, wallet: wallet, rpc: rpc, network: chain.network, web: self.web,
-            timeline: self.timeline,
-            entropy: self.entropy)
-        let procurement = Procurement(
-            directory: Directory(providers: self.configuration.providers, web: self.web), buyer: buyer,
-            ledger: ledger,
-            store: store, timeline: self.timeline)
         let devices = try DeviceHub(
             things: try self.things(), bus: self.bus, store: self.home.devicesPath, timeline: self.timeline,
             entropy: self.entropy)
-        try await store.log("start", "wallet \(keystore.address) is open")
+        try await store.log(
+            "start",
+            wallet == nil
+                ? "wallet \(keystore.address) is locked: nothing is spent"
+                : "wallet \(keystore.address) is open")
         let readings = devices.readings(capacity: 1_024)
+        let control = WalletControl(ledger: ledger, entropy: self.entropy)
+        let desk = OwnerDesk(
+            address: keystore.address, ledger: ledger, control: control, wallet: wallet, bus: self.bus,
+            store: store, timeline: self.timeline)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await devices.run() }
-            group.addTask {
-                try await self.reconcile(ledger, rpc, buyer, store)
-                try await self.behave(store, procurement, wallet, devices, readings)
+            group.addTask { try await desk.run() }
+            if let channel = self.control {
+                group.addTask { try await self.serve(channel, control, store) }
+            }
+            if let wallet {
+                group.addTask { try await self.trade(ledger, wallet, store, devices, readings) }
             }
             // The first part that fails ends the others; a behaviour that is done just waits.
             try await group.next()
             group.cancelAll()
         }
+    }
+
+    /// The wallet, or nil when nothing that opens it was delivered: devices, owner and records need no key.
+    private func unlock(_ keystore: Keystore) throws -> UnlockedWallet? {
+        if let credential = self.credential {
+            return try keystore.unlock(credential: try SecretFile.readKey(credential))
+        }
+        guard DurableFile.exists(self.configuration.passphraseFile) else { return nil }
+        return try self.home.unlock(passphraseFile: self.configuration.passphraseFile)
+    }
+
+    /// A machine whose socket cannot be made still does its work; its owner has the broker.
+    private func serve(
+        _ channel: any ControlChannel, _ control: WalletControl, _ store: AgentStore
+    ) async throws {
+        do {
+            try await channel.serve { request in
+                // An answer that has no canonical form cannot happen: it holds numbers and short texts.
+                (try? await control.answer(request, from: .machine).json.canonicalBytes()) ?? []
+            }
+        } catch let error as CancellationError {
+            throw error
+        } catch {
+            try await store.log("control", "\(error)")
+            try await self.timeline.sleep(for: .seconds(86_400 * 365))
+        }
+    }
+
+    private func trade(
+        _ ledger: PaymentLedger, _ wallet: UnlockedWallet, _ store: AgentStore, _ devices: DeviceHub,
+        _ readings: AsyncStream<Reading>
+    ) async throws {
+        let chain = self.configuration.chain
+        let rpc = RPCClient(url: chain.rpc, web: self.web)
+        let buyer = Buyer(
+            ledger: ledger, wallet: wallet, rpc: rpc, network: chain.network, web: self.web,
+            timeline: self.timeline, entropy: self.entropy)
+        let procurement = Procurement(
+            directory: Directory(providers: self.configuration.providers, web: self.web), buyer: buyer,
+            ledger: ledger, store: store, timeline: self.timeline)
+        try await self.reconcile(ledger, rpc, buyer, store)
+        try await self.behave(store, procurement, wallet, devices, readings)
     }
 
     private func behave(

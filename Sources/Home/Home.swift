@@ -16,6 +16,8 @@ public struct Home: Sendable, Hashable {
     public var keystorePath: FilePath { self.path.appending("keystore.json") }
     public var ledgerPath: FilePath { self.path.appending("ledger.db") }
     public var configurationPath: FilePath { self.path.appending("depai.yaml") }
+    /// Where a running robot is asked.
+    public var controlPath: FilePath { self.path.appending("control.sock") }
     private var ownerPath: FilePath { self.path.appending("owner.pub") }
     private var lockPath: FilePath { self.path.appending("lock") }
 

@@ -52,6 +52,22 @@ public struct PublicKey: Sendable, Hashable {
     }
 }
 
+extension PublicKey {
+    /// Seals a secret so that only this key's owner opens it (libsodium's `crypto_box_seal` to the key's X25519
+    /// form): 48 bytes more than the secret.
+    /// - Throws: `SodiumError.forged` when the key is no point that has such a form.
+    public func seal(_ secret: borrowing SecretBytes) throws(SodiumError) -> [UInt8] {
+        Library.start()
+        var exchangeKey = [UInt8](repeating: 0, count: Int(crypto_box_PUBLICKEYBYTES))
+        guard crypto_sign_ed25519_pk_to_curve25519(&exchangeKey, self.bytes) == 0 else { throw .forged }
+        var sealed = [UInt8](repeating: 0, count: secret.count + crypto_box_sealbytes())
+        guard crypto_box_seal(&sealed, secret.pointer, UInt64(secret.count), exchangeKey) == 0 else {
+            throw .forged
+        }
+        return sealed
+    }
+}
+
 /// An Ed25519 secret key in guarded memory.
 public struct SigningKey: ~Copyable, Sendable {
     private let secret: SecretBytes
@@ -78,5 +94,22 @@ public struct SigningKey: ~Copyable, Sendable {
         let signature = try Signature(bytes)
         guard self.publicKey.verifies(signature, over: message) else { throw .signatureFault }
         return signature
+    }
+
+    /// Opens what ``PublicKey/seal(_:)`` sealed to this key.
+    /// - Throws: `SodiumError.forged` when it was sealed to another key, or changed.
+    public borrowing func open(_ sealed: [UInt8]) throws(SodiumError) -> SecretBytes {
+        guard sealed.count > crypto_box_sealbytes() else { throw .forged }
+        let exchangeSecret = try SecretBytes(count: Int(crypto_box_SECRETKEYBYTES))
+        var exchangeKey = [UInt8](repeating: 0, count: Int(crypto_box_PUBLICKEYBYTES))
+        guard crypto_sign_ed25519_sk_to_curve25519(exchangeSecret.pointer, self.secret.pointer) == 0,
+            crypto_sign_ed25519_pk_to_curve25519(&exchangeKey, self.publicKey.bytes) == 0
+        else { throw .forged }
+        let secret = try SecretBytes(count: sealed.count - crypto_box_sealbytes())
+        guard
+            crypto_box_seal_open(
+                secret.pointer, sealed, UInt64(sealed.count), exchangeKey, exchangeSecret.pointer) == 0
+        else { throw .forged }
+        return secret
     }
 }

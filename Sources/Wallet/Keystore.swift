@@ -13,6 +13,8 @@ public enum KeystoreError: Error, CustomStringConvertible {
     /// Wrong passphrase, or a changed file: the two cannot be told apart.
     case locked
     case emptyPassphrase
+    /// The file has no slot of this kind.
+    case noSlot(String)
 
     public var description: String {
         switch self {
@@ -21,68 +23,55 @@ public enum KeystoreError: Error, CustomStringConvertible {
         case .malformed(let reason): "the keystore is malformed: \(reason)"
         case .locked: "the keystore does not open: wrong passphrase, or the file was changed"
         case .emptyPassphrase: "the passphrase is empty"
-        }
-    }
-}
-
-/// What one of the wallet's keys is for.
-public enum KeyRole: String, Sendable, Hashable, CaseIterable {
-    /// Owns the money.
-    case payment
-    /// Pays network fees for others' transactions, if the wallet is a facilitator's.
-    case sponsor
-    /// Signs statements: receipts, offers, proofs. Never money.
-    case identity
-    /// Seals what is stored at others'. Signs nothing.
-    case storage
-
-    var path: DerivationPath {
-        switch self {
-        case .payment: .solana(account: 0)
-        case .sponsor: .solana(account: 1)
-        case .identity: .identity(uri: "depai://identity")
-        case .storage: .identity(uri: "depai://storage")
+        case .noSlot(let kind): "the keystore was never given a slot of the kind \"\(kind)\""
         }
     }
 }
 
 /// A keystore file, `depai-keystore/1`: public keys in clear and authenticated, secret keys under a random
 /// data key, the data key under one slot per way to unlock. Only leaf keys are stored; the mnemonic is not.
+///
+///     {"header": {"schema": "depai-keystore/1", "keys": [{"role", "path", "public"}, …]},
+///      "slots": [{"kind": "passphrase", "kdf": "argon2id13", "operations", "memory", "salt", "nonce", "box"},
+///                {"kind": "credential", "nonce", "box"}, {"kind": "owner", "public", "box"}],
+///      "nonce": …, "box": …}
 public struct Keystore: Sendable {
     public static let schema = "depai-keystore/1"
+    /// More ways to unlock than anyone needs.
+    static let slotLimit = 8
 
     /// The public keys, readable while locked.
     public let keys: [KeyRole: PublicKey]
+    /// The ways to unlock, in the file's order.
+    public let slots: [KeystoreSlot]
+    let path: FilePath
+    private let file: JSON
     private let header: JSON
-    private let slot: Slot
-    private let box: Box
-
-    private struct Box: Sendable {
-        let nonce: [UInt8]
-        let bytes: [UInt8]
-    }
-
-    /// One way to unlock: the data key under a passphrase's Argon2id key.
-    private struct Slot: Sendable {
-        let hash: PasswordHash
-        let box: Box
-    }
+    private let box: SlotBox
 
     /// Makes the keystore for a mnemonic and writes it.
     ///
     /// - Parameters:
     ///   - path: must not exist.
-    ///   - hash: cost of the passphrase; the salt in it must be fresh.
+    ///   - passphrase: locks the file.
+    ///   - cost: of guessing that passphrase.
     public static func create(
         at path: FilePath, mnemonic: borrowing Mnemonic, passphrase: borrowing SecretBytes,
-        cost: PasswordCost,
+        cost: PasswordCost, entropy: some Entropy
+    ) throws -> Keystore {
+        try self.create(
+            at: path, seed: try mnemonic.seed(), passphrase: passphrase, cost: cost, entropy: entropy)
+    }
+
+    /// Makes the keystore for a 64-byte seed of BIP-39 and writes it.
+    public static func create(
+        at path: FilePath, seed: borrowing SecretBytes, passphrase: borrowing SecretBytes, cost: PasswordCost,
         entropy: some Entropy
     ) throws -> Keystore {
         guard !DurableFile.exists(path) else { throw KeystoreError.exists(path.string) }
         let roles = KeyRole.allCases
         let secrets = try SecretBytes(count: 32 * roles.count)
         var list: [JSON] = []
-        let seed = try mnemonic.seed()
         for (index, role) in roles.enumerated() {
             let leaf = try role.path.key(below: seed)
             leaf.withBytes { leaf in
@@ -100,16 +89,11 @@ public struct Keystore: Sendable {
         let header: JSON = ["schema": .string(self.schema), "keys": .array(list)]
         let authenticated = try header.canonicalBytes()
         let dataKey = try SecretBytes(count: SealedBox.keyBytes) { entropy.fill($0) }
-        let hash = PasswordHash(
-            operations: cost.operations, memory: cost.memory, salt: entropy.bytes(PasswordHash.saltBytes))
-        let passphraseKey = try hash.key(from: passphrase)
-        var slot: JSON = [
-            "kind": "passphrase", "kdf": "argon2id13", "operations": JSON(hash.operations),
-            "memory": JSON(hash.memory), "salt": .string(Base64.standard.encode(hash.salt)),
-        ]
-        try self.seal(dataKey, into: &slot, key: passphraseKey, header: authenticated, entropy: entropy)
+        let slot = try KeystoreSlot.make(
+            passphrase: passphrase, cost: cost, dataKey: dataKey, header: authenticated, entropy: entropy)
         var file: JSON = ["header": header, "slots": [slot]]
-        try self.seal(secrets, into: &file, key: dataKey, header: authenticated, entropy: entropy)
+        let box = try SlotBox.seal(secrets, key: dataKey, header: authenticated, entropy: entropy)
+        box.write(into: &file)
         try DurableFile.write(Array((file.prettyText + "\n").utf8), to: path)
         return try Keystore(at: path)
     }
@@ -118,7 +102,8 @@ public struct Keystore: Sendable {
     public init(at path: FilePath) throws {
         guard DurableFile.exists(path) else { throw KeystoreError.missing(path.string) }
         do {
-            let root = JSONField(try JSON.read(try DurableFile.read(path, limit: 64 << 10)))
+            let file = try JSON.read(try DurableFile.read(path, limit: 64 << 10))
+            let root = JSONField(file)
             try root.only(["header", "slots", "nonce", "box"])
             guard let header = root["header"].value else { throw root["header"].fault("missing") }
             guard try root["header"]["schema"].string() == Self.schema else {
@@ -134,10 +119,16 @@ public struct Keystore: Sendable {
             guard keys.count == KeyRole.allCases.count else {
                 throw root["header"]["keys"].fault("keys are missing")
             }
+            let slots = try root["slots"].elements()
+            guard (1...Self.slotLimit).contains(slots.count) else {
+                throw root["slots"].fault("1 to \(Self.slotLimit) ways to unlock")
+            }
+            self.path = path
+            self.file = file
             self.header = header
             self.keys = keys
-            self.slot = try Self.slot(root["slots"][0])
-            self.box = try Self.box(root)
+            self.slots = try slots.map { try KeystoreSlot($0) }
+            self.box = try SlotBox(root)
         } catch let error as JSONError {
             throw KeystoreError.malformed("\(error)")
         } catch let error as Encoding.DecodingError {
@@ -150,95 +141,104 @@ public struct Keystore: Sendable {
     /// The base58 address of the payment key.
     public var address: String { self.keys[.payment].map { Base58.encode($0.bytes) } ?? "" }
 
-    /// Opens the keystore.
+    /// Opens the keystore with its passphrase. Takes as long as the slot's Argon2id asks, and blocks its thread.
     /// - Throws: `KeystoreError.locked` for a wrong passphrase or a changed file.
     public func unlock(passphrase: borrowing SecretBytes) throws -> UnlockedWallet {
-        let authenticated = try self.header.canonicalBytes()
-        do {
-            let passphraseKey = try self.slot.hash.key(from: passphrase)
-            let dataKey = try SealedBox.open(
-                self.slot.box.bytes, key: passphraseKey, nonce: self.slot.box.nonce, header: authenticated)
-            let secrets = try SealedBox.open(
-                self.box.bytes, key: dataKey, nonce: self.box.nonce, header: authenticated)
-            guard secrets.count == 32 * KeyRole.allCases.count else {
-                throw KeystoreError.malformed("wrong key count")
+        try self.wallet(try self.dataKey(passphrase: passphrase))
+    }
+
+    /// Opens the keystore with the 32 bytes that the service manager delivered.
+    /// - Throws: `KeystoreError.locked`, or `.noSlot` when no credential was ever added.
+    public func unlock(credential: borrowing SecretBytes) throws -> UnlockedWallet {
+        let header = try self.header.canonicalBytes()
+        for case .credential(let box) in self.slots {
+            guard let key = try box.open(key: credential, header: header, kind: "credential") else {
+                continue
             }
-            let wallet = UnlockedWallet(
-                payment: try SigningKey(seed: secrets.duplicated(from: 0, count: 32)),
-                sponsor: try SigningKey(seed: secrets.duplicated(from: 32, count: 32)),
-                identity: try SigningKey(seed: secrets.duplicated(from: 64, count: 32)),
-                storage: try secrets.duplicated(from: 96, count: 32))
-            for role in KeyRole.allCases where role != .storage && wallet.publicKey(role) != self.keys[role] {
+            return try self.wallet(key)
+        }
+        throw self.refusal(kind: "credential")
+    }
+
+    /// Opens the keystore with the owner's key: how an owner recovers a machine whose passphrase is lost.
+    /// - Throws: `KeystoreError.locked`, or `.noSlot` when the owner was never added.
+    public func unlock(owner: borrowing SigningKey) throws -> UnlockedWallet {
+        for case .owner(let key, let sealed) in self.slots where key == owner.publicKey {
+            do {
+                return try self.wallet(try owner.open(sealed))
+            } catch SodiumError.forged {
+                throw KeystoreError.locked
+            }
+        }
+        throw self.refusal(kind: "owner")
+    }
+
+    /// Adds the machine's credential as a way to unlock and writes the file; the previous one is kept beside
+    /// it as `*.previous`.
+    /// - Parameter credential: 32 random bytes, as the service manager will deliver them.
+    public func adding(
+        credential: borrowing SecretBytes, passphrase: borrowing SecretBytes, entropy: some Entropy
+    ) throws -> Keystore {
+        let box = try SlotBox.seal(
+            try self.dataKey(passphrase: passphrase), key: credential,
+            header: SlotBox.header(try self.header.canonicalBytes(), kind: "credential"), entropy: entropy)
+        var slot: JSON = ["kind": "credential"]
+        box.write(into: &slot)
+        return try self.adding(slot)
+    }
+
+    /// Adds the owner's public key as a way to unlock and writes the file, as
+    /// ``adding(credential:passphrase:entropy:)`` does.
+    public func adding(owner: PublicKey, passphrase: borrowing SecretBytes) throws -> Keystore {
+        let sealed = try owner.seal(try self.dataKey(passphrase: passphrase))
+        return try self.adding([
+            "kind": "owner", "public": .string(Base58.encode(owner.bytes)),
+            "box": .string(Base64.standard.encode(sealed)),
+        ])
+    }
+
+    private func adding(_ slot: JSON) throws -> Keystore {
+        guard self.slots.count < Self.slotLimit else {
+            throw KeystoreError.malformed("there are \(Self.slotLimit) ways to unlock already")
+        }
+        var file = self.file
+        file["slots"] = .array(try JSONField(self.file)["slots"].elements().compactMap(\.value) + [slot])
+        try DurableFile.write(
+            try DurableFile.read(self.path, limit: 64 << 10), to: FilePath(self.path.string + ".previous"))
+        try DurableFile.write(Array((file.prettyText + "\n").utf8), to: self.path)
+        return try Keystore(at: self.path)
+    }
+
+    private func dataKey(passphrase: borrowing SecretBytes) throws -> SecretBytes {
+        let header = try self.header.canonicalBytes()
+        for case .passphrase(let hash, let box) in self.slots {
+            let key = try hash.key(from: passphrase)
+            if let dataKey = try box.open(key: key, header: header, kind: "passphrase") { return dataKey }
+        }
+        throw self.refusal(kind: "passphrase")
+    }
+
+    private func refusal(kind: String) -> KeystoreError {
+        self.slots.contains { $0.kind == kind } ? .locked : .noSlot(kind)
+    }
+
+    private func wallet(_ dataKey: consuming SecretBytes) throws -> UnlockedWallet {
+        do {
+            let secrets = try SealedBox.open(
+                self.box.bytes, key: dataKey, nonce: self.box.nonce, header: try self.header.canonicalBytes())
+            let roles = KeyRole.allCases
+            guard secrets.count == 32 * roles.count else { throw KeystoreError.malformed("wrong key count") }
+            func seed(_ role: KeyRole) throws -> SecretBytes {
+                try secrets.duplicated(from: 32 * (roles.firstIndex(of: role) ?? 0), count: 32)
+            }
+            for role in roles where try SigningKey(seed: seed(role)).publicKey != self.keys[role] {
                 throw KeystoreError.malformed("the \(role.rawValue) key does not match its public half")
             }
-            return wallet
+            return UnlockedWallet(
+                payment: try SigningKey(seed: seed(.payment)), sponsor: try SigningKey(seed: seed(.sponsor)),
+                identity: try SigningKey(seed: seed(.identity)), storage: try seed(.storage))
         } catch SodiumError.forged {
             throw KeystoreError.locked
         }
-    }
-
-    /// Adds `nonce` and `box`: the secret sealed under a fresh nonce.
-    private static func seal(
-        _ secret: borrowing SecretBytes, into object: inout JSON, key: borrowing SecretBytes, header: [UInt8],
-        entropy: some Entropy
-    ) throws {
-        let nonce = entropy.bytes(SealedBox.nonceBytes)
-        let box = try SealedBox.seal(secret, key: key, nonce: nonce, header: header)
-        object["nonce"] = .string(Base64.standard.encode(nonce))
-        object["box"] = .string(Base64.standard.encode(box))
-    }
-
-    private static func slot(_ field: JSONField) throws -> Slot {
-        guard try field["kind"].string() == "passphrase", try field["kdf"].string() == "argon2id13" else {
-            throw field.fault("an unknown way to unlock")
-        }
-        let operations: UInt64 = try field["operations"].integer()
-        let memory: Int = try field["memory"].integer()
-        guard (PasswordHash.floor.operations...PasswordHash.ceiling.operations).contains(operations),
-            (PasswordHash.floor.memory...PasswordHash.ceiling.memory).contains(memory)
-        else { throw field.fault("Argon2id parameters out of bounds") }
-        let salt = try Base64.standard.decode(try field["salt"].string())
-        return Slot(
-            hash: PasswordHash(operations: operations, memory: memory, salt: salt), box: try self.box(field))
-    }
-
-    private static func box(_ field: JSONField) throws -> Box {
-        Box(
-            nonce: try Base64.standard.decode(try field["nonce"].string()),
-            bytes: try Base64.standard.decode(try field["box"].string()))
-    }
-}
-
-/// What guessing a passphrase costs.
-public struct PasswordCost: Sendable, Hashable {
-    public let operations: UInt64
-    /// Bytes.
-    public let memory: Int
-
-    /// RFC 9106's second choice for boards with 1 GiB or more: 3 passes over 64 MiB.
-    public static let standard = PasswordCost(operations: 3, memory: 64 << 20)
-    /// For tests and the simulator only.
-    public static let least = PasswordCost(
-        operations: PasswordHash.floor.operations, memory: PasswordHash.floor.memory)
-}
-
-/// A secret in a file of its own: a passphrase, a mnemonic.
-public enum SecretFile {
-    /// The longest secret, in bytes.
-    static let limit = 4_096
-
-    /// Reads a file into guarded memory, without the line end.
-    /// - Throws: `FileError.openToOthers` when group or others may read it, `tooLarge` instead of cutting it.
-    public static func read(_ path: FilePath) throws -> SecretBytes {
-        try DurableFile.requirePrivate(path)
-        let room = try SecretBytes(count: self.limit + 1)
-        let file = try FileDescriptor.open(path, .readOnly, options: [.closeOnExec])
-        var count = try file.closeAfter { try room.withMutableBytes { try file.read(into: $0) } }
-        guard count <= self.limit else { throw FileError.tooLarge(path: path.string, limit: self.limit) }
-        room.withBytes { bytes in
-            while count > 0, bytes[count - 1] == 0x0a || bytes[count - 1] == 0x0d { count -= 1 }
-        }
-        guard count > 0 else { throw KeystoreError.emptyPassphrase }
-        return try room.duplicated(count: count)
     }
 }

@@ -9,12 +9,15 @@ public enum MnemonicError: Error, Equatable, CustomStringConvertible {
     case unknownWord(Int)
     /// Every word exists, but together they are not a mnemonic: one is wrong or two are swapped.
     case checksum
+    /// The passphrase is not UTF-8, or too long.
+    case passphrase
 
     public var description: String {
         switch self {
         case .wordCount(let count): "\(count) words; a mnemonic has 12, 15, 18, 21 or 24"
         case .unknownWord(let place): "word \(place) is not on the English list of BIP-39"
         case .checksum: "the words do not fit together: one is wrong or two are swapped"
+        case .passphrase: "the words' passphrase is not UTF-8, or longer than 1024 bytes"
         }
     }
 }
@@ -102,9 +105,24 @@ public struct Mnemonic: ~Copyable {
         try self.init(entropy: entropy)
     }
 
-    /// The 64-byte seed of BIP-39: PBKDF2-HMAC-SHA512, 2048 rounds, salt "mnemonic", no passphrase.
+    /// The 64-byte seed of BIP-39: PBKDF2-HMAC-SHA512, 2048 rounds, salt "mnemonic".
     public borrowing func seed() throws(SodiumError) -> SecretBytes {
         let salt = try SecretBytes(count: 8) { $0.copyBytes(from: "mnemonic".utf8) }
+        return try PBKDF2.derive(password: self.words, salt: salt, rounds: 2_048)
+    }
+
+    /// The seed under a passphrase of BIP-39, the "25th word": every passphrase opens another wallet, a mistyped
+    /// one included.
+    /// - Parameter passphrase: UTF-8 in any normal form; it is brought to NFKD as BIP-39 asks.
+    /// - Throws: `MnemonicError.passphrase` when it is no UTF-8.
+    public borrowing func seed(passphrase: borrowing SecretBytes) throws -> SecretBytes {
+        let normal = try SecretText.compatibilityDecomposed(passphrase)
+        let salt = try SecretBytes(count: 8 + normal.count) { salt in
+            salt.copyBytes(from: "mnemonic".utf8)
+            normal.withBytes {
+                UnsafeMutableRawBufferPointer(rebasing: salt[8...]).copyMemory(from: $0)
+            }
+        }
         return try PBKDF2.derive(password: self.words, salt: salt, rounds: 2_048)
     }
 

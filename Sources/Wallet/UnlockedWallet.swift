@@ -76,6 +76,10 @@ public struct Statement: Sendable, Hashable {
         case offer
         case receipt
         case possession
+        /// What was done with a command.
+        case acknowledgement
+        /// How the wallet stands.
+        case state
     }
 
     public let kind: Kind

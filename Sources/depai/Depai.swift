@@ -4,7 +4,9 @@ import Encoding
 import Glibc
 import Home
 import Ledger
+import Linux
 import Payments
+import Sodium
 import Solana
 import Wallet
 import World
@@ -15,7 +17,10 @@ struct Depai: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "depai",
         abstract: "A runtime for machines that own money.",
-        subcommands: [InitCommand.self, RunCommand.self, StatusCommand.self, WalletCommand.self])
+        subcommands: [
+            InitCommand.self, RunCommand.self, StatusCommand.self, WalletCommand.self,
+            OwnerGroup.self,
+        ])
 
     /// Every error ends here: what failed, what to do, and the exit code of the contract.
     static func main() async {
@@ -75,6 +80,10 @@ struct Failure: Error {
             self.init(
                 8, "\(LedgerError.damaged(faults))",
                 hint: "stop the robot and keep a copy of the ledger before anything else")
+        case LedgerError.storageFault:
+            self.init(
+                8, "\(LedgerError.storageFault)",
+                hint: "free some space or replace the disk, then start again")
         case let error as LedgerError: self.init(1, "\(error)", hint: nil)
         case HomeError.inUse(let path):
             self.init(
@@ -91,7 +100,9 @@ struct Failure: Error {
             self.init(
                 error.isStorageFault ? 8 : 1, "\(error)",
                 hint: error.isStorageFault ? "free some space, then start again" : nil)
-        case is PolicyError, is MnemonicError, is JSONError, is SettingsError, is Encoding.DecodingError:
+        case let error as BusError: self.init(9, "the broker does not take it: \(error)")
+        case is CommandError, is ControlSocket.Fault, is SodiumError, is PolicyError, is MnemonicError,
+            is JSONError, is SettingsError, is Encoding.DecodingError:
             self.init(1, "\(error)", hint: nil)
         default: return nil
         }

@@ -1,5 +1,7 @@
 import Agent
 import ArgumentParser
+import Database
+import Glibc
 import Home
 import Linux
 import Logging
@@ -44,8 +46,18 @@ struct RobotAssembly {
         self.bus = MosquittoBus(address, entropy: SystemEntropy())
         self.agent = Agent(
             home: home, configuration: configuration, bus: self.bus, web: CurlWeb(),
-            timeline: SystemTimeline(),
-            entropy: SystemEntropy())
+            timeline: SystemTimeline(), entropy: SystemEntropy(), credential: Self.credential,
+            control: ControlSocket(path: home.controlPath.string))
+    }
+}
+
+extension RobotAssembly {
+    /// Where systemd delivers the keystore's credential (`LoadCredentialEncrypted=depai.key:…`); nil when it
+    /// delivers none.
+    private static var credential: FilePath? {
+        getenv("CREDENTIALS_DIRECTORY").map {
+            FilePath(String(cString: $0)).appending("depai.key")
+        }.flatMap { DurableFile.exists($0) ? $0 : nil }
     }
 }
 

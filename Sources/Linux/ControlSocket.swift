@@ -1,0 +1,154 @@
+internal import Dispatch
+internal import Glibc
+public import World
+
+/// A Unix socket in a private folder: one request and one answer per connection, each ended by closing the
+/// sending side.
+public struct ControlSocket: ControlChannel {
+    /// The longest request or answer, in bytes.
+    public static let byteLimit = 512 << 10
+    /// How long a peer may take for its request or its answer.
+    static let patience = Duration.seconds(5)
+    private let path: String
+
+    public init(path: String) { self.path = path }
+
+    /// Why nobody answers, or nothing is served.
+    public enum Fault: Error, CustomStringConvertible {
+        /// There is no socket, or nobody listens at it.
+        case nobodyListens
+        case system(path: String, code: Int32)
+        case brokenAnswer
+
+        public var description: String {
+            switch self {
+            case .nobodyListens: "no robot runs in this home"
+            case .system(let path, let code): "\(path): \(String(cString: strerror(code)))"
+            case .brokenAnswer: "the robot hung up before it answered"
+            }
+        }
+    }
+
+    public func serve(_ answer: @escaping @Sendable ([UInt8]) async -> [UInt8]) async throws {
+        // The caller holds the home's lock: a socket that lies here is a dead process's.
+        unlink(self.path)
+        let listener = try self.socket { bind($0, $1, $2) }
+        defer {
+            close(listener)
+            unlink(self.path)
+        }
+        guard chmod(self.path, 0o600) == 0, listen(listener, 8) == 0 else { throw self.fault() }
+        let (arrivals, arrival) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        let source = DispatchSource.makeReadSource(fileDescriptor: listener, queue: .global())
+        source.setEventHandler { arrival.yield() }
+        source.resume()
+        defer { source.cancel() }
+        for await _ in arrivals {
+            while case let peer = accept(listener, nil, nil), peer >= 0 {
+                defer { close(peer) }
+                _ = fcntl(peer, F_SETFD, FD_CLOEXEC)
+                _ = fcntl(peer, F_SETFL, O_NONBLOCK)
+                guard Self.isOurs(peer), let request = try await Self.readAll(peer) else { continue }
+                try await Self.writeAll(await answer(request), to: peer)
+            }
+        }
+    }
+
+    /// Asks the process that serves `path`.
+    /// - Throws: ``Fault``; after `.brokenAnswer` the request may have been carried out.
+    public func ask(_ request: [UInt8]) async throws -> [UInt8] {
+        let peer: Int32
+        do {
+            peer = try self.socket { connect($0, $1, $2) }
+        } catch Fault.system(_, let code) where code == ENOENT || code == ECONNREFUSED {
+            throw Fault.nobodyListens
+        }
+        defer { close(peer) }
+        try await Self.writeAll(request, to: peer)
+        shutdown(peer, Int32(SHUT_WR))
+        guard let answer = try await Self.readAll(peer), !answer.isEmpty else { throw Fault.brokenAnswer }
+        return answer
+    }
+
+    /// A non-blocking socket that `use` bound or connected. The folder is reached through its descriptor, since
+    /// a socket's address has room for 107 bytes only.
+    private func socket(_ use: (Int32, UnsafePointer<sockaddr>, socklen_t) -> Int32) throws -> Int32 {
+        let cut = self.path.lastIndex(of: "/")
+        let folder = open(cut.map { String(self.path[..<$0]) } ?? ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard folder >= 0 else { throw self.fault() }
+        defer { close(folder) }
+        let name = cut.map { self.path[self.path.index(after: $0)...] } ?? self.path[...]
+        let descriptor = Glibc.socket(
+            AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue) | O_CLOEXEC, 0)
+        guard descriptor >= 0 else { throw self.fault() }
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        let short = Array("/proc/self/fd/\(folder)/\(name)".utf8)
+        guard short.count < MemoryLayout.size(ofValue: address.sun_path) else {
+            close(descriptor)
+            throw Fault.system(path: self.path, code: ENAMETOOLONG)
+        }
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: short) }
+        let result = withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                use(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
+        }
+        guard result == 0 else {
+            let fault = self.fault()
+            close(descriptor)
+            throw fault
+        }
+        return descriptor
+    }
+
+    private func fault() -> Fault { .system(path: self.path, code: errno) }
+
+    /// Root or the user that runs the robot, by the kernel's word.
+    private static func isOurs(_ peer: Int32) -> Bool {
+        // `struct ucred`, which Glibc's module leaves out: process, user, group.
+        var credentials: (process: Int32, user: UInt32, group: UInt32) = (0, 0, 0)
+        var size = socklen_t(MemoryLayout.size(ofValue: credentials))
+        return getsockopt(peer, SOL_SOCKET, SO_PEERCRED, &credentials, &size) == 0
+            && (credentials.user == 0 || credentials.user == geteuid())
+    }
+
+    /// Everything until the peer closes its side; nil when it is too slow or too long.
+    private static func readAll(_ peer: Int32) async throws -> [UInt8]? {
+        var bytes: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 16 << 10)
+        let end = ContinuousClock.now + self.patience
+        while ContinuousClock.now < end {
+            let count = recv(peer, &chunk, chunk.count, 0)
+            if count == 0 { return bytes }
+            if count > 0 {
+                bytes.append(contentsOf: chunk[..<count])
+                if bytes.count > self.byteLimit { return nil }
+            } else if errno == EAGAIN {
+                try await Task.sleep(for: .milliseconds(2))
+            } else if errno != EINTR {
+                return nil
+            }
+        }
+        return nil
+    }
+
+    private static func writeAll(_ bytes: [UInt8], to peer: Int32) async throws {
+        var sent = 0
+        let end = ContinuousClock.now + self.patience
+        while sent < bytes.count, ContinuousClock.now < end {
+            let count = bytes.withUnsafeBytes { bytes in
+                send(
+                    peer, bytes.baseAddress.map { $0 + sent }, bytes.count - sent,
+                    Int32(MSG_NOSIGNAL))
+            }
+            if count > 0 {
+                sent += count
+            } else if errno == EAGAIN {
+                try await Task.sleep(for: .milliseconds(2))
+            } else if errno != EINTR {
+                return
+            }
+        }
+    }
+}

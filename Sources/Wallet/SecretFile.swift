@@ -1,0 +1,37 @@
+internal import Database
+public import Sodium
+public import SystemPackage
+
+/// A secret in a file of its own: a passphrase, a mnemonic.
+public enum SecretFile {
+    /// The longest secret, in bytes.
+    static let limit = 4_096
+
+    /// Reads exactly 32 bytes, such as a credential of the service manager.
+    /// - Throws: `FileError.openToOthers`, `KeystoreError.malformed` for another length.
+    public static func readKey(_ path: FilePath) throws -> SecretBytes {
+        try DurableFile.requirePrivate(path)
+        let room = try SecretBytes(count: SealedBox.keyBytes + 1)
+        let file = try FileDescriptor.open(path, .readOnly, options: [.closeOnExec])
+        let count = try file.closeAfter { try room.withMutableBytes { try file.read(into: $0) } }
+        guard count == SealedBox.keyBytes else {
+            throw KeystoreError.malformed("\(path) does not hold \(SealedBox.keyBytes) bytes")
+        }
+        return try room.duplicated(count: count)
+    }
+
+    /// Reads a file into guarded memory, without the line end.
+    /// - Throws: `FileError.openToOthers` when group or others may read it, `tooLarge` instead of cutting it.
+    public static func read(_ path: FilePath) throws -> SecretBytes {
+        try DurableFile.requirePrivate(path)
+        let room = try SecretBytes(count: self.limit + 1)
+        let file = try FileDescriptor.open(path, .readOnly, options: [.closeOnExec])
+        var count = try file.closeAfter { try room.withMutableBytes { try file.read(into: $0) } }
+        guard count <= self.limit else { throw FileError.tooLarge(path: path.string, limit: self.limit) }
+        room.withBytes { bytes in
+            while count > 0, bytes[count - 1] == 0x0a || bytes[count - 1] == 0x0d { count -= 1 }
+        }
+        guard count > 0 else { throw KeystoreError.emptyPassphrase }
+        return try room.duplicated(count: count)
+    }
+}

@@ -1,0 +1,93 @@
+import Encoding
+import Home
+import Linux
+import Sodium
+import World
+
+/// The owner's connection to one wallet over a broker.
+struct OwnerLine {
+    private let bus: MosquittoBus
+    private let topics: OwnerTopics
+    private let answers: AsyncStream<SignedAnswer>
+    /// Whose answers count; nil takes any that is signed.
+    private let identity: PublicKey?
+
+    /// How long the broker and the robot may take.
+    private static let patience = Duration.seconds(10)
+
+    /// Connects, and disconnects when `body` has ended.
+    static func with(
+        _ address: BrokerAddress, wallet: String, identity: PublicKey?,
+        _ body: (OwnerLine) async throws -> Void
+    ) async throws {
+        let bus = MosquittoBus(address, entropy: SystemEntropy())
+        let topics = OwnerTopics(wallet: wallet)
+        let (answers, arrival) = AsyncStream.makeStream(
+            of: SignedAnswer.self, bufferingPolicy: .bufferingNewest(8))
+        try bus.subscribe(to: topics.answer, quality: .atLeastOnce) { message in
+            if let answer = try? SignedAnswer(message.payload, wallet: wallet) { arrival.yield(answer) }
+        }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { await bus.run() }
+            defer { group.cancelAll() }
+            let line = OwnerLine(bus: bus, topics: topics, answers: answers, identity: identity)
+            try await line.connected()
+            try await body(line)
+        }
+    }
+
+    /// A fresh challenge of the wallet.
+    func challenge() async throws -> [UInt8] {
+        guard let answer = try await self.ask(.challenge, topic: self.topics.ask) else {
+            throw Failure(
+                9, "the robot does not answer", hint: "it may be off, offline, or another wallet's")
+        }
+        return answer.challenge
+    }
+
+    /// Sends a signed command. Nil when a kept one has found no robot yet.
+    func execute(_ envelope: [UInt8], kept: Bool) async throws -> WalletAnswer? {
+        let answer = try await self.ask(
+            .execute(envelope), topic: kept ? self.topics.freeze : self.topics.ask, retained: kept)
+        guard answer != nil || kept else {
+            throw Failure(
+                7, "the robot did not answer; it may have carried the command out",
+                hint: "look at its state before commanding again")
+        }
+        return answer
+    }
+
+    private func ask(
+        _ request: WalletRequest, topic: String, retained: Bool = false
+    ) async throws -> WalletAnswer? {
+        let bytes = try request.bytes
+        let name = SignedAnswer.name(of: bytes)
+        try await self.bus.publish(Message(topic: topic, payload: bytes, retained: retained))
+        let (answers, identity) = (self.answers, self.identity)
+        return try await withThrowingTaskGroup(of: WalletAnswer?.self) { group in
+            group.addTask {
+                for await answer in answers where answer.request == name {
+                    guard let identity else { return answer.answer }
+                    if answer.identity == identity { return answer.answer }
+                }
+                return nil
+            }
+            group.addTask {
+                try await Task.sleep(for: Self.patience)
+                return nil
+            }
+            defer { group.cancelAll() }
+            return try await group.next() ?? nil
+        }
+    }
+
+    private func connected() async throws {
+        let end = ContinuousClock.now + Self.patience
+        while !self.bus.isConnected {
+            guard ContinuousClock.now < end else {
+                throw Failure(9, "the broker does not answer", hint: "check --broker and the network")
+            }
+            try await Task.sleep(for: .milliseconds(20))
+        }
+    }
+}

@@ -1,0 +1,95 @@
+import ArgumentParser
+import Database
+import Encoding
+import Home
+import Linux
+import Sodium
+import SystemPackage
+import Wallet
+import World
+
+extension WalletCommand {
+    struct Freeze: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Stop all spending at once.",
+            discussion: """
+                Anybody who may write the home can do this; only the owner's signed command lifts it. What \
+                is signed already is followed to its end.
+                """)
+        @OptionGroup var home: HomeOption
+        @Option(help: "Why; it is journalled.") var reason = "stopped at the machine"
+
+        func run() async throws {
+            let answer = try await self.home.home.ask(
+                .freeze(reason: self.reason), timeline: SystemTimeline())
+            Terminal.out("the wallet is stopped, journal \(answer.journal)")
+        }
+    }
+
+    struct Challenge: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "A challenge for the owner's next command; good for ten minutes of a running robot.")
+        @OptionGroup var home: HomeOption
+        @OptionGroup var output: OutputOption
+
+        func run() async throws {
+            let answer = try await self.home.home.ask(.challenge, timeline: SystemTimeline())
+            let challenge = Hex.encode(answer.challenge)
+            guard self.output.json else { return Terminal.out(challenge) }
+            Terminal.out(["schema": "depai.challenge/1", "challenge": .string(challenge)])
+        }
+    }
+
+    struct Execute: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "execute",
+            abstract: "Carry out a command that the owner, an approver or a guardian signed.",
+            discussion: "Such files are made by: depai owner freeze | unfreeze | renew | approve | reject")
+        @OptionGroup var home: HomeOption
+        @Argument(help: "The signed command.") var file: String
+
+        func run() async throws {
+            let envelope = try DurableFile.read(FilePath(self.file), limit: 256 << 10)
+            let answer = try await self.home.home.ask(.execute(envelope), timeline: SystemTimeline())
+            Terminal.out("done, journal \(answer.journal)")
+        }
+    }
+
+    struct Slot: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "slot", abstract: "Give the keystore another way to unlock.",
+            discussion: "The file as it was before is kept beside it as keystore.json.previous.")
+        @OptionGroup var home: HomeOption
+        @Option(help: "File with the passphrase that locks the keystore (mode 0600).")
+        var passphraseFile: String
+        @Option(
+            help: "Add the 32 bytes in this file (mode 0600), which the service manager delivers at start.")
+        var credential: String?
+        @Flag(
+            help: "Add the pinned owner's key, so that the owner can open the keystore without a passphrase.")
+        var owner = false
+
+        func validate() throws {
+            guard (self.credential == nil) == self.owner else {
+                throw ValidationError("give one of --credential FILE and --owner")
+            }
+        }
+
+        func run() async throws {
+            let home = self.home.home
+            let lock = try home.lock()
+            defer { lock.release() }
+            let keystore = try home.keystore()
+            let passphrase = try SecretFile.read(FilePath(self.passphraseFile))
+            let opened: Keystore
+            if let credential = self.credential {
+                opened = try keystore.adding(
+                    credential: try SecretFile.readKey(FilePath(credential)), passphrase: passphrase,
+                    entropy: SystemEntropy())
+            } else {
+                opened = try keystore.adding(owner: try home.owner(), passphrase: passphrase)
+            }
+            Terminal.out("opened by \(opened.slots.map(\.kind).joined(separator: " or "))")
+        }
+    }
+}

@@ -1,0 +1,111 @@
+import ArgumentParser
+import Encoding
+import Home
+import Ledger
+
+extension WalletCommand {
+    struct BalanceCommand: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "balance", abstract: "What is free, reserved, spent and lost, by the ledger.")
+        @OptionGroup var home: HomeOption
+        @OptionGroup var output: OutputOption
+
+        func run() async throws {
+            let balances = try self.home.home.viewLedger().balances()
+            guard !self.output.json else {
+                return Terminal.out(["schema": "depai.balance/1", "balances": .array(balances.map(\.json))])
+            }
+            var table = Table(.left, .right, .right, .right, .right, .right)
+            table.head("asset", "free", "reserved", "spent", "lost", "received")
+            for balance in balances {
+                let asset = balance.asset
+                table.add(
+                    (asset.symbol, nil), (asset.decimal(balance.available), .bold),
+                    (asset.decimal(balance.reserved), balance.reserved > 0 ? .yellow : nil),
+                    (asset.decimal(balance.spent), nil),
+                    (asset.decimal(balance.lost), balance.lost > 0 ? .red : nil),
+                    (asset.decimal(balance.deposited + balance.earned), nil))
+            }
+            Terminal.out(table.text)
+        }
+    }
+
+    struct History: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Every payment, newest first.")
+        @OptionGroup var home: HomeOption
+        @OptionGroup var output: OutputOption
+        @OptionGroup var span: SpanOption
+
+        @Option(help: "How many.")
+        var limit = 100
+
+        func run() async throws {
+            let (from, to) = try self.span.range()
+            let all = try self.home.home.viewLedger().intents(limit: .max)
+            let records = all.filter { $0.createdAt >= from && $0.createdAt < to }.prefix(max(0, self.limit))
+            guard !self.output.json else {
+                return Terminal.out(["schema": "depai.history/1", "payments": .array(records.map(\.json))])
+            }
+            Terminal.out(IntentRecord.table(records).text)
+        }
+    }
+
+    struct Intents: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Payments that are not at their end, and what each one waits for.")
+        @OptionGroup var home: HomeOption
+        @OptionGroup var output: OutputOption
+
+        func run() async throws {
+            let states = IntentState.allCases.filter { $0.isOpen || $0 == .waiting }
+            let records = try self.home.home.viewLedger().intents(in: states)
+            guard !self.output.json else {
+                return Terminal.out(["schema": "depai.intents/1", "intents": .array(records.map(\.json))])
+            }
+            guard !records.isEmpty else { return Terminal.out("nothing is open") }
+            var table = Table(.left, .right, .left, .left)
+            table.head("intent", "amount", "state", "what happens next")
+            for record in records {
+                table.add(
+                    (record.id.description, nil), (record.proposal.asset.text(record.proposal.amount), nil),
+                    (record.state.rawValue, record.state.colour), (record.state.prospect, nil))
+            }
+            Terminal.out(table.text)
+        }
+    }
+
+    struct Receipt: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "One payment with all that proves it.",
+            discussion: "The first digits of the intent are enough.")
+        @OptionGroup var home: HomeOption
+        @OptionGroup var output: OutputOption
+
+        @Argument(help: "Intent, as shown by: depai wallet history")
+        var intent: String
+
+        func run() async throws {
+            let view = try self.home.home.viewLedger()
+            let matches = try view.intents().filter { $0.id.description.hasPrefix(self.intent) }
+            guard let record = matches.first, matches.count == 1, self.intent.utf8.count >= 4 else {
+                throw Failure(
+                    2, "\"\(self.intent)\" names \(matches.count) payments",
+                    hint: "depai wallet history shows them")
+            }
+            var json: JSON = ["schema": "depai.receipt/1"]
+            for (name, field) in try JSONField(record.json).members() { json[name] = field.value }
+            let steps = try view.journal(of: record.id)
+            json["steps"] = .array(
+                steps.map { step in
+                    [
+                        "at": .string(rfc3339(step.at)),
+                        "state": .string(step.after?.rawValue ?? step.kind.rawValue),
+                        "detail": .string(step.detail),
+                    ]
+                })
+            json["receipt"] = record.receipt.flatMap { try? JSON.read($0) } ?? JSON(record.receipt)
+            // The same object for people and programs: a receipt is meant to be passed on.
+            Terminal.out(json)
+        }
+    }
+}

@@ -1,0 +1,12 @@
+import ArgumentParser
+
+struct WalletCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "wallet", abstract: "Look into the wallet, and stop it.",
+        discussion: "Commands that only read work while the robot runs and while the keystore is locked.",
+        subcommands: [
+            Show.self, Address.self, BalanceCommand.self, History.self, Limits.self, Intents.self,
+            Receipt.self, PolicyCommand.self, Freeze.self, Challenge.self, Execute.self, Slot.self,
+        ],
+        defaultSubcommand: Show.self)
+}

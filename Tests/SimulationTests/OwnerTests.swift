@@ -1,0 +1,219 @@
+import Encoding
+import Foundation
+import Subprocess
+import SystemPackage
+import TestSupport
+import Testing
+
+/// The owner's program and the robot's, as processes of their own, with a broker between them.
+@Suite(
+    .serialized, .timeLimit(.minutes(2)),
+    .enabled(if: Broker.isInstalled, "mosquitto is not installed"))
+struct OwnerTests {
+    private struct Answer {
+        let code: Int32
+        let text: String
+        let talk: String
+    }
+
+    /// A home, an owner's key and a robot to be started.
+    private struct Scene {
+        let folder: FilePath
+        let broker: Broker
+        let wallet: String
+        let identity: String
+
+        init(_ folder: FilePath, _ broker: Broker) async throws {
+            self.folder = folder
+            self.broker = broker
+            func write(_ text: String, _ name: String) throws {
+                let path = folder.appending(name).string
+                try Data(text.utf8).write(to: URL(filePath: path))
+                try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: path)
+            }
+            try write("a robot's passphrase\n", "passphrase")
+            try write("an owner's passphrase\n", "owner-passphrase")
+            _ = try await Self.depai([
+                "owner", "keygen", "--passphrase-file", folder.appending("owner-passphrase").string,
+                folder.appending("owner.key").string,
+            ])
+            let owner = try await Self.depai(["owner", "public", folder.appending("owner.key").string]).text
+            try write(owner, "owner.pub")
+            let home = folder.appending("home").string
+            let made = try await Self.depai([
+                "init", "--home", home, "--passphrase-file", folder.appending("passphrase").string,
+                "--owner-key", folder.appending("owner.pub").string, "--yes",
+            ])
+            #expect(made.code == 0, "\(made.talk)")
+            self.wallet = try await Self.depai(["wallet", "address", "--home", home]).text
+            self.identity = try await Self.depai(
+                ["wallet", "address", "--home", home, "--chain", "did"]
+            ).text
+            try FileManager.default.createDirectory(
+                atPath: folder.appending("devices").string, withIntermediateDirectories: true)
+            try write(
+                """
+                network: devnet
+                rpc: http://127.0.0.1:9
+                passphrase_file: \(folder.appending("passphrase"))
+                broker: {host: 127.0.0.1, port: \(broker.port), client_id: robot}
+                devices: \(folder.appending("devices"))
+                providers: []
+                """, "home/depai.yaml")
+        }
+
+        static func depai(_ arguments: [String]) async throws -> Answer {
+            let result = try await run(
+                .path(FilePath(Bundle.main.bundlePath).appending("depai")),
+                arguments: Arguments(arguments), output: .string(limit: 1 << 20),
+                error: .string(limit: 1 << 20))
+            let code: Int32 = if case .exited(let code) = result.terminationStatus { Int32(code) } else { -1 }
+            return Answer(
+                code: code,
+                text: result.standardOutput.trimmingCharacters(in: .whitespacesAndNewlines),
+                talk: result.standardError)
+        }
+
+        func wallet(_ arguments: String...) async throws -> Answer {
+            try await Self.depai(["wallet"] + arguments + ["--home", self.folder.appending("home").string])
+        }
+
+        func owner(_ arguments: String...) async throws -> Answer {
+            let target =
+                arguments.contains("--out")
+                ? [] : ["--broker", "127.0.0.1:\(self.broker.port)", "--identity", self.identity]
+            return try await Self.depai(
+                ["owner"] + arguments + [
+                    "--wallet", self.wallet, "--key-file", self.folder.appending("owner.key").string,
+                    "--passphrase-file", self.folder.appending("owner-passphrase").string,
+                ] + target)
+        }
+
+        /// Runs `body` beside the robot, and ends the robot by its own id.
+        func whileRobotRuns(_ body: () async throws -> Void) async throws {
+            let robot = Process()
+            robot.executableURL = URL(filePath: Bundle.main.bundlePath).appending(path: "depai")
+            robot.arguments = ["run", "--home", self.folder.appending("home").string]
+            robot.standardError = FileHandle.nullDevice
+            try robot.run()
+            defer {
+                robot.terminate()
+                robot.waitUntilExit()
+            }
+            let socket = self.folder.appending("home/control.sock").string
+            try await eventually { FileManager.default.fileExists(atPath: socket) }
+            try await body()
+        }
+
+        /// Why the wallet stands still, if it does.
+        func hold() async throws -> String? {
+            let json = JSONField(try JSON.read(try await self.wallet("show", "--json").text))
+            return try json["hold"].ifPresent?.string()
+        }
+    }
+
+    private func withScene(_ body: @Sendable @escaping (Scene) async throws -> Void) async throws {
+        try await Broker.with { broker in
+            try await withFolder { folder in try await body(try await Scene(folder, broker)) }
+        }
+    }
+
+    @Test func `anybody at the machine stops the wallet, and only the owner's signature lets it go on`()
+        async throws
+    {
+        try await self.withScene { scene in
+            try await scene.whileRobotRuns {
+                let stopped = try await scene.wallet("freeze", "--reason", "smoke")
+                #expect(stopped.code == 0, "\(stopped.talk)")
+                #expect(try await scene.hold() == "smoke")
+                let released = try await scene.owner("unfreeze")
+                #expect(released.code == 0, "\(released.talk)")
+                #expect(try await scene.hold() == nil)
+            }
+        }
+    }
+
+    @Test func `a freeze that was sent while the robot was off is obeyed when it comes back`() async throws {
+        try await self.withScene { scene in
+            let sent = try await scene.owner("freeze", "--reason", "stolen")
+            #expect(sent.code == 0 && sent.text.contains("keeps it"), "\(sent.talk)")
+            try await scene.whileRobotRuns {
+                for _ in 0..<100 where try await scene.hold() == nil {
+                    try await Task.sleep(for: .milliseconds(50))
+                }
+                #expect(try await scene.hold() == "stolen")
+                #expect(try await scene.owner("unfreeze").code == 0)
+            }
+            // The broker hands the same freeze out again; its number is used up.
+            try await scene.whileRobotRuns {
+                try await Task.sleep(for: .milliseconds(500))
+                #expect(try await scene.hold() == nil)
+            }
+        }
+    }
+
+    @Test func `a command in a file needs this robot's fresh challenge and works once`() async throws {
+        try await self.withScene { scene in
+            let file = scene.folder.appending("command.json").string
+            let blind = try await scene.owner("renew", "--out", file)
+            #expect(blind.code == 2 && blind.talk.contains("challenge"))
+            try await scene.whileRobotRuns {
+                let challenge = try await scene.wallet("challenge").text
+                #expect(try await scene.owner("renew", "--out", file, "--challenge", challenge).code == 0)
+                #expect(try await scene.wallet("execute", file).code == 0)
+                let again = try await scene.wallet("execute", file)
+                #expect(again.code == 1 && again.talk.contains("used already"), "\(again.talk)")
+                let invented = String(repeating: "ab", count: 32)
+                #expect(try await scene.owner("renew", "--out", file, "--challenge", invented).code == 0)
+                let refused = try await scene.wallet("execute", file)
+                #expect(refused.code == 1 && refused.talk.contains("fresh challenge"), "\(refused.talk)")
+            }
+        }
+    }
+
+    @Test func `a robot without its passphrase starts locked, shows its address and can be stopped`()
+        async throws
+    {
+        try await self.withScene { scene in
+            try FileManager.default.removeItem(atPath: scene.folder.appending("passphrase").string)
+            try await scene.whileRobotRuns {
+                #expect(try await scene.wallet("address").text == scene.wallet)
+                #expect(try await scene.wallet("freeze").code == 0)
+                #expect(try await scene.hold() == "stopped at the machine")
+            }
+        }
+    }
+
+    @Test func `without a terminal a change needs the digest of what is meant`() async throws {
+        try await self.withScene { scene in
+            let document = """
+                {"schema": "depai-policy/1", "wallet": "\(scene.wallet)",
+                 "owner": "\(try String(contentsOfFile: scene.folder.appending("owner.pub").string, encoding: .utf8))",
+                 "seq": 1, "mode": "active", "assets": [{"asset": "token", "symbol": "USD", "decimals": 6}],
+                 "payees": [{"id": "p", "account": "payee", "purposes": ["storage"]}],
+                 "limits": [{"id": "each", "asset": "token", "per_payment": "10"}]}
+                """
+            let path = scene.folder.appending("policy.json").string
+            try Data(document.utf8).write(to: URL(filePath: path))
+            let signed = try await Scene.depai([
+                "owner", "policy", path, "--key-file", scene.folder.appending("owner.key").string,
+                "--passphrase-file", scene.folder.appending("owner-passphrase").string,
+            ])
+            #expect(signed.code == 0, "\(signed.talk)")
+            try Data(signed.text.utf8).write(to: URL(filePath: path))
+            let asked = try await scene.wallet("policy", "apply", path)
+            #expect(asked.code == 2 && asked.talk.contains("--expect-digest"), "\(asked.talk)")
+            let digest = try JSONField(
+                try JSON.read(try await scene.wallet("policy", "verify", path, "--json").text))["digest"]
+                .string()
+            let wrong = String(repeating: "00", count: 32)
+            #expect(
+                try await scene.wallet("policy", "apply", path, "--yes", "--expect-digest", wrong).code == 2)
+            let done = try await scene.wallet("policy", "apply", path, "--yes", "--expect-digest", digest)
+            #expect(done.code == 0, "\(done.talk)")
+            let limits = try await scene.wallet("limits", "--json")
+            #expect(limits.text.contains("\"limit:each\""), "\(limits.talk)")
+            #expect(try await scene.wallet("policy", "diff", path).text.isEmpty)
+        }
+    }
+}
