@@ -13,7 +13,8 @@ public enum WalletRequest: Sendable, Hashable {
     case freeze(reason: String)
     /// A signed envelope, `depai-command/1`.
     case execute([UInt8])
-    /// A signed policy. Only from the machine itself; from elsewhere it is a command that answers a challenge.
+    /// A signed policy. Only from the machine itself; from elsewhere it is a command that answers a
+    /// challenge.
     case policy([UInt8])
 
     /// The longest request, in bytes.

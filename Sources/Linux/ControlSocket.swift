@@ -70,8 +70,8 @@ public struct ControlSocket: ControlChannel {
         return answer
     }
 
-    /// A non-blocking socket that `use` bound or connected. The folder is reached through its descriptor, since
-    /// a socket's address has room for 107 bytes only.
+    /// A non-blocking socket that `use` bound or connected. The folder is reached through its descriptor,
+    /// since a socket's address has room for 107 bytes only.
     private func socket(_ use: (Int32, UnsafePointer<sockaddr>, socklen_t) -> Int32) throws -> Int32 {
         let cut = self.path.lastIndex(of: "/")
         let folder = open(cut.map { String(self.path[..<$0]) } ?? ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)

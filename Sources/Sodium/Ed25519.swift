@@ -53,8 +53,8 @@ public struct PublicKey: Sendable, Hashable {
 }
 
 extension PublicKey {
-    /// Seals a secret so that only this key's owner opens it (libsodium's `crypto_box_seal` to the key's X25519
-    /// form): 48 bytes more than the secret.
+    /// Seals a secret so that only this key's owner opens it (libsodium's `crypto_box_seal` to the key's
+    /// X25519 form): 48 bytes more than the secret.
     /// - Throws: `SodiumError.forged` when the key is no point that has such a form.
     public func seal(_ secret: borrowing SecretBytes) throws(SodiumError) -> [UInt8] {
         Library.start()

@@ -32,7 +32,8 @@ public enum KeystoreError: Error, CustomStringConvertible {
 /// data key, the data key under one slot per way to unlock. Only leaf keys are stored; the mnemonic is not.
 ///
 ///     {"header": {"schema": "depai-keystore/1", "keys": [{"role", "path", "public"}, …]},
-///      "slots": [{"kind": "passphrase", "kdf": "argon2id13", "operations", "memory", "salt", "nonce", "box"},
+///      "slots": [{"kind": "passphrase", "kdf": "argon2id13", "operations", "memory", "salt", "nonce",
+///      "box"},
 ///                {"kind": "credential", "nonce", "box"}, {"kind": "owner", "public", "box"}],
 ///      "nonce": …, "box": …}
 public struct Keystore: Sendable {
@@ -141,7 +142,8 @@ public struct Keystore: Sendable {
     /// The base58 address of the payment key.
     public var address: String { self.keys[.payment].map { Base58.encode($0.bytes) } ?? "" }
 
-    /// Opens the keystore with its passphrase. Takes as long as the slot's Argon2id asks, and blocks its thread.
+    /// Opens the keystore with its passphrase. Takes as long as the slot's Argon2id asks, and blocks its
+    /// thread.
     /// - Throws: `KeystoreError.locked` for a wrong passphrase or a changed file.
     public func unlock(passphrase: borrowing SecretBytes) throws -> UnlockedWallet {
         try self.wallet(try self.dataKey(passphrase: passphrase))

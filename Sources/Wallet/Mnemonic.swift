@@ -111,8 +111,8 @@ public struct Mnemonic: ~Copyable {
         return try PBKDF2.derive(password: self.words, salt: salt, rounds: 2_048)
     }
 
-    /// The seed under a passphrase of BIP-39, the "25th word": every passphrase opens another wallet, a mistyped
-    /// one included.
+    /// The seed under a passphrase of BIP-39, the "25th word": every passphrase opens another wallet, a
+    /// mistyped one included.
     /// - Parameter passphrase: UTF-8 in any normal form; it is brought to NFKD as BIP-39 asks.
     /// - Throws: `MnemonicError.passphrase` when it is no UTF-8.
     public borrowing func seed(passphrase: borrowing SecretBytes) throws -> SecretBytes {

@@ -101,7 +101,9 @@ struct OwnerTests {
                 robot.waitUntilExit()
             }
             let socket = self.folder.appending("home/control.sock").string
-            try await eventually { FileManager.default.fileExists(atPath: socket) }
+            _ = try await eventually("the socket") {
+                FileManager.default.fileExists(atPath: socket) ? true : nil
+            }
             try await body()
         }
 
@@ -177,7 +179,8 @@ struct OwnerTests {
         try await self.withScene { scene in
             try FileManager.default.removeItem(atPath: scene.folder.appending("passphrase").string)
             try await scene.whileRobotRuns {
-                #expect(try await scene.wallet("address").text == scene.wallet)
+                let shown = try await scene.wallet("address")
+                #expect(shown.text == scene.wallet)
                 #expect(try await scene.wallet("freeze").code == 0)
                 #expect(try await scene.hold() == "stopped at the machine")
             }

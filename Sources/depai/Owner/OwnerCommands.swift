@@ -15,8 +15,8 @@ struct OwnerGroup: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "owner", abstract: "Make the owner's key, sign policies, command a wallet.",
         discussion: """
-            Runs on the owner's computer, never on the robot. A command goes to the robot over its broker, or \
-            into a file for: depai wallet execute FILE
+            Runs on the owner's computer, never on the robot. A command goes to the robot over its broker, \
+            or into a file for: depai wallet execute FILE
             """,
         subcommands: [
             Keygen.self, Public.self, SignPolicy.self, Freeze.self, Unfreeze.self, Renew.self, Approve.self,
