@@ -169,7 +169,9 @@ let package = Package(
         tests(of: "Database", ["TestSupport", system]),
         tests(of: "Wasm", ["TestSupport"]),
         tests(of: "Ledger", ["TestSupport", "World", "Encoding", "Sodium", "Database", system]),
-        tests(of: "Wallet", ["TestSupport", "Ledger", "World", "Encoding", "Sodium", "Database", system]),
+        tests(
+            of: "Wallet",
+            ["TestSupport", subprocess, "Ledger", "World", "Encoding", "Sodium", "Database", system]),
         tests(of: "Solana", ["TestSupport", "World", "Encoding", "Sodium"]),
         tests(of: "SimulatedChain", ["TestSupport", "Solana", "World", "Encoding", "Sodium"]),
         tests(

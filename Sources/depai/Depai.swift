@@ -18,7 +18,7 @@ struct Depai: AsyncParsableCommand {
         commandName: "depai",
         abstract: "A runtime for machines that own money.",
         subcommands: [
-            InitCommand.self, RunCommand.self, StatusCommand.self, WalletCommand.self,
+            InitCommand.self, RunCommand.self, StatusCommand.self, DoctorCommand.self, WalletCommand.self,
             OwnerGroup.self,
         ])
 
@@ -26,6 +26,10 @@ struct Depai: AsyncParsableCommand {
     static func main() async {
         // What this program makes is its owner's alone, SQLite's files included.
         umask(0o077)
+        // A crash must not write the keys to a disk. Guarded memory is left out of dumps anyway; what else the
+        // process knows is nobody's business either.
+        var none = rlimit(rlim_cur: 0, rlim_max: 0)
+        setrlimit(__rlimit_resource_t(UInt32(RLIMIT_CORE.rawValue)), &none)
         do {
             var command = try parseAsRoot()
             if var asynchronous = command as? any AsyncParsableCommand {
