@@ -143,6 +143,10 @@ let package = Package(
         .executableTarget(
             name: "depai-crashing", dependencies: ["Agent", "Home", "Ledger", "Linux", system],
             path: "Tests/CrashingRobot", swiftSettings: strict),
+        .executableTarget(
+            name: "depai-payments",
+            dependencies: ["Ledger", "Linux", "Encoding", "Sodium", "Database", system],
+            path: "Tests/PaymentWorkload", swiftSettings: strict),
         .target(
             name: "PaymentSupport",
             dependencies: [
@@ -168,7 +172,9 @@ let package = Package(
         tests(of: "Sodium", ["TestSupport", "Encoding"]),
         tests(of: "Database", ["TestSupport", system]),
         tests(of: "Wasm", ["TestSupport"]),
-        tests(of: "Ledger", ["TestSupport", "World", "Encoding", "Sodium", "Database", system]),
+        tests(
+            of: "Ledger",
+            ["TestSupport", subprocess, "depai-payments", "World", "Encoding", "Sodium", "Database", system]),
         tests(
             of: "Wallet",
             ["TestSupport", subprocess, "Ledger", "World", "Encoding", "Sodium", "Database", system]),
