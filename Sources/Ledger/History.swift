@@ -28,8 +28,7 @@ struct History: SpendingHistory {
     private func query(_ what: String, _ selection: SpendingSelection, _ since: Int64) throws -> Row? {
         try self.database.query(
             """
-            SELECT \(what) FROM intent WHERE asset = ?1 AND reserved_at > ?4
-            AND state IN ('reserved', 'signed', 'submitted', 'settled', 'unknown')
+            SELECT \(what) FROM intent WHERE asset = ?1 AND reserved_at IS NOT NULL AND reserved_at > ?4
             AND CASE WHEN ?2 IS NULL THEN purpose <> 'fee' ELSE purpose = ?2 END
             AND (?3 IS NULL OR payee = ?3)
             """, .text(selection.asset), selection.purposeValue, selection.payeeValue, .integer(since)

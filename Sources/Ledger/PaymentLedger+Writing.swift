@@ -52,11 +52,12 @@ extension PaymentLedger {
         try self.write {
             try self.database.run(
                 """
-                UPDATE intent SET state = ?, reason = ?, updated_at = ?,
-                    chain_transaction = COALESCE(?, chain_transaction) WHERE id = ?
+                UPDATE intent SET state = ?1, reason = ?2, updated_at = ?3,
+                    chain_transaction = COALESCE(?4, chain_transaction),
+                    reserved_at = CASE WHEN ?6 THEN reserved_at END WHERE id = ?5
                 """, .text(state.rawValue), .text(detail), .integer(now),
-                transaction.map { .text($0) } ?? .null,
-                .text(id.description))
+                transaction.map { .text($0) } ?? .null, .text(id.description),
+                .integer(state.holdsMoney ? 1 : 0))
             try also()
             if record.state.holdsMoney, !state.holdsMoney { try self.count(record.proposal, by: -1) }
             try self.record(

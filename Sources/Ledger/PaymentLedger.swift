@@ -33,6 +33,8 @@ public actor PaymentLedger {
     /// The end of the journal, commits to come included.
     var head: LedgerHead
     private var group = CommitGroup()
+    /// Somebody will commit after a while whatever is open then.
+    private var isTimed = false
     /// A moment of the ledger's time and the uptime that belongs to it.
     private var anchor: (at: Int64, uptime: Duration)
 
@@ -260,8 +262,6 @@ public actor PaymentLedger {
         var isOpen = false
         /// Somebody will commit as soon as everybody had his turn.
         var hasLeader = false
-        /// Somebody will commit after a while.
-        var isTimed = false
         var steps: [JournalEntry] = []
         var waiting: [CheckedContinuation<Void, any Error>] = []
     }
@@ -311,10 +311,11 @@ public actor PaymentLedger {
         try self.commit()
     }
 
-    /// Commits a little later, unless somebody does so before.
+    /// Commits a little later, unless somebody does so before. One timer serves all groups that come and go
+    /// meanwhile; a young one is committed early, which only costs a sync.
     private func commitSoon() {
-        guard self.group.isOpen, !self.group.isTimed else { return }
-        self.group.isTimed = true
+        guard self.group.isOpen, !self.isTimed else { return }
+        self.isTimed = true
         Task { [weak self, timeline] in
             try? await timeline.sleep(for: .milliseconds(20))
             try? await self?.commitIfOpen()
@@ -322,6 +323,7 @@ public actor PaymentLedger {
     }
 
     private func commitIfOpen() throws {
+        self.isTimed = false
         if self.group.isOpen { try self.commit() }
     }
 

@@ -15,7 +15,8 @@ enum Schema {
             delivery TEXT NOT NULL DEFAULT 'pending', receipt TEXT, chain_transaction TEXT
         ) STRICT;
         CREATE INDEX intent_purchase ON intent (purpose, job, series);
-        CREATE INDEX intent_window ON intent (asset, reserved_at);
+        CREATE INDEX intent_window ON intent (asset, reserved_at, purpose, payee, amount)
+            WHERE reserved_at IS NOT NULL;
         CREATE INDEX intent_state ON intent (state);
         CREATE TABLE attempt (
             intent TEXT NOT NULL REFERENCES intent(id), number INTEGER NOT NULL, message BLOB NOT NULL,
