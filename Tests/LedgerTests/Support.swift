@@ -15,7 +15,9 @@ func base58(_ key: PublicKey) -> String { Base58.encode(key.bytes) }
 
 /// A clock that moves when it is told to.
 final class Clock: Timeline {
-    private let milliseconds = Mutex<Int64>(1_800_000_000_000)
+    private let milliseconds: Mutex<Int64>
+
+    init(at start: Int64 = 1_800_000_000_000) { self.milliseconds = Mutex(start) }
 
     var now: Timestamp { Timestamp(milliseconds: self.milliseconds.withLock { $0 }, quality: .virtual) }
     var uptime: Duration { .milliseconds(self.milliseconds.withLock { $0 }) }
