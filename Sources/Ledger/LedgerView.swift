@@ -46,8 +46,8 @@ public struct LedgerView: ~Copyable {
     /// - Throws: `DatabaseError` when there is none.
     public init(path: FilePath) throws { self.init(try Connection(path: path.string, access: .read)) }
 
-    // Not inlined: the optimizer of Swift 6.3 ends with "Cannot initialize a nonCopyable type with a guaranteed
-    // value" where this is inlined into the ledger's methods.
+    // Not inlined: the optimizer of Swift 6.3 ends with "Cannot initialize a nonCopyable type with a
+    // guaranteed value" where this is inlined into the ledger's methods.
     @inline(never)
     init(_ database: Connection) { self.database = database }
 

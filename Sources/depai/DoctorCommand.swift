@@ -101,8 +101,8 @@ private struct Examination {
     }
 
     private mutating func lookAtLibraries() {
-        // The public key of case 3 of ed25519-speccheck: of mixed order. Debian's 1.0.18-1+deb12u1 refuses it,
-        // older revisions do not (CVE-2025-69277).
+        // The public key of case 3 of ed25519-speccheck: of mixed order. Debian's 1.0.18-1+deb12u1
+        // refuses it, older revisions do not (CVE-2025-69277).
         let mixed = try? PublicKey(
             Hex.decode("cdb267ce40c5cd45306fa5d2f29731459387dbf9eb933b7bd5aed9a765b88d4d"))
         let refuses = mixed?.isSound == false

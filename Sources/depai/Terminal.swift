@@ -9,6 +9,9 @@ enum Terminal {
 
     static func out(_ text: String) { self.write(Array((text + "\n").utf8), to: .standardOutput) }
 
+    /// A piece of a longer text, as it is.
+    static func put(_ text: String) { self.write(Array(text.utf8), to: .standardOutput) }
+
     static func talk(_ text: String) { self.write(Array((text + "\n").utf8), to: .standardError) }
 
     private static func write(_ bytes: [UInt8], to file: FileDescriptor) {

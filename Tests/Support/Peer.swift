@@ -9,7 +9,7 @@ public enum Peer {
     public static func python(with module: String, from package: String) async throws -> String {
         let peers = ProcessInfo.processInfo.environment["DEPAI_PEERS"].map { $0 + "/bin/python3" }
         for candidate in [peers, "python3"].compactMap(\.self) {
-            let result = try? await run(
+            let result = try? await Subprocess.run(
                 .name("env"), arguments: [candidate, "-c", "import \(module)"], output: .discarded,
                 error: .discarded)
             if result?.terminationStatus.isSuccess == true { return candidate }
@@ -24,7 +24,7 @@ public enum Peer {
     ) {
         let script = URL(filePath: #filePath).resolvingSymlinksInPath().deletingLastPathComponent()
             .deletingLastPathComponent().appending(path: "Peers/replay_transcript.py")
-        let result = try await run(
+        let result = try await Subprocess.run(
             .name("env"), arguments: [python, script.path, file.path],
             output: .string(limit: 1 << 20), error: .string(limit: 1 << 16))
         return (result.terminationStatus.isSuccess, result.standardError + result.standardOutput)

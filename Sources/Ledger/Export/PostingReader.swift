@@ -92,10 +92,10 @@ struct PostingReader {
             """, parameters: self.span
         ).first
         let first = CalendarDay(containing: times?.integer(0) ?? 0)
+        let opening = touched.filter { $0.amount != 0 }
         return ExportOutline(
-            assets: self.assets, holdings: touched.map(\.holding),
-            opening: touched.filter { $0.amount != 0 },
-            openingDay: min(first, CalendarDay(containing: self.from).previous))
+            assets: self.assets, holdings: touched.map(\.holding), opening: opening,
+            openingDay: opening.isEmpty ? first : min(first, CalendarDay(containing: self.from).previous))
     }
 
     func forEach(startingFrom opening: [ExportedLine], _ body: (ExportedPosting) throws -> Void) throws {

@@ -6,7 +6,8 @@ struct WalletCommand: AsyncParsableCommand {
         discussion: "Commands that only read work while the robot runs and while the keystore is locked.",
         subcommands: [
             Show.self, Address.self, BalanceCommand.self, History.self, Limits.self, Intents.self,
-            Receipt.self, PolicyCommand.self, Freeze.self, Challenge.self, Execute.self, Slot.self,
+            Receipt.self, PolicyCommand.self, Export.self, Freeze.self, Challenge.self, Execute.self,
+            Slot.self,
         ],
         defaultSubcommand: Show.self)
 }
