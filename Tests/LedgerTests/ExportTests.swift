@@ -193,7 +193,10 @@ import Testing
     @Test func `one wrong digit is found by bean-check in postings and balances`() async throws {
         let text = try await self.export(try await self.ledger(), .beancount)
         var tried = 0
-        let lines = self.lines(of: text).filter { $1.contains(" balance ") || $1.hasPrefix("  A") }
+        let lines = self.lines(of: text).filter {
+            // Texts from outside look like anything; their digits are nobody's balance.
+            !$1.contains("\"") && ($1.contains(" balance ") || $1.hasPrefix("  A"))
+        }
         for (index, (place, line)) in lines.enumerated() where index % 6 == 0 {
             let part = try #require(self.numbers(in: line).first)
             let check = try await self.beanCheck(self.change(text, line: place, part: part))
