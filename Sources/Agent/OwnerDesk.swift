@@ -19,7 +19,7 @@ struct OwnerDesk: Sendable {
     /// How often the wallet says how it stands, and writes the time down.
     static let interval = Duration.seconds(60)
     /// Requests that may wait; the oldest goes.
-    static let room = 32
+    static let room = 8
 
     func run() async throws {
         let topics = OwnerTopics(wallet: self.address)

@@ -38,11 +38,6 @@ public struct DerivationPath: Sendable, Hashable, CustomStringConvertible {
 
     init(steps: [UInt32]) { self.steps = steps }
 
-    /// The path of Solana wallets: m/44'/501'/account'/0'.
-    public static func solana(account: UInt32 = 0) -> DerivationPath {
-        DerivationPath(steps: [44, 501, account & 0x7fff_ffff, 0])
-    }
-
     /// The path of an identity that belongs to no coin (SLIP-0013): m/13'/A'/B'/C'/D', the numbers being the
     /// first 128 bits of SHA-256(index, little endian, then the URI).
     public static func identity(uri: String, index: UInt32 = 0) -> DerivationPath {

@@ -15,8 +15,8 @@ public enum KeyRole: String, Sendable, Hashable, CaseIterable {
 
     var path: DerivationPath {
         switch self {
-        case .payment: .solana(account: 0)
-        case .sponsor: .solana(account: 1)
+        case .payment: DerivationPath(steps: [44, 501, 0, 0])
+        case .sponsor: DerivationPath(steps: [44, 501, 1, 0])
         case .identity: .identity(uri: "depai://identity")
         case .storage: .identity(uri: "depai://storage")
         case .near: DerivationPath(steps: [44, 397, 0])

@@ -45,11 +45,6 @@ import Wallet
         #expect(Base58.encode(key.publicKey.bytes) == address)
     }
 
-    @Test func `the named paths are the written ones`() throws {
-        #expect(DerivationPath.solana() == (try DerivationPath("m/44'/501'/0'/0'")))
-        #expect(DerivationPath.solana(account: 7) == (try DerivationPath("m/44'/501'/7'/0'")))
-    }
-
     /// Source: satoshilabs/slips slip-0013.md, the worked example: 2637750992, 2845082444, 3761103859,
     /// 4005495825 without
     /// the hardening bit.
