@@ -262,7 +262,9 @@ extension TestMarket {
     package static func robotKey() throws -> SigningKey { try self.derived(0x21, Chain.solana.path()) }
 
     /// The key of the node's sponsor, for the same use.
-    package static func sponsorKey() throws -> SigningKey { try self.derived(0x42, Chain.solana.path(account: 1)) }
+    package static func sponsorKey() throws -> SigningKey {
+        try self.derived(0x42, Chain.solana.path(account: 1))
+    }
 
     private static func derived(_ byte: UInt8, _ path: DerivationPath) throws -> SigningKey {
         let entropy = try SecretBytes(count: 16) { $0.copyBytes(from: [UInt8](repeating: byte, count: 16)) }
