@@ -63,7 +63,7 @@ public final class Connection {
         try self.execute("PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON")
         if access == .write {
             try self.execute(
-                "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=256")
+                "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=1000")
         }
     }
 
@@ -241,10 +241,12 @@ public struct Row: Sendable {
     }
 
     /// The column (0-based) as a number; 0 for null. Another type is a bug of the query.
-    public func integer(_ column: Int) -> Int64 {
+    public func integer(_ column: Int) -> Int64 { self.optionalInteger(column) ?? 0 }
+
+    public func optionalInteger(_ column: Int) -> Int64? {
         switch self.values[column] {
         case .integer(let value): value
-        case .null: 0
+        case .null: nil
         default: preconditionFailure("column \(column) is not a number")
         }
     }

@@ -15,17 +15,19 @@ public struct Authorization: ~Copyable, Sendable {
         self.attempt = attempt
     }
 
-    /// Turns the permission into what was done with it.
-    package consuming func signed(_ message: [UInt8], with signature: Signature, by key: PublicKey)
-        -> SignedAttempt
-    {
+    /// Uses the permission up: signs `message` with `key`, which verifies what it made.
+    /// - Throws: `SodiumError.signatureFault` when it does not verify; the reservation stays.
+    package consuming func signed(
+        _ message: [UInt8], by key: borrowing SigningKey
+    ) throws(SodiumError) -> SignedAttempt {
         SignedAttempt(
             intent: self.intent, proposal: self.proposal, attempt: self.attempt, message: message,
-            signature: signature, key: key)
+            signature: try key.signature(over: message), key: key.publicKey)
     }
 }
 
-/// A signature that exists only in memory so far. The ledger takes it and gives a ``JournalledPayment``.
+/// A verified signature that exists only in memory so far. Only an ``Authorization`` makes one; the ledger
+/// takes it and gives a ``JournalledPayment``.
 public struct SignedAttempt: ~Copyable, Sendable {
     public let intent: IntentID
     public let proposal: Proposal
@@ -33,6 +35,18 @@ public struct SignedAttempt: ~Copyable, Sendable {
     public let message: [UInt8]
     public let signature: Signature
     public let key: PublicKey
+
+    fileprivate init(
+        intent: IntentID, proposal: Proposal, attempt: Int, message: [UInt8], signature: Signature,
+        key: PublicKey
+    ) {
+        self.intent = intent
+        self.proposal = proposal
+        self.attempt = attempt
+        self.message = message
+        self.signature = signature
+        self.key = key
+    }
 }
 
 /// A payment whose exact bytes are on disk: only this may be sent.

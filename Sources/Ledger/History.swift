@@ -3,35 +3,55 @@ internal import Database
 /// Spending so far, from the intents that hold money and their totals.
 struct History: SpendingHistory {
     let database: Connection
+    /// Of a ledger that is at work; who only looks sums up anew.
+    var windows: WindowTotals?
 
     func spent(_ selection: SpendingSelection) throws -> (sum: UInt64, count: Int) {
-        let row: Row?
-        if let since = selection.since {
-            row = try self.query("COALESCE(SUM(amount), 0), COUNT(*)", selection, since)
-        } else {
-            row = try self.database.query(
-                """
-                SELECT COALESCE(SUM(sum), 0), COALESCE(SUM(count), 0) FROM spending WHERE asset = ?1
-                AND CASE WHEN ?2 IS NULL THEN purpose <> 'fee' ELSE purpose = ?2 END
-                AND (?3 IS NULL OR payee = ?3)
-                """, .text(selection.asset), selection.purposeValue, selection.payeeValue
-            ).first
-        }
-        return (UInt64(max(0, row?.integer(0) ?? 0)), Int(row?.integer(1) ?? 0))
+        let (sum, count) =
+            if let since = selection.since {
+                try self.windows?.spent(selection, since: since, in: self)
+                    ?? self.summed(selection, after: since)
+            } else {
+                try self.ever(selection)
+            }
+        return (UInt64(max(0, sum)), Int(count))
+    }
+
+    private func ever(_ selection: SpendingSelection) throws -> (Int64, Int64) {
+        let row = try self.database.query(
+            """
+            SELECT COALESCE(SUM(sum), 0), COALESCE(SUM(count), 0) FROM spending WHERE asset = ?1
+            AND CASE WHEN ?2 IS NULL THEN purpose <> 'fee' ELSE purpose = ?2 END
+            AND (?3 IS NULL OR payee = ?3)
+            """, .text(selection.asset), selection.purposeValue, selection.payeeValue
+        ).first
+        return (row?.integer(0) ?? 0, row?.integer(1) ?? 0)
+    }
+
+    /// Sum and number of the payments that were reserved after `since`, up to and with `end`.
+    func summed(
+        _ selection: SpendingSelection, after since: Int64, upTo end: Int64 = .max
+    ) throws -> (Int64, Int64) {
+        let row = try self.query("COALESCE(SUM(amount), 0), COUNT(*)", selection, since, end)
+        return (row?.integer(0) ?? 0, row?.integer(1) ?? 0)
     }
 
     func oldest(_ selection: SpendingSelection) throws -> Int64? {
-        let row = try self.query("MIN(reserved_at), COUNT(*)", selection, selection.since ?? .min)
+        let row = try self.query("MIN(reserved_at), COUNT(*)", selection, selection.since ?? .min, .max)
         return row.flatMap { $0.integer(1) == 0 ? nil : $0.integer(0) }
     }
 
-    private func query(_ what: String, _ selection: SpendingSelection, _ since: Int64) throws -> Row? {
+    private func query(
+        _ what: String, _ selection: SpendingSelection, _ since: Int64, _ end: Int64
+    ) throws -> Row? {
         try self.database.query(
             """
             SELECT \(what) FROM intent WHERE asset = ?1 AND reserved_at IS NOT NULL AND reserved_at > ?4
+            AND reserved_at <= ?5
             AND CASE WHEN ?2 IS NULL THEN purpose <> 'fee' ELSE purpose = ?2 END
             AND (?3 IS NULL OR payee = ?3)
-            """, .text(selection.asset), selection.purposeValue, selection.payeeValue, .integer(since)
+            """, .text(selection.asset), selection.purposeValue, selection.payeeValue, .integer(since),
+            .integer(end)
         ).first
     }
 

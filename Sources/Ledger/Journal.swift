@@ -131,7 +131,16 @@ extension LedgerView {
 
     /// The steps of one payment, oldest first.
     public borrowing func journal(of intent: IntentID) throws -> [JournalEntry] {
-        try self.journal("WHERE intent = ? ORDER BY seq", .text(intent.description))
+        try self.journal(
+            """
+            WHERE seq IN (
+                WITH RECURSIVE step (seq) AS (
+                    SELECT last_step FROM intent WHERE id = ?
+                    UNION SELECT journal.previous FROM journal JOIN step USING (seq)
+                    WHERE journal.previous IS NOT NULL)
+                SELECT seq FROM step)
+            ORDER BY seq
+            """, .text(intent.description))
     }
 
     private borrowing func journal(_ clause: String, _ parameters: DatabaseValue...) throws -> [JournalEntry]

@@ -18,6 +18,13 @@ public struct IntentRecord: Sendable, Hashable {
     public let receipt: String?
     /// The chain's transaction id, once known.
     public let transaction: String?
+    /// How often it was signed.
+    let attempts: Int
+    /// Milliseconds since 1970; 0 when no money is set aside.
+    let reservedAt: Int64
+    /// Rows of the journal: its newest, and the one that tells of its last signature.
+    let lastStep: Int64?
+    let signedIn: Int64?
 }
 
 /// What an asset's money does, in atomic units. Signed, since a difference with the chain must be shown, not
@@ -115,7 +122,9 @@ public struct LedgerView: ~Copyable {
     /// The intents in one of `states`, oldest first.
     public borrowing func intents(in states: [IntentState]) throws -> [IntentRecord] {
         let list = states.map { "'\($0.rawValue)'" }.joined(separator: ",")
-        return try self.records("WHERE i.state IN (\(list)) ORDER BY i.created_at, i.rowid")
+        let areOpen = states.allSatisfy { $0.isOpen || $0 == .waiting }
+        let hint = areOpen ? "i.\(Schema.openStates) AND" : ""
+        return try self.records("WHERE \(hint) i.state IN (\(list)) ORDER BY i.created_at, i.rowid")
     }
 
     /// The intents for one purchase, whoever the payee.
@@ -127,12 +136,13 @@ public struct LedgerView: ~Copyable {
 
     /// The last attempt of an intent, if anything was signed.
     public borrowing func payment(_ record: IntentRecord) throws -> JournalledPayment? {
-        let rows = try self.database.query(
-            """
-            SELECT number, message, signature, payload, last_valid_height FROM attempt
-            WHERE intent = ? ORDER BY number DESC LIMIT 1
-            """, .text(record.id.description))
-        guard let row = rows.first else { return nil }
+        guard let step = record.signedIn,
+            let row = try self.database.query(
+                """
+                SELECT number, message, signature, payload, last_valid_height FROM attempt WHERE step = ?
+                """, .integer(step)
+            ).first
+        else { return nil }
         return JournalledPayment(
             intent: record.id, proposal: record.proposal, attempt: Int(row.integer(0)), state: record.state,
             payload: row.blob(3), message: row.blob(1), signature: try .init(row.blob(2)),
@@ -169,7 +179,7 @@ public struct LedgerView: ~Copyable {
             """
             SELECT i.id, i.purpose, i.job, i.payee, a.id, a.symbol, a.decimals, i.amount, i.series,
                 i.note, i.state, i.reason, i.created_at, i.updated_at, i.delivery, i.receipt,
-                i.chain_transaction
+                i.chain_transaction, i.attempts, i.reserved_at, i.last_step, i.signed_in
             FROM intent i JOIN asset a ON a.id = i.asset \(clause)
             """, parameters: parameters
         ).compactMap { row in
@@ -184,7 +194,9 @@ public struct LedgerView: ~Copyable {
                     purpose: purpose, job: row.text(2), payee: row.text(3), asset: asset,
                     amount: UInt64(row.integer(7)), series: UInt32(row.integer(8)), note: row.text(9)),
                 state: state, reason: row.text(11), createdAt: row.integer(12), updatedAt: row.integer(13),
-                delivery: delivery, receipt: row.optionalText(15), transaction: row.optionalText(16))
+                delivery: delivery, receipt: row.optionalText(15), transaction: row.optionalText(16),
+                attempts: Int(row.integer(17)), reservedAt: row.integer(18),
+                lastStep: row.optionalInteger(19), signedIn: row.optionalInteger(20))
         }
     }
 }

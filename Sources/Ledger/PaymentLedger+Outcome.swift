@@ -21,7 +21,7 @@ extension PaymentLedger {
     /// - Parameters:
     ///   - payload: what will be sent, to the byte.
     ///   - lastValidBlockHeight: after it the chain refuses the message for ever.
-    /// - Throws: `LedgerError.foreignSignature` when the signature is not one of the wallet's over `message`.
+    /// - Throws: `LedgerError.foreignSignature` when a key signed that is not the wallet's.
     public func journal(
         _ attempt: consuming SignedAttempt, payload: [UInt8], lastValidBlockHeight: UInt64
     ) async throws -> JournalledPayment {
@@ -29,9 +29,7 @@ extension PaymentLedger {
         // The permission is used up, whatever comes: a refused signature leaves the reservation for the next
         // try.
         defer { self.finished(id) }
-        guard self.signers.contains(attempt.key),
-            attempt.key.verifies(attempt.signature, over: attempt.message)
-        else { throw LedgerError.foreignSignature(id) }
+        guard self.signers.contains(attempt.key) else { throw LedgerError.foreignSignature(id) }
         let payment = JournalledPayment(
             intent: id, proposal: attempt.proposal, attempt: attempt.attempt, state: .signed,
             payload: payload,
@@ -43,10 +41,9 @@ extension PaymentLedger {
             id, from: [.reserved], to: .signed, detail: "attempt \(payment.attempt)", digest: digest
         ) {
             try self.database.run(
-                "INSERT INTO attempt VALUES (?, ?, ?, ?, ?, ?, ?)", .text(id.description),
+                "INSERT INTO attempt VALUES (?, ?, ?, ?, ?, ?)", .integer(self.head.sequence),
                 .integer(Int64(payment.attempt)), .blob(payment.message), .blob(payment.signature.bytes),
-                .blob(payload), .integer(Int64(bitPattern: lastValidBlockHeight)),
-                .integer(self.clock().milliseconds))
+                .blob(payload), .integer(Int64(bitPattern: lastValidBlockHeight)))
         }
         try await self.durable()
         return payment
@@ -193,7 +190,7 @@ public enum LedgerError: Error, CustomStringConvertible {
         case .wrongState(let id, let expected, let found):
             "intent \(id) is \(found.rawValue), not \(expected.joined(separator: " or "))"
         case .busy(let id): "intent \(id) is being signed at this moment"
-        case .foreignSignature(let id): "the signature for \(id) is not this wallet's"
+        case .foreignSignature(let id): "the signature for \(id) is not by a key of this wallet"
         case .amountTooLarge(let amount): "\(amount) atomic units are more than a ledger line holds"
         }
     }

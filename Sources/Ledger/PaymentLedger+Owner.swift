@@ -56,8 +56,13 @@ extension PaymentLedger {
     public func apply(policy file: [UInt8]) async throws {
         let policy = try self.newer(file)
         try self.write { try self.store(policy, file) }
-        self.policy = policy
+        self.adopt(policy)
         try await self.durable()
+    }
+
+    private func adopt(_ policy: Policy) {
+        self.policy = policy
+        self.windows.forget()
     }
 
     private func newer(_ file: [UInt8]) throws -> Policy {
@@ -123,7 +128,7 @@ extension PaymentLedger {
             self.hold = previous
             throw error
         }
-        if let policy { self.policy = policy.policy }
+        if let policy { self.adopt(policy.policy) }
         if command.operation.permits { self.challenges.removeAll { $0.value == command.challenge } }
         let head = self.head
         try await self.durable()
@@ -196,16 +201,22 @@ extension PaymentLedger {
         case .applyPolicy:
             if let policy { try self.store(policy.policy, policy.file) }
         case .approve(let id, let content):
-            try self.vote(id, content, issuer, agrees: true, until: command.expiresAt)
-            try self.record(.command, intent: id, detail: "approved by \(issuer)", digest: digest, at: now)
+            let previous = try self.vote(id, content, issuer, agrees: true, until: command.expiresAt)
+            try self.record(
+                .command, intent: id, after: previous, detail: "approved by \(issuer)", digest: digest,
+                at: now)
         case .reject(let id, let content):
-            try self.vote(id, content, issuer, agrees: false, until: .max)
-            try self.record(.command, intent: id, detail: "rejected by \(issuer)", digest: digest, at: now)
+            let previous = try self.vote(id, content, issuer, agrees: false, until: .max)
+            try self.record(
+                .command, intent: id, after: previous, detail: "rejected by \(issuer)", digest: digest,
+                at: now)
         }
     }
 
-    private func vote(_ id: IntentID, _ content: [UInt8], _ issuer: String, agrees: Bool, until: Int64) throws
-    {
+    /// - Returns: the row of the journal before, of the same intent; the vote's own row must come next.
+    private func vote(
+        _ id: IntentID, _ content: [UInt8], _ issuer: String, agrees: Bool, until: Int64
+    ) throws -> Int64? {
         guard let record = try LedgerView(self.database).intent(id) else {
             throw CommandError.nothingWaits("there is no payment \(id)")
         }
@@ -218,6 +229,10 @@ extension PaymentLedger {
         try self.database.run(
             "INSERT OR REPLACE INTO approval VALUES (?, ?, ?, ?)", .text(id.description), .text(issuer),
             .integer(agrees ? 1 : 0), .integer(until))
+        try self.database.run(
+            "UPDATE intent SET last_step = ? WHERE id = ?", .integer(self.head.sequence + 1),
+            .text(id.description))
+        return record.lastStep
     }
 
     /// How many of the policy's approvers agree to a payment now, and one who does not.

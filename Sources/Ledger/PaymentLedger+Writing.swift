@@ -3,36 +3,45 @@ internal import World
 
 extension PaymentLedger {
     /// Stores a proposal with the answer to it; a reservation with its posting.
-    func open(_ proposal: Proposal, state: IntentState, detail: String) throws {
-        let id = proposal.id
+    func open(
+        _ proposal: Proposal, _ id: IntentID, from record: IntentRecord?, to state: IntentState,
+        detail: String
+    ) throws {
         let now = self.clock().milliseconds
-        let before = try LedgerView(self.database).intent(id)?.state
+        let before = record?.state
         // A refusal repeated is one refusal: an agent that asks every second must not fill the disk.
         if before == state, state == .denied || state == .waiting { return }
         let reservedAt: DatabaseValue = state.holdsMoney ? .integer(now) : .null
         try self.write {
-            try self.know(proposal.asset)
+            // What the policy speaks about is known since the policy is.
+            if self.policy?.assets.contains(proposal.asset) != true { try self.know(proposal.asset) }
             try self.database.run(
                 """
                 INSERT INTO intent (id, purpose, job, payee, asset, amount, series, note, state, reason,
-                    reserved_at,
-                    created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                    reserved_at, created_at, updated_at, last_step)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 ON CONFLICT (id) DO UPDATE SET state = excluded.state, reason = excluded.reason,
-                    reserved_at = excluded.reserved_at, updated_at = excluded.updated_at
+                    reserved_at = excluded.reserved_at, updated_at = excluded.updated_at,
+                    last_step = excluded.last_step
                 """, .text(id.description), .text(proposal.purpose.rawValue), .text(proposal.job),
                 .text(proposal.payee), .text(proposal.asset.id), .integer(Int64(proposal.amount)),
                 .integer(Int64(proposal.series)), .text(proposal.note), .text(state.rawValue),
-                .text(state == .reserved ? "" : detail), reservedAt, .integer(now), .integer(now))
+                .text(state == .reserved ? "" : detail), reservedAt, .integer(now), .integer(now),
+                .integer(self.head.sequence + 1))
             var lines: [Line] = []
             if state == .reserved {
                 lines = self.lines(
                     [(Account.wallet, -1), (Account.reserved, 1)], of: proposal, reference: "reserve")
-                try self.count(proposal, by: 1)
+                try self.count(proposal, reservedAt: now, by: 1)
                 // An approval is good for one reservation.
-                try self.database.run("DELETE FROM approval WHERE intent = ?", .text(id.description))
+                if before == .waiting || before == .denied {
+                    try self.database.run("DELETE FROM approval WHERE intent = ?", .text(id.description))
+                }
             }
             try self.record(
-                .payment, intent: id, from: before, to: state, detail: detail, at: now, lines: lines)
+                .payment, intent: id, after: record?.lastStep, from: before, to: state, detail: detail,
+                at: now,
+                lines: lines)
         }
     }
 
@@ -49,20 +58,23 @@ extension PaymentLedger {
             throw LedgerError.wrongState(id, expected: allowed.map(\.rawValue).sorted(), found: record.state)
         }
         let now = self.clock().milliseconds
+        // Named only when it changes: an index stands on it.
+        let freed = record.state.holdsMoney && !state.holdsMoney ? "reserved_at = NULL," : ""
+        let signed = state == .signed ? "attempts = attempts + 1, signed_in = ?6," : ""
         try self.write {
+            if !freed.isEmpty { try self.count(record.proposal, reservedAt: record.reservedAt, by: -1) }
             try self.database.run(
                 """
-                UPDATE intent SET state = ?1, reason = ?2, updated_at = ?3,
-                    chain_transaction = COALESCE(?4, chain_transaction),
-                    reserved_at = CASE WHEN ?6 THEN reserved_at END WHERE id = ?5
+                UPDATE intent SET state = ?1, reason = ?2, updated_at = ?3, \(freed) \(signed)
+                    chain_transaction = COALESCE(?4, chain_transaction), last_step = ?6 WHERE id = ?5
                 """, .text(state.rawValue), .text(detail), .integer(now),
                 transaction.map { .text($0) } ?? .null, .text(id.description),
-                .integer(state.holdsMoney ? 1 : 0))
-            try also()
-            if record.state.holdsMoney, !state.holdsMoney { try self.count(record.proposal, by: -1) }
+                .integer(self.head.sequence + 1))
             try self.record(
-                .payment, intent: id, from: record.state, to: state, detail: detail, digest: digest, at: now,
+                .payment, intent: id, after: record.lastStep, from: record.state, to: state, detail: detail,
+                digest: digest, at: now,
                 lines: self.lines(postings, of: record.proposal, reference: transaction ?? state.rawValue))
+            try also()
         }
     }
 
@@ -77,18 +89,21 @@ extension PaymentLedger {
     }
 
     /// Adds a row to the journal, and the lines that are posted with it. Must run inside a write.
+    /// - Parameter previous: the row before of the same intent, which names this one as its last step.
     func record(
-        _ kind: JournalEntry.Kind, intent: IntentID? = nil, from before: IntentState? = nil,
-        to after: IntentState? = nil, detail: String, digest: [UInt8] = [], at now: Int64, lines: [Line] = []
+        _ kind: JournalEntry.Kind, intent: IntentID? = nil, after previous: Int64? = nil,
+        from before: IntentState? = nil, to after: IntentState? = nil, detail: String, digest: [UInt8] = [],
+        at now: Int64, lines: [Line] = []
     ) throws {
         let row = JournalChain.Unchained(
             sequence: self.head.sequence + 1, at: now, kind: kind, intent: intent, before: before,
             after: after, detail: detail, digest: digest)
-        self.note(try self.database.append(row, lines: lines, after: self.head))
+        self.note(try self.database.append(row, lines: lines, previous: previous, after: self.head))
     }
 
-    /// Keeps the totals that limits without a window look at.
-    private func count(_ proposal: Proposal, by sign: Int64) throws {
+    /// Keeps the totals that limits look at.
+    private func count(_ proposal: Proposal, reservedAt moment: Int64, by sign: Int64) throws {
+        self.windows.count(proposal, reservedAt: moment, by: sign)
         try self.database.run(
             """
             INSERT INTO spending VALUES (?, ?, ?, ?, ?)
@@ -108,20 +123,22 @@ extension PaymentLedger {
 extension Connection {
     /// Chains a row to the journal and posts its lines. Must run inside a transaction.
     func append(
-        _ row: JournalChain.Unchained, lines: [Line] = [], after head: LedgerHead
+        _ row: JournalChain.Unchained, lines: [Line] = [], previous: Int64? = nil, after head: LedgerHead
     ) throws(DatabaseError) -> JournalEntry {
         precondition(lines.reduce(0) { $0 + $1.amount } == 0, "a posting sums to zero")
         precondition(lines.count < JournalChain.linesPerPosting, "a posting has few lines")
         let entry = row.chained(JournalChain.hash(after: head.hash, row, lines: lines))
         try self.run(
             """
-            INSERT INTO journal (seq, at, kind, intent, state_before, state_after, detail, digest, hash)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+            INSERT INTO journal (seq, at, kind, intent, state_before, state_after, detail, digest, hash,
+                previous)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """,
             .integer(entry.sequence), .integer(entry.at), .text(entry.kind.rawValue),
             entry.intent.map { .text($0.description) } ?? .null,
             entry.before.map { .text($0.rawValue) } ?? .null, entry.after.map { .text($0.rawValue) } ?? .null,
-            .text(entry.detail), .blob(entry.digest), .blob(entry.hash))
+            .text(entry.detail), .blob(entry.digest), .blob(entry.hash),
+            previous.map { .integer($0) } ?? .null)
         for (place, line) in lines.enumerated() { try self.post(line, place, of: entry) }
         return entry
     }

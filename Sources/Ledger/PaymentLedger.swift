@@ -25,6 +25,7 @@ public actor PaymentLedger {
     private let headFile: HeadFile?
     var policy: Policy?
     var hold: Hold?
+    let windows = WindowTotals()
     /// Challenges that are out, with the uptime at which they end.
     var challenges: [(value: [UInt8], ends: Duration)] = []
     /// Authorizations that are out in this process, so that one reservation is not signed twice at once.
@@ -143,7 +144,8 @@ public actor PaymentLedger {
         guard proposal.amount <= UInt64(Int64.max) else { throw LedgerError.amountTooLarge(proposal.amount) }
         let id = proposal.id
         let view = LedgerView(self.database)
-        if let record = try view.intent(id) {
+        let record = try view.intent(id)
+        if let record {
             switch record.state {
             case .settled: return .settled(record)
             case .signed, .submitted, .unknown:
@@ -154,7 +156,7 @@ public actor PaymentLedger {
             case .reserved:
                 // The owner may have stopped the wallet since; the reservation waits for the next policy.
                 if let denial = try self.standstill() { return .denied(denial) }
-                return .authorized(try self.authorization(id, proposal))
+                return .authorized(try self.authorization(id, proposal, after: record))
             case .denied, .waiting, .failed, .expired: break
             }
         }
@@ -167,15 +169,15 @@ public actor PaymentLedger {
         }
         switch try self.verdict(on: proposal) {
         case .denied(let denial):
-            try self.open(proposal, state: .denied, detail: denial.description)
+            try self.open(proposal, id, from: record, to: .denied, detail: denial.description)
             return .denied(denial)
         case .approvalNeeded(let denial):
-            try self.open(proposal, state: .waiting, detail: denial.description)
+            try self.open(proposal, id, from: record, to: .waiting, detail: denial.description)
             return .waiting(denial)
         case .allowed:
             let number = self.policy?.sequence ?? 0
-            try self.open(proposal, state: .reserved, detail: "allowed by policy \(number)")
-            return .authorized(try self.authorization(id, proposal))
+            try self.open(proposal, id, from: record, to: .reserved, detail: "allowed by policy \(number)")
+            return .authorized(try self.authorization(id, proposal, after: record))
         }
     }
 
@@ -188,17 +190,19 @@ public actor PaymentLedger {
         let now = self.clock()
         let votes = try self.votes(on: proposal.id, policy, at: now)
         let verdict = try policy.verdict(
-            on: proposal, history: History(database: self.database), at: now, approvals: votes.agreed)
+            on: proposal, history: self.history, at: now, approvals: votes.agreed)
         if case .approvalNeeded = verdict, let refuser = votes.refused {
             return .denied(Denial(rule: "approval", reason: "rejected by \(refuser)"))
         }
         return verdict
     }
 
+    private var history: History { History(database: self.database, windows: self.windows) }
+
     /// Why nothing at all is spent now; nil when the policy and nobody here stops it.
     private func standstill() throws -> Denial? {
         if let hold = self.hold { return hold.denial }
-        return try self.policy?.standstill(history: History(database: self.database), at: self.clock())
+        return try self.policy?.standstill(history: self.history, at: self.clock())
     }
 
     /// Gives an unused permission back: nothing was signed, so the money is free again.
@@ -217,12 +221,11 @@ public actor PaymentLedger {
         try await self.durable()
     }
 
-    private func authorization(_ id: IntentID, _ proposal: Proposal) throws -> Authorization {
+    private func authorization(
+        _ id: IntentID, _ proposal: Proposal, after record: IntentRecord?
+    ) throws -> Authorization {
         guard self.outstanding.insert(id).inserted else { throw LedgerError.busy(id) }
-        let attempts = try self.database.query(
-            "SELECT COUNT(*) FROM attempt WHERE intent = ?", .text(id.description))
-        return Authorization(
-            intent: id, proposal: proposal, attempt: Int(attempts.first?.integer(0) ?? 0) + 1)
+        return Authorization(intent: id, proposal: proposal, attempt: (record?.attempts ?? 0) + 1)
     }
 
     func finished(_ id: IntentID) { self.outstanding.remove(id) }
@@ -284,6 +287,7 @@ public actor PaymentLedger {
         } catch {
             if let error = error as? DatabaseError, error.isStorageFault { throw self.stop(after: error) }
             self.head = head
+            self.windows.forget()
             self.group.steps.removeSubrange(steps...)
             throw error
         }

@@ -1,5 +1,8 @@
 /// The tables of the money file. Journal, entries and signed bytes only ever grow: triggers refuse changes.
 enum Schema {
+    /// A query that says this, to the letter, finds its intents without reading the settled ones.
+    static let openStates = "state IN ('waiting', 'reserved', 'signed', 'submitted', 'unknown')"
+
     static let steps = [
         """
         CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
@@ -12,23 +15,27 @@ enum Schema {
             asset TEXT NOT NULL REFERENCES asset(id), amount INTEGER NOT NULL CHECK (amount >= 0),
             series INTEGER NOT NULL, note TEXT NOT NULL, state TEXT NOT NULL, reason TEXT,
             reserved_at INTEGER, created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL,
-            delivery TEXT NOT NULL DEFAULT 'pending', receipt TEXT, chain_transaction TEXT
+            delivery TEXT NOT NULL DEFAULT 'pending', receipt TEXT, chain_transaction TEXT,
+            attempts INTEGER NOT NULL DEFAULT 0,
+            -- Rows of the journal: the newest of this intent, and the one that tells of the last signature.
+            last_step INTEGER, signed_in INTEGER
         ) STRICT;
         CREATE INDEX intent_purchase ON intent (purpose, job, series);
         CREATE INDEX intent_window ON intent (asset, reserved_at, purpose, payee, amount)
             WHERE reserved_at IS NOT NULL;
-        CREATE INDEX intent_state ON intent (state);
+        CREATE INDEX intent_open ON intent (state) WHERE \(openStates);
+        -- Named by the journal row of the signature, and so without an index of its own.
         CREATE TABLE attempt (
-            intent TEXT NOT NULL REFERENCES intent(id), number INTEGER NOT NULL, message BLOB NOT NULL,
-            signature BLOB NOT NULL, payload BLOB NOT NULL, last_valid_height INTEGER NOT NULL,
-            signed_at INTEGER NOT NULL, PRIMARY KEY (intent, number)
+            step INTEGER PRIMARY KEY REFERENCES journal(seq), number INTEGER NOT NULL, message BLOB NOT NULL,
+            signature BLOB NOT NULL, payload BLOB NOT NULL, last_valid_height INTEGER NOT NULL
         ) STRICT;
         CREATE TABLE journal (
             seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, kind TEXT NOT NULL, intent TEXT,
             state_before TEXT, state_after TEXT, detail TEXT NOT NULL, digest BLOB NOT NULL,
-            hash BLOB NOT NULL
+            hash BLOB NOT NULL,
+            -- The row before of the same intent: a chain instead of an index.
+            previous INTEGER
         ) STRICT;
-        CREATE INDEX journal_intent ON journal (intent) WHERE intent IS NOT NULL;
         -- A posting is named by its journal row, and its lines by posting * 16 + place.
         CREATE TABLE entry (
             id INTEGER PRIMARY KEY, posting INTEGER NOT NULL REFERENCES journal(seq), at INTEGER NOT NULL,

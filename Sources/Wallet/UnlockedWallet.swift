@@ -37,12 +37,8 @@ public actor UnlockedWallet {
         _ authorization: consuming Authorization, message: [UInt8]
     ) throws(SodiumError) -> SignedAttempt {
         switch authorization.proposal.purpose {
-        case .fee:
-            let signature = try self.sponsor.signature(over: message)
-            return authorization.signed(message, with: signature, by: self.sponsor.publicKey)
-        case .storage, .compute:
-            let signature = try self.payment.signature(over: message)
-            return authorization.signed(message, with: signature, by: self.payment.publicKey)
+        case .fee: try authorization.signed(message, by: self.sponsor)
+        case .storage, .compute: try authorization.signed(message, by: self.payment)
         }
     }
 

@@ -120,8 +120,7 @@ extension PaymentLedger {
         }
         let message = Array("message \(proposal.id) \(authorization.attempt)".utf8)
         let signer = try key(proposal.purpose == .fee ? 3 : 2)
-        let attempt = authorization.signed(
-            message, with: try signer.signature(over: message), by: signer.publicKey)
+        let attempt = try authorization.signed(message, by: signer)
         return try await self.journal(attempt, payload: [1] + message, lastValidBlockHeight: height)
     }
 

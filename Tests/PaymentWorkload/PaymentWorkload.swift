@@ -103,8 +103,7 @@ struct Teller: Sendable {
         switch try await self.ledger.authorize(proposal) {
         case .authorized(let authorization):
             let message = Array("the message of \(proposal.id)".utf8)
-            let signature = try self.key.key.signature(over: message)
-            let attempt = authorization.signed(message, with: signature, by: self.key.key.publicKey)
+            let attempt = try authorization.signed(message, by: self.key.key)
             return try await self.ledger.journal(attempt, payload: [1] + message, lastValidBlockHeight: 9)
         case .inFlight(let payment): return payment
         case .settled: return nil
