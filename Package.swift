@@ -187,8 +187,9 @@ let package = Package(
         tests(
             of: "Simulation",
             [
-                "TestSupport", "Database", "Encoding", "Home", "Linux", "World", subprocess, system, "depai",
-                "depai-node",
+                "TestSupport", "SimulatedChain", "Solana", "Storage", "Ledger", "Payments", "Wallet",
+                "Sodium",
+                "Database", "Encoding", "Home", "Linux", "World", subprocess, system, "depai", "depai-node",
                 "depai-crashing",
             ]),
         .testTarget(name: "TidyTests", swiftSettings: testing),

@@ -1,19 +1,19 @@
 import Database
 import Home
 import Ledger
-import SimulatedChain
+package import SimulatedChain
 import SimulatedDevices
-import Solana
+package import Solana
 import Synchronization
 import SystemPackage
 import World
 
 /// A world while it runs.
 package struct RunningWorld: Sendable {
-    let workshop: Workshop
+    package let workshop: Workshop
     let tasks: Tasks
-    let cluster: Cluster
-    let mint: Address
+    package let cluster: Cluster
+    package let mint: Address
     let before: [UInt64]
     let devices: [(thing: String, simulator: DeviceSimulator)]
     let names: [String: String]

@@ -66,7 +66,7 @@ package struct Workshop: Sendable {
                 [
                     "init", "--home", home.path.string, "--mnemonic-file", words.string, "--passphrase-file",
                     self.passphraseFile.string, "--owner-key", self.keys.appending("owner.pub").string,
-                    "--yes",
+                    "--unlock-time", "50", "--yes",
                 ])
         }
     }
@@ -136,7 +136,7 @@ package struct Workshop: Sendable {
                 payees.map { payee in
                     [
                         "id": .string(payee.name), "account": .string(payee.account),
-                        "purposes": ["storage", "compute"],
+                        "purposes": ["storage", "compute", "service"],
                     ]
                 }),
             "limits": [

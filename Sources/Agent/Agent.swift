@@ -159,11 +159,7 @@ public struct Agent: Sendable {
                     throw AgentError.otherChain(expected: network.chainID)
                 }
                 try await buyer.reconcileOpenPayments()
-                let reconciler = Reconciler(ledger: ledger, rpc: rpc)
-                for asset in try await ledger.read({ try $0.assets() }) {
-                    guard let mint = SolanaNames.mint(of: asset, on: network) else { continue }
-                    let account = Address.associatedToken(owner: buyer.payer, mint: mint)
-                    let amount = try await reconciler.bookDeposits(of: asset, account: account, mint: mint)
+                for (asset, amount) in try await buyer.bookDeposits() {
                     try await store.log("balance", "the chain shows \(asset.text(amount))")
                 }
                 return

@@ -65,10 +65,13 @@ struct Procurement: Sendable {
                 }
             case .unanswered(let intent, let reason):
                 try await self.lose(intent, name, "paid, and no answer: \(reason)")
-            case .unpaid(let reason):
+            case .unpriced(let response):
+                avoided.insert(chosen.offer.payTo)
+                try await self.store.log("refusal", "\(name) asked for no money: status \(response.status)")
+            case .unpaid(let reason), .unreachable(let reason):
                 avoided.insert(chosen.offer.payTo)
                 try await self.store.log("refusal", "\(name) did not sell: \(reason)")
-            case .denied(let denial):
+            case .denied(let denial), .waiting(_, let denial):
                 avoided.insert(chosen.offer.payTo)
                 try await self.store.log("denial", "\(name): \(denial)", ["rule": .string(denial.rule)])
                 try await self.timeline.sleep(for: Self.pause)

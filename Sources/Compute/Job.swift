@@ -135,7 +135,7 @@ public enum ComputeClient {
             timeout: .seconds(60), bodyLimit: 2 << 20)
         return Order(
             request: request, purpose: .compute, job: job.id, note: "\(name) \(provider.url)",
-            ceiling: ceiling,
+            ceiling: .units(ceiling),
             tries: tries)
     }
 

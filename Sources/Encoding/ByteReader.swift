@@ -39,10 +39,9 @@ public struct ByteReader: Sendable {
 
 extension [UInt8] {
     /// Appends an integer, low byte first.
-    public mutating func append<Value: FixedWidthInteger & UnsignedInteger>(little value: Value) {
-        for index in 0..<Value.bitWidth / 8 {
-            self.append(UInt8(truncatingIfNeeded: value >> Value(index * 8)))
-        }
+    @inlinable
+    public mutating func append(little value: some FixedWidthInteger & UnsignedInteger) {
+        Swift.withUnsafeBytes(of: value.littleEndian) { self.append(contentsOf: $0) }
     }
 
     /// Appends an unsigned LEB128 number (protobuf, multiformats).

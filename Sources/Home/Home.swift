@@ -26,7 +26,7 @@ public struct Home: Sendable, Hashable {
     /// - Parameters:
     ///   - policy: the owner's signed first policy, if there is one already; without it nothing can be spent.
     public func create(
-        mnemonic: borrowing Mnemonic, passphrase: borrowing SecretBytes, owner: PublicKey, policy: [UInt8]?,
+        seed: borrowing WalletSeed, passphrase: borrowing SecretBytes, owner: PublicKey, policy: [UInt8]?,
         cost: PasswordCost = .standard, timeline: some Timeline, entropy: some Entropy
     ) async throws -> Keystore {
         try DurableFile.createFolder(self.path)
@@ -39,7 +39,7 @@ public struct Home: Sendable, Hashable {
         // The owner first: a keystore without a pinned owner would be a wallet that nobody can command.
         try DurableFile.write(Array((Base58.encode(owner.bytes) + "\n").utf8), to: self.ownerPath)
         let keystore = try Keystore.create(
-            at: self.keystorePath, mnemonic: mnemonic, passphrase: passphrase, cost: cost, entropy: entropy)
+            at: self.keystorePath, seed: seed, passphrase: passphrase, cost: cost, entropy: entropy)
         if let policy {
             let ledger = try self.openLedger(keystore, timeline: timeline)
             try await ledger.apply(policy: policy)

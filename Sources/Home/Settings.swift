@@ -60,11 +60,22 @@ public struct ChainSettings: Sendable {
     public let rpc: String
 
     public init(_ root: JSONField) throws {
-        let networks = ["mainnet": Network.mainnet, "devnet": .devnet, "testnet": .testnet]
-        guard let network = networks[try root["network"].string()] else {
+        guard let network = Self.networks[try root["network"].string()] else {
             throw root["network"].fault("one of mainnet, devnet, testnet")
         }
         self.network = network
         self.rpc = try root["rpc"].string()
     }
+
+    /// By a network's short name, `solana-devnet`, or CAIP-2 name; nil for another one.
+    public init?(network: String, rpc: String) {
+        let short = network.hasPrefix("solana-") ? String(network.dropFirst(7)) : network
+        guard
+            let network = Self.networks[short] ?? Self.networks.values.first(where: { $0.chainID == network })
+        else { return nil }
+        self.network = network
+        self.rpc = rpc
+    }
+
+    private static let networks = ["mainnet": Network.mainnet, "devnet": .devnet, "testnet": .testnet]
 }

@@ -23,6 +23,18 @@ public struct Asset: Sendable, Hashable {
         return "\(sign)\(padded.dropLast(self.decimals)).\(padded.suffix(self.decimals))"
     }
 
+    /// The atomic units of an exact decimal string: "0.0015" at 6 decimals is 1500. Nil for anything that is
+    /// not digits with at most one point, has more places than the asset, or does not fit.
+    public func atomic(_ decimal: String) -> UInt64? {
+        let parts = decimal.split(separator: ".", omittingEmptySubsequences: false)
+        guard (1...2).contains(parts.count), parts.allSatisfy({ !$0.isEmpty }),
+            parts.joined().utf8.allSatisfy({ (0x30...0x39).contains($0) })
+        else { return nil }
+        let places = parts.count == 2 ? parts[1].count : 0
+        guard places <= self.decimals else { return nil }
+        return UInt64(parts.joined() + String(repeating: "0", count: self.decimals - places))
+    }
+
     /// The amount with its symbol, for people.
     public func text(_ atomic: some BinaryInteger) -> String { "\(self.decimal(atomic)) \(self.symbol)" }
 }

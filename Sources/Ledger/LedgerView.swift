@@ -134,6 +134,14 @@ public struct LedgerView: ~Copyable {
             .text(purpose.rawValue), .text(job), .integer(Int64(series)))
     }
 
+    /// The newest series of something that is bought again and again; nil when it never was asked for.
+    public borrowing func lastSeries(purpose: Purpose, job: String) throws -> UInt32? {
+        try self.database.query(
+            "SELECT MAX(series) FROM intent WHERE purpose = ? AND job = ?", .text(purpose.rawValue),
+            .text(job)
+        ).first?.optionalInteger(0).map { UInt32($0) }
+    }
+
     /// The last attempt of an intent, if anything was signed.
     public borrowing func payment(_ record: IntentRecord) throws -> JournalledPayment? {
         guard let step = record.signedIn,

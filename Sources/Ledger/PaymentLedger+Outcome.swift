@@ -28,7 +28,7 @@ extension PaymentLedger {
         let id = attempt.intent
         // The permission is used up, whatever comes: a refused signature leaves the reservation for the next
         // try.
-        defer { self.finished(id) }
+        self.finished(id)
         guard self.signers.contains(attempt.key) else { throw LedgerError.foreignSignature(id) }
         let payment = JournalledPayment(
             intent: id, proposal: attempt.proposal, attempt: attempt.attempt, state: .signed,
@@ -156,7 +156,9 @@ extension PaymentLedger {
         try await self.durable()
     }
 
-    private func intent(_ id: IntentID) throws -> IntentRecord {
+    func intent(_ id: IntentID) throws -> IntentRecord {
+        // After a fault the reservation of a permission that is still out may be undone.
+        guard !self.faulted else { throw LedgerError.storageFault }
         guard let record = try LedgerView(self.database).intent(id) else {
             throw LedgerError.unknownIntent(id)
         }

@@ -51,9 +51,7 @@ extension PaymentLedger {
         transaction: String? = nil, digest: [UInt8] = [],
         postings: [(account: String, sign: Int64)] = [], also: () throws -> Void = {}
     ) throws {
-        guard let record = try LedgerView(self.database).intent(id) else {
-            throw LedgerError.unknownIntent(id)
-        }
+        let record = try self.intent(id)
         guard allowed.contains(record.state) else {
             throw LedgerError.wrongState(id, expected: allowed.map(\.rawValue).sorted(), found: record.state)
         }

@@ -143,6 +143,8 @@ public actor PaymentLedger {
         guard !self.faulted else { throw LedgerError.storageFault }
         guard proposal.amount <= UInt64(Int64.max) else { throw LedgerError.amountTooLarge(proposal.amount) }
         let id = proposal.id
+        // What is read in the transaction of the write takes the file's locks once.
+        try self.openGroup()
         let view = LedgerView(self.database)
         let record = try view.intent(id)
         if let record {
@@ -160,13 +162,7 @@ public actor PaymentLedger {
             case .denied, .waiting, .failed, .expired: break
             }
         }
-        let rivals = try view.intents(purpose: proposal.purpose, job: proposal.job, series: proposal.series)
-        if let rival = rivals.first(where: {
-            $0.id != id && ($0.state.isOpen || $0.state == .settled && $0.delivery != .lost)
-        }) {
-            let reason = "the same purchase is \(rival.state.rawValue) with \(rival.proposal.payee)"
-            return .denied(Denial(rule: "purchase", reason: reason))
-        }
+        if let denial = try self.rivalry(proposal) { return .denied(denial) }
         switch try self.verdict(on: proposal) {
         case .denied(let denial):
             try self.open(proposal, id, from: record, to: .denied, detail: denial.description)
@@ -178,6 +174,24 @@ public actor PaymentLedger {
             let number = self.policy?.sequence ?? 0
             try self.open(proposal, id, from: record, to: .reserved, detail: "allowed by policy \(number)")
             return .authorized(try self.authorization(id, proposal, after: record))
+        }
+    }
+
+    /// What ``authorize(_:)`` would say to a new proposal now. Writes nothing.
+    public func foresee(_ proposal: Proposal) throws -> Policy.Verdict {
+        if let denial = try self.rivalry(proposal) { return .denied(denial) }
+        return try self.verdict(on: proposal)
+    }
+
+    /// Why the same thing is not bought from somebody else as well.
+    private func rivalry(_ proposal: Proposal) throws -> Denial? {
+        try LedgerView(self.database).intents(
+            purpose: proposal.purpose, job: proposal.job, series: proposal.series
+        ).first {
+            $0.id != proposal.id && ($0.state.isOpen || $0.state == .settled && $0.delivery != .lost)
+        }.map { rival in
+            let reason = "the same purchase is \(rival.state.rawValue) with \(rival.proposal.payee)"
+            return Denial(rule: "purchase", reason: reason)
         }
     }
 
@@ -278,11 +292,8 @@ public actor PaymentLedger {
         guard !self.faulted else { throw LedgerError.storageFault }
         let head = self.head
         let steps = self.group.steps.count
+        try self.openGroup()
         do {
-            if !self.group.isOpen {
-                try self.database.begin()
-                self.group.isOpen = true
-            }
             return try self.database.piece(body)
         } catch {
             if let error = error as? DatabaseError, error.isStorageFault { throw self.stop(after: error) }
@@ -291,6 +302,16 @@ public actor PaymentLedger {
             self.group.steps.removeSubrange(steps...)
             throw error
         }
+    }
+
+    private func openGroup() throws {
+        guard !self.group.isOpen else { return }
+        do {
+            try self.database.begin()
+        } catch {
+            throw error.isStorageFault ? self.stop(after: error) : error
+        }
+        self.group.isOpen = true
     }
 
     /// Remembers a step that is told to the observer once it is durable.
@@ -309,9 +330,12 @@ public actor PaymentLedger {
         if self.group.hasLeader {
             return try await withCheckedThrowingContinuation { self.group.waiting.append($0) }
         }
-        self.group.hasLeader = true
-        await Task.yield()
-        if self.faulted { throw LedgerError.storageFault }
+        // Who holds a permission will be back in a moment; without anybody there is nothing to wait for.
+        if !self.outstanding.isEmpty {
+            self.group.hasLeader = true
+            await Task.yield()
+            if self.faulted { throw LedgerError.storageFault }
+        }
         try self.commit()
     }
 

@@ -5,6 +5,8 @@ internal import Sodium
 public enum Purpose: String, Sendable, Hashable, CaseIterable {
     case storage
     case compute
+    /// Any other paid answer: data, an inference, a page.
+    case service
     /// Network fees that the wallet pays for a transaction, its own or a sponsored one.
     case fee
 }

@@ -1,54 +1,8 @@
 internal import Encoding
 public import Ledger
-internal import Sodium
 public import Solana
 public import Wallet
 public import World
-
-/// Something to buy: a request whose answer costs money.
-public struct Order: Sendable {
-    /// As it is sent with the payment. The quote is asked for with the same method and URL and no body.
-    public let request: WebRequest
-    public let purpose: Purpose
-    /// What is bought, named by its content.
-    public let job: String
-    public let series: UInt32
-    /// For people: from whom.
-    public let note: String
-    /// The most that is paid, in atomic units: what the provider offered. A higher price in the 402 is
-    /// refused.
-    public let ceiling: UInt64
-    /// How often an answer is asked for after the money is gone, before it counts as lost.
-    public let tries: Int
-
-    public init(
-        request: WebRequest, purpose: Purpose, job: String, series: UInt32 = 0, note: String, ceiling: UInt64,
-        tries: Int = 6
-    ) {
-        self.request = request
-        self.purpose = purpose
-        self.job = job
-        self.series = series
-        self.note = note
-        self.ceiling = ceiling
-        self.tries = tries
-    }
-}
-
-/// How a purchase ended.
-public enum Purchase: Sendable {
-    /// The chain shows the payment, and this is the seller's answer. The buyer still has to verify what it
-    /// bought.
-    case answered(IntentID, WebResponse)
-    /// The chain shows the payment, and the seller does not answer.
-    case unanswered(IntentID, reason: String)
-    /// No money moved, proved.
-    case unpaid(reason: String)
-    /// The owner's policy says no, or not without the owner.
-    case denied(Denial)
-    /// Nobody knows yet. The same order again continues this payment and makes no other.
-    case open(IntentID, reason: String)
-}
 
 /// Buys over x402 `exact`: quote, policy, reservation, signature, journal, send, outcome, in this order.
 public struct Buyer: Sendable {
@@ -90,10 +44,40 @@ public struct Buyer: Sendable {
         {
             return try await self.complete(payment, order)
         }
-        switch try await self.prepare(order, reserved: known.first { $0.state == .reserved }) {
+        let quote: Quote
+        switch try await self.quote(order) {
+        case .priced(let priced): quote = priced
+        case .ended(let purchase): return purchase
+        }
+        switch try await self.prepare(quote, reserved: known.first { $0.state == .reserved }) {
         case .signed(let payment): return try await self.complete(payment, order)
         case .stopped(let purchase): return purchase
         }
+    }
+
+    /// Asks for the price and shows what would be signed for it now. Reserves nothing and signs nothing.
+    public func preview(_ order: Order) async throws -> Preview {
+        switch try await self.quote(order) {
+        case .ended(let purchase): return .ended(purchase)
+        case .priced(let quote):
+            let verdict = try await self.ledger.foresee(quote.proposal)
+            let recent = try await self.rpc.latestBlockhash(.confirmed)
+            return .wouldSign(quote, verdict, message: try self.message(quote, recent))
+        }
+    }
+
+    /// Books what the owner sent to the wallet, for every token that the policy knows.
+    /// - Returns: what the chain has of each, in atomic units.
+    @discardableResult
+    public func bookDeposits() async throws -> [(asset: Asset, amount: UInt64)] {
+        var amounts: [(asset: Asset, amount: UInt64)] = []
+        for asset in try await self.ledger.read({ try $0.assets() }) {
+            guard let mint = SolanaNames.mint(of: asset, on: self.network) else { continue }
+            let account = Address.associatedToken(owner: self.payer, mint: mint)
+            let amount = try await self.reconciler.bookDeposits(of: asset, account: account, mint: mint)
+            amounts.append((asset, amount))
+        }
+        return amounts
     }
 
     private enum Preparation {
@@ -101,80 +85,112 @@ public struct Buyer: Sendable {
         case stopped(Purchase)
     }
 
-    /// Everything before the first byte of a payment leaves.
-    private func prepare(_ order: Order, reserved: IntentRecord?) async throws -> Preparation {
+    private enum Answer {
+        case priced(Quote)
+        case ended(Purchase)
+    }
+
+    /// Asks for the price, without money, and takes the first way to pay that network, assets and ceiling
+    /// allow.
+    private func quote(_ order: Order) async throws -> Answer {
+        var request = order.request
+        if !order.asksWithBody { request.body = [] }
+        let response: WebResponse
+        do throws(WebError) {
+            response = try await self.web.send(request)
+        } catch {
+            let reason = "no quote: \(error)"
+            switch error {
+            case .cancelled: throw CancellationError()
+            case .unreachable, .timedOut, .broken: return .ended(.unreachable(reason: reason))
+            case .refused, .tooLarge: return .ended(.unpaid(reason: reason))
+            }
+        }
+        guard response.status == 402 else { return .ended(.unpriced(response)) }
         let required: PaymentRequired
         do {
-            required = try await self.quote(order)
+            guard let header = response.header(X402.requiredHeader) else {
+                throw X402Error.malformed("status 402 without \(X402.requiredHeader)")
+            }
+            required = try PaymentRequired(header: header)
         } catch {
-            return .stopped(.unpaid(reason: "no quote: \(error)"))
+            return .ended(.unpaid(reason: "no quote: \(error)"))
         }
         let assets = try await self.ledger.read { try $0.assets() }
-        guard let choice = self.choose(required.accepts, assets: assets) else {
-            return .stopped(.unpaid(reason: "no way to pay that we accept on \(self.network.chainID)"))
+        guard let quote = self.choose(required, assets, order) else {
+            let offered = required.accepts.map { "\($0.scheme) on \($0.network) in \($0.asset)" }
+            return .ended(
+                .unpaid(
+                    reason: "no way to pay that the policy's assets allow on \(self.network.chainID); "
+                        + "offered: \(offered.joined(separator: ", "))"))
         }
-        guard choice.requirements.amount <= order.ceiling else {
-            let asked = choice.asset.text(choice.requirements.amount)
-            return .stopped(.unpaid(reason: "\(asked) asked, \(choice.asset.text(order.ceiling)) offered"))
+        guard quote.proposal.amount <= quote.ceiling else {
+            let (asked, most) = (quote.asset.text(quote.proposal.amount), quote.asset.text(quote.ceiling))
+            return .ended(.unpaid(reason: "\(asked) asked, \(most) offered"))
         }
-        let proposal = Proposal(
-            purpose: order.purpose, job: order.job,
-            payee: SolanaNames.account(choice.payTo, on: self.network),
-            asset: choice.asset, amount: choice.requirements.amount, series: order.series, note: order.note)
-        if let reserved, reserved.id != proposal.id {
+        return .priced(quote)
+    }
+
+    /// The cheapest offered way that our network and the policy's assets allow; among equals the seller's
+    /// first. Decimals come from the policy, never from the seller.
+    private func choose(_ required: PaymentRequired, _ assets: [Asset], _ order: Order) -> Quote? {
+        let quotes = required.accepts.compactMap { requirements -> Quote? in
+            guard requirements.scheme == "exact", requirements.network == self.network.chainID,
+                let mint = try? Address(requirements.asset), let payTo = try? Address(requirements.payTo),
+                let feePayer = requirements.feePayer.flatMap({ try? Address($0) }), feePayer != self.payer,
+                let asset = assets.first(where: { $0.id == SolanaNames.token(mint, on: self.network) }),
+                let ceiling = order.ceiling.atomic(in: asset)
+            else { return nil }
+            return Quote(
+                required: required, requirements: requirements, asset: asset, payTo: payTo, mint: mint,
+                feePayer: feePayer, ceiling: ceiling,
+                proposal: Proposal(
+                    purpose: order.purpose, job: order.job,
+                    payee: SolanaNames.account(payTo, on: self.network), asset: asset,
+                    amount: requirements.amount, series: order.series, note: order.note))
+        }
+        // Amounts compare within one asset only.
+        return quotes.first.flatMap { first in
+            quotes.filter { $0.asset.id == first.asset.id }.min { $0.proposal.amount < $1.proposal.amount }
+        }
+    }
+
+    /// Everything before the first byte of a payment leaves.
+    private func prepare(_ quote: Quote, reserved: IntentRecord?) async throws -> Preparation {
+        if let reserved, reserved.id != quote.proposal.id {
             // A crash left a reservation and the price has changed since: nothing was signed, so it is given
             // back.
             if case .authorized(let old) = try await self.ledger.authorize(reserved.proposal) {
                 try await self.ledger.release(old, reason: "the quote changed before anything was signed")
             }
         }
-        switch try await self.ledger.authorize(proposal) {
+        switch try await self.ledger.authorize(quote.proposal) {
         case .denied(let denial): return .stopped(.denied(denial))
-        case .waiting(let denial): return .stopped(.denied(denial))
+        case .waiting(let denial): return .stopped(.waiting(quote.proposal.id, denial))
         case .inFlight(let payment): return .signed(payment)
         case .settled(let record):
             return .stopped(.unanswered(record.id, reason: "paid before"))
-        case .authorized(let authorization):
-            return try await self.sign(authorization, choice, required)
+        case .authorized(let authorization): return try await self.sign(authorization, quote)
         }
     }
 
-    private struct Choice {
-        let requirements: PaymentRequirements
-        let asset: Asset
-        let payTo: Address
-        let mint: Address
-        let feePayer: Address
-    }
-
-    /// The first offered way that our network and the policy's assets allow. Decimals come from the policy,
-    /// never from the seller.
-    private func choose(_ accepts: [PaymentRequirements], assets: [Asset]) -> Choice? {
-        for requirements in accepts
-        where requirements.scheme == "exact" && requirements.network == self.network.chainID {
-            guard let mint = try? Address(requirements.asset), let payTo = try? Address(requirements.payTo),
-                let feePayer = requirements.feePayer.flatMap({ try? Address($0) }), feePayer != self.payer,
-                let asset = assets.first(where: { $0.id == SolanaNames.token(mint, on: self.network) })
-            else { continue }
-            return Choice(
-                requirements: requirements, asset: asset, payTo: payTo, mint: mint, feePayer: feePayer)
+    /// The message that pays just what `quote` says, read back from its bytes by a decoder that shares no
+    /// code with the builder.
+    private func message(_ quote: Quote, _ recent: LatestBlockhash) throws -> [UInt8] {
+        let transfer = ExactTransfer(
+            feePayer: quote.feePayer, payer: self.payer, payTo: quote.payTo, mint: quote.mint,
+            amount: quote.proposal.amount, decimals: UInt8(quote.asset.decimals),
+            memo: quote.requirements.memo ?? Hex.encode(self.entropy.bytes(16)))
+        let bytes = try transfer.message(recentBlockhash: recent.blockhash).bytes
+        let payment = try ExactPayment(decoding: try TransactionMessage(decoding: bytes))
+        try payment.pays(quote.requirements)
+        guard payment.payer == self.payer, Int(payment.transfer.decimals) == quote.asset.decimals else {
+            throw X402Error.malformed("the message is not ours")
         }
-        return nil
+        return bytes
     }
 
-    private func quote(_ order: Order) async throws -> PaymentRequired {
-        var request = order.request
-        request.body = []
-        let response = try await self.web.send(request)
-        guard response.status == 402, let header = response.header(X402.requiredHeader) else {
-            throw X402Error.malformed("status \(response.status) instead of a price")
-        }
-        return try PaymentRequired(header: header)
-    }
-
-    private func sign(
-        _ authorization: consuming Authorization, _ choice: Choice, _ required: PaymentRequired
-    ) async throws -> Preparation {
+    private func sign(_ authorization: consuming Authorization, _ quote: Quote) async throws -> Preparation {
         let recent: LatestBlockhash
         do {
             recent = try await self.rpc.latestBlockhash(.confirmed)
@@ -182,19 +198,9 @@ public struct Buyer: Sendable {
             try await self.ledger.suspend(authorization)
             return .stopped(.unpaid(reason: "the chain does not answer: \(error)"))
         }
-        let transfer = ExactTransfer(
-            feePayer: choice.feePayer, payer: self.payer, payTo: choice.payTo, mint: choice.mint,
-            amount: authorization.proposal.amount, decimals: UInt8(choice.asset.decimals),
-            memo: choice.requirements.memo ?? Hex.encode(self.entropy.bytes(16)))
         let bytes: [UInt8]
         do {
-            bytes = try transfer.message(recentBlockhash: recent.blockhash).bytes
-            // What will be signed is read back from its bytes and compared with the quote.
-            let payment = try ExactPayment(decoding: try TransactionMessage(decoding: bytes))
-            try payment.pays(choice.requirements)
-            guard payment.payer == self.payer, Int(payment.transfer.decimals) == choice.asset.decimals else {
-                throw X402Error.malformed("the message is not ours")
-            }
+            bytes = try self.message(quote, recent)
         } catch {
             try await self.ledger.release(authorization, reason: "\(error)")
             return .stopped(.unpaid(reason: "\(error)"))
@@ -204,8 +210,8 @@ public struct Buyer: Sendable {
         var transaction = try Transaction(try TransactionMessage(decoding: bytes))
         try transaction.place(signed.signature, of: self.payer)
         let payload = PaymentPayload(
-            resource: required.resource, accepted: choice.requirements, transaction: transaction.bytes,
-            identifier: identifier)
+            resource: quote.required.resource, accepted: quote.requirements, transaction: transaction.bytes,
+            identifier: quote.required.wantsIdentifier ? identifier : nil)
         return .signed(
             try await self.ledger.journal(
                 signed, payload: payload.bytes, lastValidBlockHeight: recent.lastValidBlockHeight))
@@ -230,7 +236,7 @@ public struct Buyer: Sendable {
             }
             let claim = response?.header(X402.responseHeader).flatMap { try? SettlementResponse(header: $0) }
             if let response, !(200..<300).contains(response.status) {
-                reason = claim?.errorMessage ?? "status \(response.status)"
+                reason = Self.refusal(response, claim)
             }
             do throws(RPCErrorOrLedger) {
                 switch try await self.look(payment, claim?.transaction, account) {
@@ -250,6 +256,13 @@ public struct Buyer: Sendable {
         if settled { return .unanswered(payment.intent, reason: reason) }
         try await self.ledger.markUnknown(payment.intent, reason: reason)
         return .open(payment.intent, reason: reason)
+    }
+
+    /// Why the seller did not answer with what was bought, in its own words where it has some.
+    private static func refusal(_ response: WebResponse, _ claim: SettlementResponse?) -> String {
+        let again = response.header(X402.requiredHeader).flatMap { try? PaymentRequired(header: $0) }
+        let words = claim?.errorMessage ?? claim?.errorReason ?? again?.error
+        return "status \(response.status)" + (words.map { ": \($0)" } ?? "")
     }
 
     /// Keeps the two reasons apart: a silent chain is waited for, a broken ledger stops everything.

@@ -50,23 +50,14 @@ public struct Keystore: Sendable {
     private let header: JSON
     private let box: SlotBox
 
-    /// Makes the keystore for a mnemonic and writes it.
+    /// Makes the keystore of a wallet and writes it.
     ///
     /// - Parameters:
     ///   - path: must not exist.
     ///   - passphrase: locks the file.
     ///   - cost: of guessing that passphrase.
     public static func create(
-        at path: FilePath, mnemonic: borrowing Mnemonic, passphrase: borrowing SecretBytes,
-        cost: PasswordCost, entropy: some Entropy
-    ) throws -> Keystore {
-        try self.create(
-            at: path, seed: try mnemonic.seed(), passphrase: passphrase, cost: cost, entropy: entropy)
-    }
-
-    /// Makes the keystore for a 64-byte seed of BIP-39 and writes it.
-    public static func create(
-        at path: FilePath, seed: borrowing SecretBytes, passphrase: borrowing SecretBytes, cost: PasswordCost,
+        at path: FilePath, seed: borrowing WalletSeed, passphrase: borrowing SecretBytes, cost: PasswordCost,
         entropy: some Entropy
     ) throws -> Keystore {
         guard !DurableFile.exists(path) else { throw KeystoreError.exists(path.string) }
@@ -74,7 +65,7 @@ public struct Keystore: Sendable {
         let secrets = try SecretBytes(count: 32 * roles.count)
         var list: [JSON] = []
         for (index, role) in roles.enumerated() {
-            let leaf = try role.path.key(below: seed)
+            let leaf = try seed.key(role)
             leaf.withBytes { leaf in
                 secrets.withMutableBytes {
                     UnsafeMutableRawBufferPointer(rebasing: $0[32 * index..<32 * index + 32]).copyMemory(
@@ -83,7 +74,7 @@ public struct Keystore: Sendable {
             }
             let key = try SigningKey(seed: leaf).publicKey
             list.append([
-                "role": .string(role.rawValue), "path": .string(role.path.description),
+                "role": .string(role.rawValue), "path": .string(seed.path(role)),
                 "public": .string(Base58.encode(key.bytes)),
             ])
         }
@@ -175,6 +166,12 @@ public struct Keystore: Sendable {
         throw self.refusal(kind: "owner")
     }
 
+    /// The payment key's 32-byte seed, for use in other tools. Whoever sees it owns the money.
+    public func paymentKey(passphrase: borrowing SecretBytes) throws -> SecretBytes {
+        let secrets = try self.secrets(try self.dataKey(passphrase: passphrase))
+        return try Self.seed(.payment, in: secrets)
+    }
+
     /// Adds the machine's credential as a way to unlock and writes the file; the previous one is kept beside
     /// it as `*.previous`.
     /// - Parameter credential: 32 random bytes, as the service manager will deliver them.
@@ -225,22 +222,34 @@ public struct Keystore: Sendable {
     }
 
     private func wallet(_ dataKey: consuming SecretBytes) throws -> UnlockedWallet {
+        let secrets = try self.secrets(dataKey)
+        func key(_ role: KeyRole) throws -> SigningKey {
+            try SigningKey(seed: try Self.seed(role, in: secrets))
+        }
+        return UnlockedWallet(
+            payment: try key(.payment), sponsor: try key(.sponsor), identity: try key(.identity),
+            storage: try Self.seed(.storage, in: secrets))
+    }
+
+    /// All seeds, one after the other, each checked against its public half.
+    private func secrets(_ dataKey: borrowing SecretBytes) throws -> SecretBytes {
         do {
             let secrets = try SealedBox.open(
                 self.box.bytes, key: dataKey, nonce: self.box.nonce, header: try self.header.canonicalBytes())
-            let roles = KeyRole.allCases
-            guard secrets.count == 32 * roles.count else { throw KeystoreError.malformed("wrong key count") }
-            func seed(_ role: KeyRole) throws -> SecretBytes {
-                try secrets.duplicated(from: 32 * (roles.firstIndex(of: role) ?? 0), count: 32)
+            guard secrets.count == 32 * KeyRole.allCases.count else {
+                throw KeystoreError.malformed("wrong key count")
             }
-            for role in roles where try SigningKey(seed: seed(role)).publicKey != self.keys[role] {
+            for role in KeyRole.allCases
+            where try SigningKey(seed: try Self.seed(role, in: secrets)).publicKey != self.keys[role] {
                 throw KeystoreError.malformed("the \(role.rawValue) key does not match its public half")
             }
-            return UnlockedWallet(
-                payment: try SigningKey(seed: seed(.payment)), sponsor: try SigningKey(seed: seed(.sponsor)),
-                identity: try SigningKey(seed: seed(.identity)), storage: try seed(.storage))
+            return secrets
         } catch SodiumError.forged {
             throw KeystoreError.locked
         }
+    }
+
+    private static func seed(_ role: KeyRole, in secrets: borrowing SecretBytes) throws -> SecretBytes {
+        try secrets.duplicated(from: 32 * (KeyRole.allCases.firstIndex(of: role) ?? 0), count: 32)
     }
 }

@@ -1,6 +1,7 @@
 internal import Encoding
+internal import Glibc
 public import Sodium
-internal import World
+public import World
 
 /// One way to unlock a keystore.
 public enum KeystoreSlot: Sendable {
@@ -117,6 +118,23 @@ public struct PasswordCost: Sendable, Hashable {
 
     /// RFC 9106's second choice for boards with 1 GiB or more: 3 passes over 64 MiB.
     public static let standard = PasswordCost(operations: 3, memory: 64 << 20)
+    /// As many passes as this machine does in `duration`, at least ``standard``'s; over less memory where
+    /// the machine has less than 1 GiB.
+    public static func calibrated(to duration: Duration, timeline: some Timeline) throws -> PasswordCost {
+        let installed = sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE))
+        let memory = installed < 1 << 30 ? PasswordHash.floor.memory : self.standard.memory
+        let trial = PasswordHash(
+            operations: PasswordHash.floor.operations, memory: memory,
+            salt: [UInt8](repeating: 0, count: PasswordHash.saltBytes))
+        let start = timeline.uptime
+        _ = try trial.key(from: SecretBytes(count: 32))
+        let pass = (timeline.uptime - start) / Int(trial.operations)
+        let passes = pass > .zero ? UInt64(min(duration / pass, 1_000)) : PasswordHash.ceiling.operations
+        return PasswordCost(
+            operations: min(max(passes, self.standard.operations), PasswordHash.ceiling.operations),
+            memory: memory)
+    }
+
     /// For tests and the simulator only.
     public static let least = PasswordCost(
         operations: PasswordHash.floor.operations, memory: PasswordHash.floor.memory)

@@ -38,7 +38,7 @@ public actor UnlockedWallet {
     ) throws(SodiumError) -> SignedAttempt {
         switch authorization.proposal.purpose {
         case .fee: try authorization.signed(message, by: self.sponsor)
-        case .storage, .compute: try authorization.signed(message, by: self.payment)
+        case .storage, .compute, .service: try authorization.signed(message, by: self.payment)
         }
     }
 

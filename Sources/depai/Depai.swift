@@ -18,8 +18,8 @@ struct Depai: AsyncParsableCommand {
         commandName: "depai",
         abstract: "A runtime for machines that own money.",
         subcommands: [
-            InitCommand.self, RunCommand.self, StatusCommand.self, DoctorCommand.self, WalletCommand.self,
-            OwnerGroup.self,
+            InitCommand.self, RunCommand.self, PayCommand.self, StatusCommand.self, DoctorCommand.self,
+            WalletCommand.self, OwnerGroup.self,
         ])
 
     /// Every error ends here: what failed, what to do, and the exit code of the contract.

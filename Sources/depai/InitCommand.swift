@@ -27,17 +27,35 @@ struct InitCommand: AsyncParsableCommand {
     @Option(help: "The owner's signed policy; without one nothing can be spent.")
     var policy: String?
 
-    @Option(help: "Use the words in this file (mode 0600) instead of new ones.")
-    var mnemonicFile: String?
+    @OptionGroup var words: WordsOption
 
-    @Option(help: "How many words a new wallet has: 12 or 24.")
-    var words = 12
+    @Option(
+        help:
+            "Pay with the key in this file (mode 0600): a Solana id.json."
+    )
+    var solanaKeyFile: String?
+
+    @Option(help: "Pay with the Ed25519 seed in this file (mode 0600): 64 hex digits.")
+    var seedFile: String?
+
+    @Option(name: .customLong("words"), help: "How many words a new wallet has: 12 or 24.")
+    var wordCount = 12
+
+    @Option(help: "How long one guess at the passphrase takes on this machine, in milliseconds.")
+    var unlockTime = 1_000
 
     @Flag(help: "Ask nothing.")
     var yes = false
 
     func validate() throws {
-        guard [12, 24].contains(self.words) else { throw ValidationError("--words is 12 or 24") }
+        guard [12, 24].contains(self.wordCount) else { throw ValidationError("--words is 12 or 24") }
+        guard (1...10_000).contains(self.unlockTime) else {
+            throw ValidationError("--unlock-time is 1 to 10000")
+        }
+        let sources = [self.words.mnemonicFile, self.solanaKeyFile, self.seedFile].compactMap(\.self)
+        guard sources.count < 2 else {
+            throw ValidationError("give one of --mnemonic-file, --solana-key-file and --seed-file")
+        }
     }
 
     func run() async throws {
@@ -48,16 +66,29 @@ struct InitCommand: AsyncParsableCommand {
         let passphrase = try SecretFile.read(FilePath(self.passphraseFile))
         let owner = try Home.readKey(FilePath(self.ownerKey))
         let policy = try self.policy.map { try DurableFile.read(FilePath($0), limit: 256 << 10) }
-        let mnemonic: Mnemonic
-        if let file = self.mnemonicFile {
-            mnemonic = try Mnemonic(reading: try SecretFile.read(FilePath(file)))
-        } else {
-            mnemonic = try Mnemonic(wordCount: self.words, entropy: SystemEntropy())
+        let cost = try PasswordCost.calibrated(
+            to: .milliseconds(self.unlockTime), timeline: SystemTimeline())
+        func create(_ seed: borrowing WalletSeed) async throws -> Keystore {
+            try await home.create(
+                seed: seed, passphrase: passphrase, owner: owner, policy: policy, cost: cost,
+                timeline: SystemTimeline(), entropy: SystemEntropy())
         }
-        let keystore = try await home.create(
-            mnemonic: mnemonic, passphrase: passphrase, owner: owner, policy: policy,
-            timeline: SystemTimeline(), entropy: SystemEntropy())
-        if self.mnemonicFile == nil { try self.show(mnemonic) }
+        let keystore: Keystore
+        if let file = self.solanaKeyFile {
+            keystore = try await create(WalletSeed(paymentKey: KeyFile.solana.read(FilePath(file))))
+        } else if let file = self.seedFile {
+            keystore = try await create(WalletSeed(paymentKey: KeyFile.seed.read(FilePath(file))))
+        } else if self.words.mnemonicFile != nil {
+            keystore = try await create(try self.words.seed(of: try self.words.mnemonic()))
+        } else {
+            let mnemonic = try Mnemonic(wordCount: self.wordCount, entropy: SystemEntropy())
+            keystore = try await create(try self.words.seed(of: mnemonic))
+            try self.show(mnemonic)
+        }
+        if let file = self.solanaKeyFile ?? self.seedFile {
+            Terminal.talk(
+                "depai: hint: \(file) still holds the key in clear; whoever reads it owns the money")
+        }
         Terminal.talk("wallet \(keystore.address) made in \(home.path)")
         if policy == nil {
             Terminal.talk("depai: hint: nothing can be spent before the owner signs a policy")

@@ -3,6 +3,7 @@ import Encoding
 import Glibc
 import Home
 import SystemPackage
+import Wallet
 
 /// Where the state is: `--home`, else `$DEPAI_HOME`, else `/var/lib/depai`.
 struct HomeOption: ParsableArguments {
@@ -20,6 +21,25 @@ struct HomeOption: ParsableArguments {
 struct OutputOption: ParsableArguments {
     @Flag(help: "Print one JSON object.")
     var json = false
+}
+
+/// Words from a file, for commands that need them.
+struct WordsOption: ParsableArguments {
+    @Option(help: "Use the words in this file (mode 0600).")
+    var mnemonicFile: String?
+
+    @Option(help: "File with the words' own passphrase, if they have one (mode 0600).")
+    var wordsPassphraseFile: String?
+
+    func mnemonic() throws -> Mnemonic {
+        guard let file = self.mnemonicFile else { throw ValidationError("--mnemonic-file is missing") }
+        return try Mnemonic(reading: try SecretFile.read(FilePath(file)))
+    }
+
+    func seed(of mnemonic: borrowing Mnemonic) throws -> WalletSeed {
+        guard let file = self.wordsPassphraseFile else { return try WalletSeed(words: mnemonic) }
+        return try WalletSeed(words: mnemonic, passphrase: try SecretFile.read(FilePath(file)))
+    }
 }
 
 /// A span of time.

@@ -12,6 +12,9 @@ enum Terminal {
     /// A piece of a longer text, as it is.
     static func put(_ text: String) { self.write(Array(text.utf8), to: .standardOutput) }
 
+    /// Data as it is, text or not.
+    static func put(bytes: [UInt8]) { self.write(bytes, to: .standardOutput) }
+
     static func talk(_ text: String) { self.write(Array((text + "\n").utf8), to: .standardError) }
 
     private static func write(_ bytes: [UInt8], to file: FileDescriptor) {

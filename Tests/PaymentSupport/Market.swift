@@ -77,7 +77,8 @@ package struct TestMarket: Sendable {
         let entropy = try SecretBytes(count: 16) { $0.copyBytes(from: [UInt8](repeating: seed, count: 16)) }
         let passphrase = try SecretBytes(count: 4) { $0.copyBytes(from: "test".utf8) }
         let keystore = try Keystore.create(
-            at: path, mnemonic: Mnemonic(entropy: entropy), passphrase: passphrase, cost: .least,
+            at: path, seed: WalletSeed(words: Mnemonic(entropy: entropy)), passphrase: passphrase,
+            cost: .least,
             entropy: CountingEntropy())
         return (keystore, try keystore.unlock(passphrase: passphrase))
     }

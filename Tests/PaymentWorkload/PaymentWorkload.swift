@@ -11,7 +11,7 @@ import SystemPackage
 ///     depai-payments run FILE COUNT CONCURRENCY     pays job-0 … and acknowledges every durable step
 ///     depai-payments bench FILE COUNT CONCURRENCY   authorises, signs and journals, and prints the rate
 ///
-/// Ends with 8 when the storage failed.
+/// Ends with 8 when the storage failed, with 1 for any other error.
 @main
 struct PaymentWorkload {
     static let dollar = Asset(id: "chain/token:dollar", symbol: "USD", decimals: 6)
@@ -40,6 +40,9 @@ struct PaymentWorkload {
         } catch LedgerError.storageFault {
             self.say("storage: \(LedgerError.storageFault)", to: .standardError)
             exit(8)
+        } catch {
+            self.say("\(error)", to: .standardError)
+            exit(1)
         }
     }
 

@@ -17,7 +17,9 @@ import World
         case .answered(_, let response): "answered \(response.status)"
         case .unanswered: "unanswered"
         case .unpaid: "unpaid"
-        case .denied(let denial): "denied \(denial.rule)"
+        case .unpriced(let response): "unpriced \(response.status)"
+        case .unreachable: "unreachable"
+        case .denied(let denial), .waiting(_, let denial): "denied \(denial.rule)"
         case .open: "open"
         }
     }
@@ -234,6 +236,10 @@ import World
     @Test func `garbage instead of a price is not signed`() async throws {
         try await TestMarket.with { market in
             let header = PaymentRequired(resource: "/", accepts: [Draft.requirements(market)]).header
+            let ends = [
+                "unpriced 200", "unpriced 200", "unpriced 500", "unpaid", "unpaid", "unpaid", "unpriced 302",
+                "unpaid", "unpaid",
+            ]
             let answers: [WebResponse] = [
                 WebResponse(status: 200, headers: [], body: Array("free".utf8)),
                 WebResponse(status: 200, headers: [Header("PAYMENT-REQUIRED", header)], body: []),
@@ -255,13 +261,16 @@ import World
                     body: Array(repeating: 0, count: 100_000)),
             ]
             for (index, answer) in answers.enumerated() {
-                try await self.expectUnsigned(market, "answer \(index)", impostor: { _ in answer })
+                try await self.expectUnsigned(
+                    market, "answer \(index)", end: ends[index], impostor: { _ in answer })
             }
         }
     }
 
     @Test func `nobody there: nothing is signed`() async throws {
-        try await TestMarket.with { market in try await self.expectUnsigned(market, "no shop") }
+        try await TestMarket.with { market in
+            try await self.expectUnsigned(market, "no shop", end: "unreachable")
+        }
     }
 
     @Test func `a silent chain keeps the reservation and signs nothing`() async throws {

@@ -4,11 +4,12 @@ import Testing
 
 /// Implementations that none of us wrote. A test that needs one which is not here is skipped, and says so.
 public enum Peer {
-    /// A Python that can import `module`: that of the virtual environment `DEPAI_PEERS`, or the one in the
-    /// path.
+    /// A Python that can import `module`: that of the virtual environment `DEPAI_PEERS` or of one named like
+    /// the package in it, or the one in the path.
     public static func python(with module: String, from package: String) async throws -> String {
-        let peers = ProcessInfo.processInfo.environment["DEPAI_PEERS"].map { $0 + "/bin/python3" }
-        for candidate in [peers, "python3"].compactMap(\.self) {
+        let peers = ProcessInfo.processInfo.environment["DEPAI_PEERS"]
+        let environments = peers.map { ["\($0)/bin/python3", "\($0)/\(package)/bin/python3"] } ?? []
+        for candidate in environments + ["python3"] {
             let result = try? await Subprocess.run(
                 .name("env"), arguments: [candidate, "-c", "import \(module)"], output: .discarded,
                 error: .discarded)
@@ -17,13 +18,18 @@ public enum Peer {
         try Test.cancel("skipped: PyPI package \(package) is not installed")
     }
 
+    /// A program that drives a peer.
+    public static func script(_ name: String) -> URL {
+        URL(filePath: #filePath).resolvingSymlinksInPath().deletingLastPathComponent()
+            .deletingLastPathComponent().appending(path: "Peers/\(name)")
+    }
+
     /// Executes a chain's transcript in LiteSVM, the real runtime.
     /// - Returns: whether it agrees with every transaction, fee and balance, and what it said.
     public static func replay(transcript file: URL, with python: String) async throws -> (
         agrees: Bool, output: String
     ) {
-        let script = URL(filePath: #filePath).resolvingSymlinksInPath().deletingLastPathComponent()
-            .deletingLastPathComponent().appending(path: "Peers/replay_transcript.py")
+        let script = self.script("replay_transcript.py")
         let result = try await Subprocess.run(
             .name("env"), arguments: [python, script.path, file.path],
             output: .string(limit: 1 << 20), error: .string(limit: 1 << 16))

@@ -123,7 +123,7 @@ import Testing
         "Wasm": [],
         "Linux": ["World", "CMosquitto", "CCurl", "CLinux", "Glibc", "Dispatch", "Synchronization"],
         "Ledger": Self.floor1.union(["Database", "SystemPackage"]),
-        "Wallet": Self.floor1.union(["CUnistring", "Ledger", "Database", "SystemPackage"]),
+        "Wallet": Self.floor1.union(["CUnistring", "Ledger", "Database", "SystemPackage", "Glibc"]),
         "Solana": Self.floor1,
         "Payments": Self.floor1.union(["Wallet", "Ledger", "Solana"]),
         "Home": Self.floor1.union([

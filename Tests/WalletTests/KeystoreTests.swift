@@ -13,7 +13,8 @@ import Wallet
     @discardableResult
     static func create(in folder: FilePath, entropy: UInt8 = 0) throws -> Keystore {
         try Keystore.create(
-            at: folder.appending("keystore.json"), mnemonic: Mnemonic(reading: secret(MnemonicTests.abandon)),
+            at: folder.appending("keystore.json"),
+            seed: WalletSeed(words: Mnemonic(reading: secret(MnemonicTests.abandon))),
             passphrase: secret(self.passphrase), cost: .least, entropy: CountingEntropy(first: entropy))
     }
 
@@ -105,7 +106,8 @@ import Wallet
             var root = try JSON.read(try DurableFile.read(path))
             let other = folder.appending("other.json")
             _ = try Keystore.create(
-                at: other, mnemonic: Mnemonic(entropy: secret(hex: String(repeating: "7f", count: 16))),
+                at: other,
+                seed: WalletSeed(words: Mnemonic(entropy: secret(hex: String(repeating: "7f", count: 16)))),
                 passphrase: secret(Self.passphrase), cost: .least, entropy: CountingEntropy(first: 50))
             root["header"] = try JSON.read(try DurableFile.read(other))["header"]
             try DurableFile.write(Array(root.text.utf8), to: path)

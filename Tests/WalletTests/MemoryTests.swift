@@ -89,7 +89,7 @@ import Wallet
             let entropy = try SecretBytes(count: 16) { for index in $0.indices { $0[index] = random.next() } }
             let mnemonic = try Mnemonic(entropy: entropy)
             let made = try Keystore.create(
-                at: folder.appending("keystore.json"), mnemonic: mnemonic,
+                at: folder.appending("keystore.json"), seed: WalletSeed(words: mnemonic),
                 passphrase: secret("only for this test"), cost: .least, entropy: CountingEntropy(first: 3))
             let seed = try Chain.solana.path().key(below: mnemonic.seed())
             let wallet = try made.unlock(passphrase: secret("only for this test"))

@@ -22,11 +22,7 @@ extension WalletCommand {
         @Option(help: "Number of the account below the words, from 0.")
         var account: UInt32 = 0
 
-        @Option(help: "Derive from the words in this file (mode 0600) instead of the home's keystore.")
-        var mnemonicFile: String?
-
-        @Option(help: "File with the words' own passphrase, if they have one (mode 0600).")
-        var wordsPassphraseFile: String?
+        @OptionGroup var words: WordsOption
 
         @Flag(help: "Show a QR code, too.")
         var qr = false
@@ -50,13 +46,8 @@ extension WalletCommand {
         }
 
         private func key(_ path: DerivationPath) throws -> PublicKey {
-            if let file = self.mnemonicFile {
-                let mnemonic = try Mnemonic(reading: try SecretFile.read(FilePath(file)))
-                let seed =
-                    if let passphrase = self.wordsPassphraseFile {
-                        try mnemonic.seed(passphrase: try SecretFile.read(FilePath(passphrase)))
-                    } else { try mnemonic.seed() }
-                return try SigningKey(seed: try path.key(below: seed)).publicKey
+            if self.words.mnemonicFile != nil {
+                return try self.words.seed(of: try self.words.mnemonic()).publicKey(at: path)
             }
             let keystore = try self.home.home.keystore()
             guard self.account == 0, let role = self.chain.storedRole, let key = keystore.keys[role] else {

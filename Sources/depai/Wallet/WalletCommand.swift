@@ -7,7 +7,7 @@ struct WalletCommand: AsyncParsableCommand {
         subcommands: [
             Show.self, Address.self, BalanceCommand.self, History.self, Limits.self, Intents.self,
             Receipt.self, PolicyCommand.self, Export.self, Freeze.self, Challenge.self, Execute.self,
-            Slot.self,
+            Slot.self, Reveal.self,
         ],
         defaultSubcommand: Show.self)
 }

@@ -1,0 +1,116 @@
+internal import Encoding
+public import Ledger
+internal import Sodium
+public import Solana
+public import World
+
+/// Something to buy: a request whose answer costs money.
+public struct Order: Sendable {
+    /// The most that is paid; a higher price in the 402 is refused.
+    public enum Ceiling: Sendable, Hashable {
+        /// In atomic units: what the provider offered before.
+        case units(UInt64)
+        /// In whole units of whatever asset is asked for: "0.05".
+        case decimal(String)
+        /// What the owner's policy allows.
+        case policy
+
+        /// In atomic units; nil for a text that is no amount of `asset`.
+        func atomic(in asset: Asset) -> UInt64? {
+            switch self {
+            case .units(let units): units
+            case .decimal(let text): asset.atomic(text)
+            case .policy: .max
+            }
+        }
+    }
+
+    /// As it is sent with the payment. The quote is asked for with the same method and URL.
+    public let request: WebRequest
+    /// Whether the quote is asked for with the body, too: of a seller whose price depends on it.
+    public let asksWithBody: Bool
+    public let purpose: Purpose
+    /// What is bought, named by its content.
+    public let job: String
+    public let series: UInt32
+    /// For people: from whom.
+    public let note: String
+    public let ceiling: Ceiling
+    /// How often an answer is asked for after the money is gone, before it counts as lost.
+    public let tries: Int
+
+    public init(
+        request: WebRequest, asksWithBody: Bool = false, purpose: Purpose, job: String, series: UInt32 = 0,
+        note: String, ceiling: Ceiling, tries: Int = 6
+    ) {
+        self.request = request
+        self.asksWithBody = asksWithBody
+        self.purpose = purpose
+        self.job = job
+        self.series = series
+        self.note = note
+        self.ceiling = ceiling
+        self.tries = tries
+    }
+
+    /// Any paid resource, as a person fetches it. A fetch that was paid for and not answered yet is gone on
+    /// with; one that was answered is bought anew.
+    public static func fetch(
+        _ request: WebRequest, ceiling: Ceiling, known view: borrowing LedgerView, tries: Int = 6
+    ) throws -> Order {
+        let content = Array("\(request.method) \(request.url)\n".utf8) + BLAKE2b.digest(of: request.body)
+        let job = "fetch:" + Hex.encode(BLAKE2b.digest(of: content))
+        let last = try view.lastSeries(purpose: .service, job: job) ?? 0
+        let isDone = try view.intents(purpose: .service, job: job, series: last).contains {
+            $0.state == .settled && $0.delivery != .pending
+        }
+        let address = request.url.prefix { $0 != "?" && $0 != "#" }
+        return Order(
+            request: request, asksWithBody: true, purpose: .service, job: job,
+            series: isDone ? last + 1 : last,
+            note: "\(request.method) \(address.prefix(160))", ceiling: ceiling, tries: tries)
+    }
+}
+
+/// How a purchase ended.
+public enum Purchase: Sendable {
+    /// The chain shows the payment, and this is the seller's answer. The buyer still has to verify what it
+    /// bought.
+    case answered(IntentID, WebResponse)
+    /// The chain shows the payment, and the seller does not answer.
+    case unanswered(IntentID, reason: String)
+    /// The seller asked for no money.
+    case unpriced(WebResponse)
+    /// Nobody answered at the seller's address; no money moved.
+    case unreachable(reason: String)
+    /// No money moved, proved.
+    case unpaid(reason: String)
+    /// The owner's policy says no.
+    case denied(Denial)
+    /// The policy asks for an approval of this payment first.
+    case waiting(IntentID, Denial)
+    /// Nobody knows yet. The same order again continues this payment and makes no other.
+    case open(IntentID, reason: String)
+}
+
+/// What a seller asks for, as far as we would pay it.
+public struct Quote: Sendable {
+    let required: PaymentRequired
+    public let requirements: PaymentRequirements
+    public let asset: Asset
+    public let payTo: Address
+    let mint: Address
+    /// Who pays the network's fee.
+    public let feePayer: Address
+    /// Atomic units.
+    let ceiling: UInt64
+    public let proposal: Proposal
+}
+
+/// What a purchase would do now.
+public enum Preview: Sendable {
+    /// The message that would be signed, to the byte but for memo and blockhash, and what the policy says.
+    case wouldSign(Quote, Policy.Verdict, message: [UInt8])
+    /// There is nothing to sign.
+    case ended(Purchase)
+}

@@ -1,0 +1,279 @@
+import ArgumentParser
+import Database
+import Encoding
+import Home
+import Ledger
+import Linux
+import Payments
+import Sodium
+import Solana
+import SystemPackage
+import Wallet
+import World
+
+struct PayCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "pay", abstract: "Fetch a resource, and pay for it if it costs money (x402).",
+        discussion: """
+            The answer goes to standard output, what was paid to standard error. What may be paid is the \
+            owner's policy, for the purpose "service". If the outcome is not known, the same command again \
+            goes on with the same payment and makes no other; after an answer it buys anew.
+            """)
+
+    @OptionGroup var home: HomeOption
+    @OptionGroup var output: OutputOption
+
+    @Argument(help: "http or https.") var url: String
+
+    @Option(help: "GET, or POST when there is a body.") var method: String?
+
+    @Option(help: "The body: a file, or - for standard input.") var body: String?
+
+    @Option(name: [.customShort("H"), .long], help: "A header of the request: \"Name: value\".")
+    var header: [String] = []
+
+    @Option(help: "The most to pay, in whole units of the asset: 0.05. The policy's limits hold as well.")
+    var max: String?
+
+    @Option(help: "mainnet, devnet, testnet or their CAIP-2 names; the configuration's by default.")
+    var network: String?
+
+    @Option(help: "URL of a node of that network; the configuration's by default.")
+    var rpc: String?
+
+    @Option(help: "File with the keystore's passphrase (mode 0600); the configuration's by default.")
+    var passphraseFile: String?
+
+    @Option(help: "Configuration file; HOME/depai.yaml by default.")
+    var config: String?
+
+    @Flag(help: "Show what would be signed, and sign nothing.") var dryRun = false
+
+    func validate() throws {
+        guard self.max.map({ Self.probe.atomic($0) != nil }) ?? true else {
+            throw ValidationError("--max is an amount such as 0.05")
+        }
+        guard self.header.allSatisfy({ $0.contains(":") }) else {
+            throw ValidationError("--header is \"Name: value\"")
+        }
+    }
+
+    /// Takes any number of places that some asset could have.
+    private static let probe = Asset(id: "", symbol: "", decimals: 18)
+
+    func run() async throws {
+        let home = self.home.home
+        let settings = try PaymentSettings(self)
+        let lock = try home.lock()
+        defer { lock.release() }
+        let timeline = SystemTimeline()
+        let ledger = try home.openLedger(try home.keystore(), timeline: timeline)
+        let wallet = try home.unlock(passphraseFile: settings.passphraseFile)
+        let rpc = RPCClient(url: settings.chain.rpc, web: CurlWeb())
+        guard try await rpc.genesisHash() == settings.chain.network.genesisHash else {
+            throw Failure(
+                1,
+                "\(settings.chain.rpc) is a node of another network than \(settings.chain.network.chainID)",
+                hint: "check --network and --rpc")
+        }
+        let buyer = Buyer(
+            ledger: ledger, wallet: wallet, rpc: rpc, network: settings.chain.network, web: CurlWeb(),
+            timeline: timeline, entropy: SystemEntropy())
+        try await buyer.reconcileOpenPayments()
+        try await buyer.bookDeposits()
+        let request = try self.request()
+        let ceiling = self.max.map { Order.Ceiling.decimal($0) } ?? .policy
+        let order = try await ledger.read { try Order.fetch(request, ceiling: ceiling, known: $0) }
+        let report = PaymentReport(json: self.output.json, network: settings.chain.network)
+        if self.dryRun {
+            try report.show(try await buyer.preview(order))
+        } else {
+            try await report.show(try await buyer.buy(order), ledger)
+        }
+    }
+
+    private func request() throws -> WebRequest {
+        let body: [UInt8] =
+            switch self.body {
+            case nil: []
+            case "-": try Self.standardInput()
+            case .some(let file): try DurableFile.read(FilePath(file), limit: Self.bodyLimit)
+            }
+        let headers = self.header.map { line in
+            let parts = line.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+            return Header(String(parts[0]), String(parts[1].drop { $0 == " " }))
+        }
+        return WebRequest(
+            self.method?.uppercased() ?? (self.body == nil ? "GET" : "POST"), self.url, headers: headers,
+            body: body, bodyLimit: Self.bodyLimit)
+    }
+
+    /// The largest body in either direction, in bytes.
+    private static let bodyLimit = 16 << 20
+
+    private static func standardInput() throws -> [UInt8] {
+        var bytes: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 1 << 16)
+        while true {
+            let count = try chunk.withUnsafeMutableBytes { try FileDescriptor.standardInput.read(into: $0) }
+            guard count > 0 else { return bytes }
+            guard bytes.count + count <= Self.bodyLimit else {
+                throw Failure(2, "the body is longer than \(Self.bodyLimit >> 20) MiB")
+            }
+            bytes += chunk[..<count]
+        }
+    }
+}
+
+/// Options first, then the configuration file, where there is one.
+private struct PaymentSettings {
+    let chain: ChainSettings
+    let passphraseFile: FilePath
+
+    init(_ command: PayCommand) throws {
+        let path = command.config.map { FilePath($0) } ?? command.home.home.configurationPath
+        let file: JSONField? =
+            command.config != nil || DurableFile.exists(path) ? try Settings.read(path) : nil
+        guard let network = try command.network ?? file?["network"].ifPresent?.string(),
+            let rpc = try command.rpc ?? file?["rpc"].ifPresent?.string()
+        else {
+            throw Failure(
+                2, "which network, and which of its nodes?",
+                hint: "give --network and --rpc, or set network and rpc in \(path)")
+        }
+        guard let chain = ChainSettings(network: network, rpc: rpc) else {
+            throw Failure(2, "\"\(network)\" is no network known here", hint: "mainnet, devnet or testnet")
+        }
+        guard let passphrase = try command.passphraseFile ?? file?["passphrase_file"].ifPresent?.string()
+        else {
+            throw Failure(2, "the keystore is locked", hint: "give --passphrase-file")
+        }
+        self.chain = chain
+        self.passphraseFile = FilePath(passphrase)
+    }
+}
+
+/// Says how a payment ended: the answer to standard output, the money to standard error, or both in one
+/// object `depai.pay/1`.
+private struct PaymentReport {
+    let json: Bool
+    let network: Network
+
+    func show(_ purchase: Purchase, _ ledger: PaymentLedger) async throws {
+        switch purchase {
+        case .answered(let id, let response):
+            let record = try await ledger.read { try $0.intent(id) }
+            try await ledger.deliver(id, receipt: Self.receipt(response))
+            self.show(response, record)
+        case .unpriced(let response):
+            self.show(response, nil)
+            guard response.status < 400 else {
+                throw Failure(1, "status \(response.status); nothing was paid")
+            }
+        default: throw Self.failure(purchase)
+        }
+    }
+
+    /// What is kept of an answer: enough to show later that it came.
+    private static func receipt(_ response: WebResponse) -> String {
+        var receipt: JSON = [
+            "schema": "depai.fetched/1", "status": JSON(response.status), "bytes": JSON(response.body.count),
+            "digest": .string(Hex.encode(BLAKE2b.digest(of: response.body))),
+        ]
+        if let settlement = response.header(X402.responseHeader) {
+            receipt["settlement"] = .string(settlement)
+        }
+        return receipt.text
+    }
+
+    private func show(_ response: WebResponse, _ record: IntentRecord?) {
+        if let record, !self.json {
+            let proposal = record.proposal
+            Terminal.talk("paid \(proposal.asset.text(proposal.amount)) to \(proposal.payee)")
+            Terminal.talk("transaction \(record.transaction ?? "?")")
+            Terminal.talk("intent \(record.id)")
+        }
+        guard self.json else { return Terminal.put(bytes: response.body) }
+        var object: JSON = [
+            "schema": "depai.pay/1", "status": JSON(response.status),
+            "paid": record.map { self.amount($0.proposal) } ?? .null,
+            "transaction": JSON(record?.transaction), "intent": JSON(record?.id.description),
+        ]
+        if let text = String(validating: response.body, as: UTF8.self) {
+            object["body"] = .string(text)
+        } else {
+            object["bodyBase64"] = .string(Base64.standard.encode(response.body))
+        }
+        Terminal.out(object)
+    }
+
+    private func amount(_ proposal: Proposal) -> JSON {
+        let asset = proposal.asset
+        return [
+            "amount": .string(asset.decimal(proposal.amount)), "atomic": .string(String(proposal.amount)),
+            "asset": .string(asset.id), "network": .string(self.network.chainID),
+            "payTo": .string(proposal.payee.split(separator: ":").last.map(String.init) ?? proposal.payee),
+        ]
+    }
+
+    private static func failure(_ purchase: Purchase) -> Failure {
+        switch purchase {
+        case .answered, .unpriced: Failure(0, "")
+        case .unanswered(let id, let reason):
+            Failure(
+                9, "paid as intent \(id), and the seller does not answer: \(reason)",
+                hint: "the same command again asks for the answer and pays nothing more")
+        case .unreachable(let reason): Failure(9, reason, hint: "nothing was paid")
+        case .unpaid(let reason): Failure(1, reason, hint: "nothing was paid")
+        case .denied(let denial): self.failure(denial)
+        case .waiting(let id, let denial):
+            Failure(
+                5, "\(denial)",
+                hint: "the owner approves with: depai owner approve --intent \(id); then run this again")
+        case .open(let id, let reason):
+            Failure(
+                7, "payment \(id) is not decided: \(reason)",
+                hint: "the same command again goes on with this payment and makes no other")
+        }
+    }
+
+    private static func failure(_ denial: Denial) -> Failure {
+        Failure(denial.rule == Denial.funds ? 6 : 4, "\(denial)", hint: "depai wallet limits")
+    }
+
+    // MARK: Without signing
+
+    func show(_ preview: Preview) throws {
+        switch preview {
+        case .ended(.unpriced(let response)): self.show(response, nil)
+        case .ended(let purchase): throw Self.failure(purchase)
+        case .wouldSign(let quote, let verdict, let message):
+            let proposal = quote.proposal
+            let (word, denial): (String, Denial?) =
+                switch verdict {
+                case .allowed: ("allowed", nil)
+                case .approvalNeeded(let denial): ("waiting", denial)
+                case .denied(let denial): ("denied", denial)
+                }
+            if self.json {
+                Terminal.out([
+                    "schema": "depai.pay/1", "status": 402, "paid": .null, "transaction": .null,
+                    "intent": .string("\(proposal.id)"), "body": .null,
+                    "wouldPay": self.amount(proposal), "feePayer": .string("\(quote.feePayer)"),
+                    "message": .string(Base64.standard.encode(message)), "policy": .string(word),
+                    "rule": JSON(denial?.rule), "reason": JSON(denial?.reason),
+                ])
+            } else {
+                var table = Table(.left, .left)
+                table.add(("would pay", .dim), (proposal.asset.text(proposal.amount), .bold))
+                table.add(("to", .dim), ("\(quote.payTo)", nil))
+                table.add(("asset", .dim), (proposal.asset.id, nil))
+                table.add(("network fee", .dim), ("paid by \(quote.feePayer)", nil))
+                table.add(("policy", .dim), (denial.map { "\(word): \($0)" } ?? word, nil))
+                table.add(("message", .dim), (Base64.standard.encode(message), nil))
+                Terminal.out(table.text)
+            }
+            if case .denied(let denial) = verdict { throw Self.failure(denial) }
+        }
+    }
+}

@@ -1,0 +1,188 @@
+import Encoding
+import Foundation
+import Home
+import Linux
+import SimulatedChain
+import Simulation
+import Sodium
+import Solana
+import Storage
+import Subprocess
+import SystemPackage
+import TestSupport
+import Testing
+import Wallet
+
+/// `depai pay` and `depai-node` with programs that none of us wrote: shop, facilitator and client of the PyPI
+/// package x402.
+@Suite(.serialized, .timeLimit(.minutes(5)))
+struct PayTests {
+    private struct Answer {
+        let code: Int32
+        let body: [UInt8]
+        let talk: String
+
+        func json() throws -> JSONField { JSONField(try JSON.read(self.body)) }
+    }
+
+    /// A world without its robot; its home is used by the command line instead.
+    private struct Shop {
+        let world: RunningWorld
+        let url: String
+
+        var folder: FilePath { self.world.workshop.folder }
+        var home: String { self.world.workshop.robot.path.string }
+
+        func depai(_ arguments: String..., input: [UInt8] = []) async throws -> Answer {
+            let result = try await run(
+                .path(FilePath(Bundle.main.bundlePath).appending("depai")),
+                arguments: Arguments(arguments + ["--home", self.home]), input: .array(input),
+                output: .bytes(limit: 1 << 20), error: .string(limit: 1 << 20))
+            let code: Int32 = if case .exited(let code) = result.terminationStatus { Int32(code) } else { -1 }
+            return Answer(code: code, body: result.standardOutput, talk: result.standardError)
+        }
+
+        func tokens(of owner: Address) async throws -> UInt64 {
+            let account = Address.associatedToken(owner: owner, mint: self.world.mint)
+            return try await self.world.cluster.withBank { bank in
+                try bank.accounts[account].map { try TokenAccount(decoding: $0.data).amount } ?? 0
+            }
+        }
+
+        /// A key with lamports in a file as Solana's tools write it.
+        func sponsor(_ byte: UInt8, rpc: String) async throws -> FilePath {
+            let seed = try SecretBytes(count: 32) { $0.copyBytes(from: [UInt8](repeating: byte, count: 32)) }
+            let path = self.folder.appending("sponsor.json")
+            try KeyFile.solana.write(seed, to: path)
+            _ = try await RPCClient(url: rpc, web: CurlWeb()).requestAirdrop(
+                to: Address(SigningKey(seed: seed).publicKey), lamports: 1_000_000_000)
+            return path
+        }
+    }
+
+    private static func payTo(_ world: RunningWorld) throws -> Address {
+        Address(try #require(try world.workshop.node(0).keystore().keys[.payment]))
+    }
+
+    private static func rpc(_ world: RunningWorld) throws -> String {
+        try Settings.read(world.workshop.robot.configurationPath)["rpc"].string()
+    }
+
+    /// Lends a world with the package's shop and facilitator in it; the first node's owner is paid.
+    private func withShop(_ body: @Sendable @escaping (Shop) async throws -> Void) async throws {
+        let python = try await Peer.python(with: "x402, uvicorn", from: "x402")
+        let (simulation, folder) = try WorldTests.simulation(try WorldTests.scenario())
+        defer { TemporaryFolder.remove(folder) }
+        try await simulation.withWorld { world in
+            let rpc = try Self.rpc(world)
+            let sponsor = try await Shop(world: world, url: "").sponsor(0x55, rpc: rpc)
+            let seller = Process()
+            seller.executableURL = URL(filePath: python)
+            seller.arguments = [
+                Peer.script("x402_seller.py").path, rpc, "\(world.mint)", "\(try Self.payTo(world))", "1500",
+                sponsor.string,
+            ]
+            let (input, output) = (Pipe(), Pipe())
+            seller.standardInput = input
+            seller.standardOutput = output
+            try seller.run()
+            // It ends with its input: a child of Foundation's Process may have SIGTERM blocked.
+            defer {
+                try? input.fileHandleForWriting.close()
+                seller.waitUntilExit()
+            }
+            let line = String(decoding: output.fileHandleForReading.availableData, as: UTF8.self)
+            let port = try #require(line.split(whereSeparator: \.isWhitespace).last, "\(line)")
+            try await body(Shop(world: world, url: "http://127.0.0.1:\(port)"))
+        }
+    }
+
+    @Test func `a foreign shop is paid once for each fetch, and what is free costs nothing`() async throws {
+        try await self.withShop { shop in
+            let payTo = try Self.payTo(shop.world)
+            let before = try await shop.tokens(of: payTo)
+
+            let free = try await shop.depai("pay", "\(shop.url)/free")
+            #expect(free.code == 0 && String(decoding: free.body, as: UTF8.self) == #"{"price":"nothing"}"#)
+
+            let preview = try await shop.depai("pay", "\(shop.url)/weather", "--dry-run", "--json")
+            #expect(preview.code == 0, "\(preview.talk)")
+            #expect(try preview.json()["wouldPay"]["atomic"].string() == "1500")
+
+            let dear = try await shop.depai("pay", "\(shop.url)/weather", "--max", "0.001")
+            #expect(dear.code == 1 && dear.talk.contains("0.001500 USDC asked"), "\(dear.talk)")
+            #expect(try await shop.tokens(of: payTo) == before)
+
+            let bought = try await shop.depai("pay", "\(shop.url)/weather", "--max", "0.0015", "--json")
+            #expect(bought.code == 0, "\(bought.talk)")
+            let json = try bought.json()
+            #expect(try json["schema"].string() == "depai.pay/1" && json["status"].integer(Int.self) == 200)
+            #expect(try json["body"].string() == #"{"weather":"sunny"}"#)
+            #expect(try json["paid"]["amount"].string() == "0.001500")
+            #expect(try json["paid"]["payTo"].string() == "\(payTo)")
+            let transaction = try json["transaction"].string()
+            #expect(try await shop.tokens(of: payTo) == before + 1_500)
+
+            // Another fetch is another purchase, and a body goes through unchanged in both directions.
+            let again = try await shop.depai("pay", "\(shop.url)/weather", "--json")
+            #expect(again.code == 0, "\(again.talk)")
+            #expect(try again.json()["transaction"].string() != transaction)
+            let bytes = (0..<1_000).map { UInt8(truncatingIfNeeded: $0 * 7) }
+            let echo = try await shop.depai("pay", "\(shop.url)/echo", "--body", "-", input: bytes)
+            #expect(echo.code == 0 && echo.body == bytes, "\(echo.talk)")
+            #expect(echo.talk.contains("paid 0.001500 USDC to"))
+            #expect(try await shop.tokens(of: payTo) == before + 4_500)
+
+            let intents = try await shop.depai("wallet", "intents", "--json")
+            #expect(!String(decoding: intents.body, as: UTF8.self).contains("unknown"))
+        }
+    }
+
+    @Test func `what the owner does not allow is refused with the rule and its exit code`() async throws {
+        try await self.withShop { shop in
+            let stopped = try await shop.depai("wallet", "freeze", "--reason", "test")
+            #expect(stopped.code == 0, "\(stopped.talk)")
+            let denied = try await shop.depai("pay", "\(shop.url)/weather")
+            #expect(
+                denied.code == 4 && denied.talk.contains("rule hold") && denied.body.isEmpty, "\(denied.talk)"
+            )
+            let silent = try await shop.depai("pay", "http://127.0.0.1:1/weather")
+            #expect(silent.code == 9 && silent.talk.contains("nothing was paid"), "\(silent.talk)")
+            let other = try await shop.depai("pay", "\(shop.url)/weather", "--network", "mainnet")
+            #expect(other.code == 1 && other.talk.contains("another network"), "\(other.talk)")
+        }
+    }
+
+    @Test func `the package's client buys storage from a node`() async throws {
+        let python = try await Peer.python(with: "x402, uvicorn", from: "x402")
+        let (simulation, folder) = try WorldTests.simulation(try WorldTests.scenario())
+        defer { TemporaryFolder.remove(folder) }
+        try await simulation.withWorld { world in
+            let shop = Shop(world: world, url: "")
+            let before = try await shop.tokens(of: try Self.payTo(world))
+            let node = try Settings.read(world.workshop.robot.configurationPath)["providers"][0]["url"]
+                .string()
+            let key = world.workshop.folder.appending("robot.json").string
+            let digest = Hex.encode(
+                BLAKE2b.digest(of: try #require(try world.workshop.robot.keystore().keys[.payment]).bytes))
+            let revealed = try await shop.depai(
+                "wallet", "reveal", "--out", key, "--passphrase-file",
+                world.workshop.passphraseFile.string, "--yes", "--expect-digest", digest)
+            #expect(revealed.code == 0, "\(revealed.talk)")
+            let content = FilePath(folder.string).appending("content")
+            let object = try StoredObject(Array("a map of the yard".utf8))
+            try Data(object.bytes).write(to: URL(filePath: content.string))
+            let id = try await run(
+                .path(FilePath(python)),
+                arguments: [
+                    Peer.script("x402_buyer.py").path, try Self.rpc(world), key, "PUT",
+                    "\(node)/v1/storage/\(object.id)?size=\(object.bytes.count)&days=2", content.string,
+                ], output: .string(limit: 1 << 16), error: .string(limit: 1 << 16))
+            #expect(id.terminationStatus.isSuccess, "\(id.standardError)")
+            let answer = JSONField(try JSON.read(id.standardOutput))
+            #expect(try answer["status"].integer(Int.self) == 200, "\(id.standardOutput)")
+            #expect(try answer["settled"]["success"].bool())
+            #expect(try await shop.tokens(of: try Self.payTo(world)) > before)
+        }
+    }
+}
