@@ -165,10 +165,9 @@ public actor Shop {
         guard let transaction = try? Transaction(decoding: payload.transaction) else {
             throw X402Error.malformed("the payload holds no transaction")
         }
-        guard let identifier = payload.identifier else {
-            throw X402Error.malformed("the extension \(X402.identifierExtension) is required here")
-        }
         let key = Hex.encode(SHA256.digest(of: transaction.messageBytes))
+        // Who names no purchase is known by what he signed: the memo makes every message another one.
+        let identifier = payload.identifier ?? key
         guard self.busy.insert(key).inserted else {
             return .error(409, "this payment is being worked on; ask again")
         }

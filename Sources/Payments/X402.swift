@@ -129,9 +129,10 @@ public struct PaymentRequired: Sendable, Equatable {
             "accepts": .array(self.accepts.map(\.json)),
             "extensions": [
                 X402.identifierExtension: [
-                    "info": ["required": true],
+                    // Without one the signed message is the name.
+                    "info": ["required": false],
                     "schema": [
-                        "type": "object", "properties": ["id": ["type": "string"]], "required": ["id"],
+                        "type": "object", "properties": ["id": ["type": "string"]],
                     ],
                 ]
             ],
@@ -166,7 +167,7 @@ public struct PaymentPayload: Sendable, Equatable {
         ]
         if let identifier {
             message["extensions"] = [
-                X402.identifierExtension: ["info": ["required": true, "id": .string(identifier)]]
+                X402.identifierExtension: ["info": ["required": false, "id": .string(identifier)]]
             ]
         }
         self.bytes = Array(message.text.utf8)

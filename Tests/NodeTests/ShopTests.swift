@@ -160,7 +160,7 @@ import World
             let none = PaymentPayload(
                 resource: payload.resource, accepted: payload.accepted, transaction: payload.transaction,
                 identifier: nil)
-            #expect(try await resent(none) == 400)
+            #expect(try await resent(none) == 409)
             #expect(await market.transfers().count == 1)
         }
     }

@@ -23,6 +23,8 @@ async def main():
         key = Keypair.from_bytes(bytes(json.load(file)))
     body = open(sys.argv[5], "rb").read() if len(sys.argv) > 5 else None
     client = register_exact_svm_client(x402Client(), KeypairSigner(key), rpc_url=rpc)
+    # It pays in well-known tokens only, unless told.
+    client.set_spend_controls(False)
     async with x402HttpxClient(client, timeout=60) as http:
         answer = await http.request(method, url, content=body)
         settled = answer.headers.get("PAYMENT-RESPONSE")
