@@ -121,7 +121,12 @@ public struct Agent: Sendable {
             directory: Directory(providers: self.configuration.providers, web: self.web), buyer: buyer,
             ledger: ledger, store: store, timeline: self.timeline)
         try await self.reconcile(ledger, rpc, buyer, store)
-        try await self.behave(store, procurement, wallet, devices, readings)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await self.behave(store, procurement, wallet, devices, readings) }
+            group.addTask { try await self.keepBooks(buyer, store) }
+            defer { group.cancelAll() }
+            try await group.next()
+        }
     }
 
     private func behave(
@@ -145,6 +150,26 @@ public struct Agent: Sendable {
             for try await _ in group {}
         }
         while true { try await self.timeline.sleep(for: .seconds(3_600)) }
+    }
+
+    /// How often open payments and new money are looked after while the robot runs.
+    private static let bookkeeping = Duration.seconds(30)
+
+    /// Follows payments whose outcome an outage left open, and books what the owner sends.
+    private func keepBooks(_ buyer: Buyer, _ store: AgentStore) async throws {
+        var isSilent = false
+        while true {
+            try await self.timeline.sleep(for: Self.bookkeeping)
+            do {
+                try await buyer.reconcileOpenPayments()
+                try await buyer.bookDeposits()
+                isSilent = false
+            } catch let error as RPCError {
+                // Said once for each outage.
+                if !isSilent { try await store.log("chain", "no answer: \(error)") }
+                isSilent = true
+            }
+        }
     }
 
     /// Asks the chain about everything that an earlier run left open, and books what the owner sent. Goes on

@@ -46,6 +46,17 @@ public enum DurableFile {
         }
     }
 
+    /// Returns when a file that something else wrote is on the disk, and its name, too.
+    public static func synchronize(_ path: FilePath) throws(FileError) {
+        do {
+            let file = try FileDescriptor.open(path, .readOnly, options: [.closeOnExec])
+            try file.closeAfter { guard fsync(file.rawValue) == 0 else { throw Errno(rawValue: errno) } }
+            try Self.synchronizeFolder(of: path)
+        } catch let error {
+            throw .system(path: path.string, error as? Errno ?? .ioError)
+        }
+    }
+
     /// The whole file.
     /// - Parameter limit: the most bytes that are taken, in bytes.
     public static func read(_ path: FilePath, limit: Int = 16 << 20) throws(FileError) -> [UInt8] {

@@ -18,7 +18,7 @@ public struct Home: Sendable, Hashable {
     public var configurationPath: FilePath { self.path.appending("depai.yaml") }
     /// Where a running robot is asked.
     public var controlPath: FilePath { self.path.appending("control.sock") }
-    private var ownerPath: FilePath { self.path.appending("owner.pub") }
+    var ownerPath: FilePath { self.path.appending("owner.pub") }
     private var lockPath: FilePath { self.path.appending("lock") }
 
     /// Makes the home: keystore, pinned owner, first policy. An existing wallet is never touched.

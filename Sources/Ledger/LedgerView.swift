@@ -58,6 +58,11 @@ public struct LedgerView: ~Copyable {
     @inline(never)
     init(_ database: Connection) { self.database = database }
 
+    /// Writes a snapshot of the whole ledger to a new file, whether a robot runs on it or not.
+    public borrowing func copy(to path: FilePath) throws {
+        try self.database.run("VACUUM INTO ?", .text(path.string))
+    }
+
     public borrowing func balances() throws -> [Balance] {
         try self.assets().map { asset in
             func sum(_ pattern: String) throws -> Int64 {

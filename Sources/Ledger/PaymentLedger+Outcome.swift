@@ -71,6 +71,7 @@ extension PaymentLedger {
 
     /// Gives the money back: the chain executed the payment and it failed.
     public func fail(_ id: IntentID, transaction: String, reason: String) async throws {
+        guard try self.intent(id).state != .failed else { return try await self.durable() }
         try self.move(
             id, from: [.signed, .submitted, .unknown], to: .failed, detail: reason, transaction: transaction,
             postings: [(Account.reserved, -1), (Account.wallet, 1)])
@@ -80,6 +81,7 @@ extension PaymentLedger {
     /// Gives the money back: the chain has passed the last height at which the payment could be executed, and
     /// it was not.
     public func expire(_ id: IntentID, height: UInt64) async throws {
+        guard try self.intent(id).state != .expired else { return try await self.durable() }
         try self.move(
             id, from: [.signed, .submitted, .unknown], to: .expired,
             detail: "not executed by height \(height)",

@@ -78,18 +78,21 @@ public struct Reconciler: Sendable {
     /// chain has more. Returns what the chain has in atomic units; less than the ledger knows is left for a
     /// person to see.
     public func bookDeposits(of asset: Asset, account: Address, mint: Address?) async throws -> UInt64 {
+        let before = try await self.ledger.read { try $0.head() }
         let onChain: UInt64
         if mint == nil {
             onChain = try await self.rpc.balance(of: account, .confirmed)
         } else {
             onChain = try await self.rpc.tokenBalance(of: account, .confirmed)?.amount ?? 0
         }
-        let (open, balance) = try await self.ledger.read { view in
+        let (open, balance, head) = try await self.ledger.read { view in
             let open = try view.intents(in: [.signed, .submitted, .unknown]).contains {
                 $0.proposal.asset.id == asset.id
             }
-            return (open, try view.balances().first { $0.asset.id == asset.id })
+            return (open, try view.balances().first { $0.asset.id == asset.id }, try view.head())
         }
+        // A payment that ended in between would look like money that came in.
+        guard head == before else { return onChain }
         let known = UInt64(max(0, (balance?.available ?? 0) + (balance?.reserved ?? 0)))
         if !open, onChain > known {
             let reference = "deposit \(account) \(balance?.deposited ?? 0)+\(onChain - known)"

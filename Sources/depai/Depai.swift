@@ -59,6 +59,9 @@ struct Depai: AsyncParsableCommand {
 
 /// A failure as the command line shows it.
 struct Failure: Error {
+    /// Nobody is there who could be asked.
+    static let unreachable: Int32 = 9
+
     let code: Int32
     let reason: String
     let hint: String?
@@ -105,7 +108,8 @@ struct Failure: Error {
                 error.isStorageFault ? 8 : 1, "\(error)",
                 hint: error.isStorageFault ? "free some space, then start again" : nil)
         case let error as BusError: self.init(9, "the broker does not take it: \(error)")
-        case is CommandError, is ControlSocket.Fault, is SodiumError, is PolicyError, is MnemonicError,
+        case is BackupError, is CommandError, is ControlSocket.Fault, is SodiumError, is PolicyError,
+            is MnemonicError,
             is JSONError, is SettingsError, is Encoding.DecodingError:
             self.init(1, "\(error)", hint: nil)
         default: return nil

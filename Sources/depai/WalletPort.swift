@@ -16,7 +16,8 @@ extension Home {
         } catch ControlSocket.Fault.nobodyListens {
             guard request != .challenge else {
                 throw Failure(
-                    9, "no robot runs in this home", hint: "a challenge lives as long as the robot: depai run"
+                    Failure.unreachable, "no robot runs in this home",
+                    hint: "a challenge lives as long as the robot: depai run"
                 )
             }
             let lock = try self.lock()

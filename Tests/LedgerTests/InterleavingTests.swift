@@ -1,5 +1,6 @@
 import Encoding
 import Ledger
+import Sodium
 import SystemPackage
 import TestSupport
 import Testing
@@ -10,16 +11,20 @@ import Testing
     static let windowSum: UInt64 = 600
     static let windowSeconds: Int64 = 100
     static let lifetime: UInt64 = 2_500
+    static let approvedAbove: UInt64 = 120
 
     /// What the outside world knows about one payment.
     struct Truth {
         var proposal: Proposal
         var payments: [JournalledPayment] = []
         var settled = 0
+        /// Who agreed to it since it was reserved last.
+        var approvers: Set<UInt8> = []
     }
 
     private func policy() throws -> [UInt8] {
-        try Scene.policy { document in
+        let approvers = try [11, 12].map { JSON.string(base58(try key($0).publicKey)) }
+        return try Scene.policy { document in
             document["limits"] = [
                 [
                     "id": "window", "asset": .string(Scene.dollar.id),
@@ -30,6 +35,13 @@ import Testing
                     "id": "life", "asset": .string(Scene.dollar.id),
                     "lifetime": .string(String(Self.lifetime)),
                 ],
+            ]
+            document["approvers"] = .array(approvers)
+            document["approval"] = [
+                [
+                    "asset": .string(Scene.dollar.id), "above": .string(String(Self.approvedAbove)),
+                    "quorum": 2,
+                ]
             ]
         }
     }
@@ -75,20 +87,37 @@ import Testing
             var truths: [IntentID: Truth] = [:]
             for step in 0..<60 {
                 clock.advance(seconds: Int64.random(in: 0...20, using: &generator))
-                switch Int.random(in: 0..<10, using: &generator) {
+                switch Int.random(in: 0..<14, using: &generator) {
                 case 0, 1, 2, 3:
                     let proposal = Scene.proposal(
                         UInt64.random(in: 1...200, using: &generator) / 50 * 50 + 1,
                         job: "job \(Int.random(in: 0..<12, using: &generator))",
                         payee: Bool.random(using: &generator) ? "chain:alpha" : "chain:beta")
                     truths[proposal.id, default: Truth(proposal: proposal)].proposal = proposal
+                    let isReserved = try await ledger.state(proposal) == .reserved
+                    let isStopped = try await ledger.read { try $0.hold() } != nil
                     guard case .authorized = try await ledger.answer(to: proposal) else { continue }
+                    #expect(!isStopped, "seed \(seed), step \(step)")
+                    if !isReserved, proposal.amount > Self.approvedAbove {
+                        #expect(truths[proposal.id]?.approvers.count == 2, "seed \(seed), step \(step)")
+                        truths[proposal.id]?.approvers = []
+                    }
                     // Some stay reserved, some are signed.
                     if Bool.random(using: &generator) {
                         truths[proposal.id]?.payments.append(
                             try await ledger.pay(proposal, height: UInt64(step)))
                     }
                 case 4: ledger = try Scene.open(path: path, clock: clock)
+                case 5: try await self.order(.freeze(reason: "test"), by: 11, ledger, clock, step)
+                case 6, 7: try await self.order(.unfreeze, by: 11, ledger, clock, step)
+                case 8, 9:
+                    let waiting = try await ledger.read { try $0.intents(in: [.waiting]) }
+                    guard let record = waiting.randomElement(using: &generator) else { continue }
+                    let approver: UInt8 = Bool.random(using: &generator) ? 11 : 12
+                    try await self.order(
+                        .approve(record.id, digest: record.proposal.digest), by: approver, ledger, clock, step
+                    )
+                    truths[record.id]?.approvers.insert(approver)
                 default:
                     let ids = truths.keys.sorted { $0.description < $1.description }
                     guard let id = ids.randomElement(using: &generator),
@@ -101,6 +130,21 @@ import Testing
             }
             for truth in truths.values { #expect(truth.settled <= 1, "seed \(seed): \(truth.proposal.id)") }
         }
+    }
+
+    /// A signed command of the owner or an approver; every step is later than the one before.
+    private func order(
+        _ operation: OwnerCommand.Operation, by issuer: UInt8, _ ledger: PaymentLedger, _ clock: Clock,
+        _ step: Int
+    ) async throws {
+        let now = clock.now.milliseconds
+        let signer = try key(issuer)
+        let challenge = operation.permits ? await ledger.challenge(entropy: Counter()) : []
+        _ = try await ledger.execute(
+            OwnerCommand(
+                wallet: base58(try key(2).publicKey), issuer: signer.publicKey, sequence: UInt64(step + 1),
+                issuedAt: now, expiresAt: now + 10_000_000, challenge: challenge, operation: operation
+            ).signed(with: signer))
     }
 
     /// One piece of news about a payment; what the state does not allow is refused and changes nothing.

@@ -1,20 +1,8 @@
 import Encoding
 import Ledger
 import Sodium
-import Synchronization
 import TestSupport
 import Testing
-import World
-
-/// Bytes that rise with every call.
-private struct Counter: Entropy {
-    private static let count = Atomic<UInt8>(0)
-
-    func fill(_ buffer: UnsafeMutableRawBufferPointer) {
-        let value = Self.count.add(1, ordering: .relaxed).newValue
-        for index in buffer.indices { buffer[index] = value }
-    }
-}
 
 /// The owner is 11, further approvers 12 and 13, a guardian 14.
 @Suite struct OwnerCommandTests {

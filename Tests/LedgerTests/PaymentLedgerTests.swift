@@ -207,8 +207,9 @@ import Testing
             .signed: [.submit, .settle, .fail, .expire],
             .submitted: [.submit, .settle, .fail, .expire, .unknown],
             .unknown: [.submit, .settle, .fail, .expire, .unknown], .settled: [.submit, .settle, .lose],
-            // To send the bytes of a finished payment again is no step and changes nothing.
-            .failed: [.submit], .expired: [.submit], .reserved: [], .denied: [], .waiting: [],
+            // To send the bytes of a finished payment again is no step and changes nothing, as news that
+            // come twice.
+            .failed: [.submit, .fail], .expired: [.submit, .expire], .reserved: [], .denied: [], .waiting: [],
         ]
         for step in Step.allCases {
             let ledger = try await Scene.ledger(

@@ -68,12 +68,13 @@ struct StorageFaultTests {
             if: FileManager.default.isExecutableFile(atPath: "/usr/bin/fiu-run"), "fiu-utils is not installed"
         ),
         arguments: [
-            ("posix/io/sync/fdatasync", 5), ("posix/io/rw/pwrite", 5), ("posix/io/rw/pwrite", 28),
+            ("posix/io/sync/fdatasync", 5, 0.03), ("posix/io/rw/pwrite", 5, 0.01),
+            ("posix/io/rw/pwrite", 28, 0.01),
         ])
     func `an error of the disk stops the spending, nothing lies, and a restart heals`(
-        call: String, errno: Int
+        call: String, errno: Int, probability: Double
     ) async throws {
-        let command = "enable_random name=\(call),failinfo=\(errno),probability=0.008"
+        let command = "enable_random name=\(call),failinfo=\(errno),probability=\(probability)"
         try await self.expectHonesty(["fiu-run", "-x", "-c", command], "\(call) with errno \(errno)")
     }
 

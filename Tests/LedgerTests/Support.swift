@@ -25,6 +25,16 @@ final class Clock: Timeline {
     func advance(seconds: Int64) { self.milliseconds.withLock { $0 += seconds * 1_000 } }
 }
 
+/// Bytes that rise with every call.
+struct Counter: Entropy {
+    private static let count = Atomic<UInt8>(0)
+
+    func fill(_ buffer: UnsafeMutableRawBufferPointer) {
+        let value = Self.count.wrappingAdd(1, ordering: .relaxed).newValue
+        for index in buffer.indices { buffer[index] = value }
+    }
+}
+
 /// The owner (11), the wallet (2) and its sponsor (3), a dollar and a coin, and two payees.
 enum Scene {
     static let dollar = Asset(id: "chain/token:dollar", symbol: "USD", decimals: 6)

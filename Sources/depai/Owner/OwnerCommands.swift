@@ -184,11 +184,9 @@ struct OrderOption: ParsableArguments {
     private func command(
         _ operation: OwnerCommand.Operation, _ issuer: PublicKey, _ challenge: [UInt8]
     ) -> OwnerCommand {
-        let now = SystemTimeline().now.milliseconds
-        // Milliseconds rise by themselves: no counter has to be kept on the owner's computer.
-        return OwnerCommand(
-            wallet: self.wallet, issuer: issuer, sequence: UInt64(max(0, now)), issuedAt: now,
-            expiresAt: now + 600_000, challenge: challenge, operation: operation)
+        OwnerCommand.now(
+            operation, wallet: self.wallet, issuer: issuer, challenge: challenge,
+            at: SystemTimeline().now.milliseconds)
     }
 
     private func identityKey() throws -> PublicKey? {
