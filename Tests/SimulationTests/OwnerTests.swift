@@ -135,6 +135,29 @@ struct OwnerTests {
         }
     }
 
+    @Test func `the owner's key at the machine lets the wallet go on, with and without a robot`() async throws
+    {
+        try await self.withScene { scene in
+            func unfreeze(_ passphrase: String) async throws -> Answer {
+                try await scene.wallet(
+                    "unfreeze", "--key-file", scene.folder.appending("owner.key").string,
+                    "--passphrase-file", scene.folder.appending(passphrase).string)
+            }
+            #expect(try await scene.wallet("freeze").code == 0)
+            #expect(try await unfreeze("passphrase").code == 3)
+            #expect(try await scene.hold() != nil)
+            let alone = try await unfreeze("owner-passphrase")
+            #expect(alone.code == 0, "\(alone.talk)")
+            #expect(try await scene.hold() == nil)
+            try await scene.whileRobotRuns {
+                #expect(try await scene.wallet("freeze").code == 0)
+                let beside = try await unfreeze("owner-passphrase")
+                #expect(beside.code == 0, "\(beside.talk)")
+                #expect(try await scene.hold() == nil)
+            }
+        }
+    }
+
     @Test func `a freeze that was sent while the robot was off is obeyed when it comes back`() async throws {
         try await self.withScene { scene in
             let sent = try await scene.owner("freeze", "--reason", "stolen")
