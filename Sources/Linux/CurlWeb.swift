@@ -53,6 +53,10 @@ private final class Exchange: @unchecked Sendable {
         guard self.request.headers.allSatisfy({ Self.isClean($0.name) && Self.isClean($0.value) }) else {
             return .failure(.refused("a header holds a line break"))
         }
+        let scheme = self.request.url.prefix { $0 != ":" }.lowercased()
+        guard ["http", "https"].contains(scheme) else {
+            return .failure(.refused("\(scheme) is not spoken here"))
+        }
         guard let handle = curl_easy_init() else { return .failure(.refused("libcurl has no memory")) }
         defer { curl_easy_cleanup(handle) }
         var fields: UnsafeMutablePointer<curl_slist>?
@@ -114,7 +118,8 @@ private final class Exchange: @unchecked Sendable {
         case CURLE_OPERATION_TIMEDOUT: return .failure(.timedOut)
         case CURLE_COULDNT_CONNECT, CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_RESOLVE_PROXY:
             return .failure(.unreachable(reason))
-        case CURLE_URL_MALFORMAT, CURLE_UNSUPPORTED_PROTOCOL: return .failure(.refused(reason))
+        // CURLE_UNSUPPORTED_PROTOCOL is no refusal: so ends an answer that is not HTTP.
+        case CURLE_URL_MALFORMAT: return .failure(.refused(reason))
         default: return .failure(.broken(reason))
         }
     }

@@ -25,9 +25,12 @@ struct PayCommand: AsyncParsableCommand {
 
     @Argument(help: "http or https.") var url: String
 
-    @Option(help: "GET, or POST when there is a body.") var method: String?
+    @Option(name: [.customShort("X"), .long], help: "GET, or POST when there is a body.")
+    var method: String?
 
     @Option(help: "The body: a file, or - for standard input.") var body: String?
+
+    @Option(name: [.customShort("d"), .long], help: "The body itself, as text.") var data: String?
 
     @Option(name: [.customShort("H"), .long], help: "A header of the request: \"Name: value\".")
     var header: [String] = []
@@ -49,10 +52,14 @@ struct PayCommand: AsyncParsableCommand {
 
     @Flag(help: "Show what would be signed, and sign nothing.") var dryRun = false
 
+    @Flag(help: "Book an earlier payment for this request that was never answered as a loss, and pay again.")
+    var anew = false
+
     func validate() throws {
         guard self.max.map({ Self.probe.atomic($0) != nil }) ?? true else {
             throw ValidationError("--max is an amount such as 0.05")
         }
+        guard self.body == nil || self.data == nil else { throw ValidationError("give --body or --data") }
         guard self.header.allSatisfy({ $0.contains(":") }) else {
             throw ValidationError("--header is \"Name: value\"")
         }
@@ -83,6 +90,7 @@ struct PayCommand: AsyncParsableCommand {
         try await buyer.bookDeposits()
         let request = try self.request()
         let ceiling = self.max.map { Order.Ceiling.decimal($0) } ?? .policy
+        if self.anew { try await Self.giveUp(request, ledger) }
         let order = try await ledger.read { try Order.fetch(request, ceiling: ceiling, known: $0) }
         let report = PaymentReport(json: self.output.json, network: settings.chain.network)
         if self.dryRun {
@@ -92,10 +100,24 @@ struct PayCommand: AsyncParsableCommand {
         }
     }
 
+    /// What is paid and was not delivered is lost; what is not decided stays what it is.
+    private static func giveUp(_ request: WebRequest, _ ledger: PaymentLedger) async throws {
+        let order = try await ledger.read { try Order.fetch(request, ceiling: .policy, known: $0) }
+        let lost = try await ledger.read { view in
+            try view.intents(purpose: order.purpose, job: order.job, series: order.series).filter {
+                $0.state == .settled && $0.delivery == .pending
+            }
+        }
+        let evidence: JSON = ["schema": "depai.loss/1", "from": .string(request.url), "reason": "given up"]
+        for record in lost {
+            try await ledger.lose(record.id, reason: "never answered", evidence: evidence.text)
+        }
+    }
+
     private func request() throws -> WebRequest {
         let body: [UInt8] =
             switch self.body {
-            case nil: []
+            case nil: Array((self.data ?? "").utf8)
             case "-": try Self.standardInput()
             case .some(let file): try DurableFile.read(FilePath(file), limit: Self.bodyLimit)
             }
@@ -104,7 +126,8 @@ struct PayCommand: AsyncParsableCommand {
             return Header(String(parts[0]), String(parts[1].drop { $0 == " " }))
         }
         return WebRequest(
-            self.method?.uppercased() ?? (self.body == nil ? "GET" : "POST"), self.url, headers: headers,
+            self.method?.uppercased() ?? (self.body == nil && self.data == nil ? "GET" : "POST"), self.url,
+            headers: headers,
             body: body, bodyLimit: Self.bodyLimit)
     }
 
@@ -222,7 +245,7 @@ private struct PaymentReport {
         case .unanswered(let id, let reason):
             Failure(
                 9, "paid as intent \(id), and the seller does not answer: \(reason)",
-                hint: "the same command again asks for the answer and pays nothing more")
+                hint: "the same command again asks for the answer and pays nothing more; --anew gives it up")
         case .unreachable(let reason): Failure(9, reason, hint: "nothing was paid")
         case .unpaid(let reason): Failure(1, reason, hint: "nothing was paid")
         case .denied(let denial): self.failure(denial)

@@ -224,6 +224,31 @@ import World
         }
     }
 
+    @Test func `a seller that asks again, and for more, gets the same bytes and no second signature`()
+        async throws
+    {
+        try await TestMarket.with { market in
+            let (first, more) = (
+                self.price(market) { $0["amount"] = "900" }, self.price(market) { $0["amount"] = "1000" }
+            )
+            market.web.change {
+                $0.impostor = { request in
+                    let isPaid = request.headers.contains { $0.name == "PAYMENT-SIGNATURE" }
+                    return isPaid ? more(request) : first(request)
+                }
+            }
+            let ledger = try await market.robotLedger()
+            for _ in 0..<2 {
+                #expect(self.end(try await market.buyer(ledger).buy(market.order())) == "open")
+            }
+            let attempts = try await ledger.read { view in
+                try view.intents().compactMap { try view.payment($0)?.attempt }
+            }
+            #expect(attempts == [1])
+            #expect(try await ledger.read { try $0.balances()[0].reserved } == 900)
+        }
+    }
+
     @Test func `a payee that the owner does not know is denied`() async throws {
         try await TestMarket.with { market in
             let stranger = Address(try key(9).publicKey).description

@@ -1,6 +1,8 @@
 import Encoding
 import Foundation
+import Glibc
 import Home
+import Ledger
 import Linux
 import SimulatedChain
 import Simulation
@@ -135,6 +137,38 @@ struct PayTests {
 
             let intents = try await shop.depai("wallet", "intents", "--json")
             #expect(!String(decoding: intents.body, as: UTF8.self).contains("unknown"))
+        }
+    }
+
+    @Test func `killed at any moment, it pays once`() async throws {
+        try await self.withShop { shop in
+            let payTo = try Self.payTo(shop.world)
+            let before = try await shop.tokens(of: payTo)
+            var generator = Seeded(3)
+            for round in 0..<3 {
+                let victim = Process()
+                victim.executableURL = URL(filePath: Bundle.main.bundlePath).appending(path: "depai")
+                victim.arguments = ["pay", "\(shop.url)/weather?round=\(round)", "--home", shop.home]
+                victim.standardOutput = FileHandle.nullDevice
+                victim.standardError = FileHandle.nullDevice
+                try victim.run()
+                try await Task.sleep(for: .milliseconds(Int.random(in: 150...1_500, using: &generator)))
+                kill(victim.processIdentifier, SIGKILL)
+                victim.waitUntilExit()
+                // This shop knows no payment identifiers: an answer that the victim took with it is lost.
+                let after = try await shop.depai("pay", "\(shop.url)/weather?round=\(round)")
+                #expect([0, 9].contains(after.code), "round \(round): \(after.code) \(after.talk)")
+            }
+            let anew = try await shop.depai("pay", "\(shop.url)/weather?round=0", "--anew")
+            #expect(anew.code == 0, "\(anew.talk)")
+            let intents = try shop.world.workshop.robot.viewLedger().intents()
+            #expect(intents.allSatisfy { $0.state == .settled })
+            // A second payment for the same request exists only after the first one was answered or given up.
+            for record in intents where record.proposal.series == 0 && record.delivery == .pending {
+                #expect(!intents.contains { $0.proposal.job == record.proposal.job && $0.id != record.id })
+            }
+            let paid = intents.reduce(UInt64(0)) { $0 + $1.proposal.amount }
+            #expect(try await shop.tokens(of: payTo) == before + paid)
         }
     }
 

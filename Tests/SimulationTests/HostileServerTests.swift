@@ -1,0 +1,128 @@
+import Foundation
+import Glibc
+import Linux
+import Synchronization
+import Testing
+import World
+
+/// Web servers that nobody wants to meet, and the client that meets them: bounded in memory and time, never led
+/// elsewhere.
+@Suite(.timeLimit(.minutes(1)))
+struct HostileServerTests {
+    /// A server of a few lines: to every connection it sends pieces, one each `pause`, and hangs up.
+    private final class Server: Sendable {
+        let port: UInt16
+        private let listener: Int32
+        private let connections = Atomic<Int>(0)
+
+        var count: Int { self.connections.load(ordering: .relaxed) }
+
+        init(_ pieces: [[UInt8]], pause: UInt32 = 0, repeats: Int = 1) throws {
+            let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+            var address = sockaddr_in()
+            address.sin_family = sa_family_t(AF_INET)
+            address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+            var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+            let code = withUnsafeMutablePointer(to: &address) { pointer in
+                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
+                    bind(listener, pointer, length) == 0 && listen(listener, 4) == 0
+                        ? getsockname(listener, pointer, &length) : -1
+                }
+            }
+            guard code == 0 else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
+            self.listener = listener
+            self.port = UInt16(bigEndian: address.sin_port)
+            Thread { [weak self] in
+                while case let peer = accept(listener, nil, nil), peer >= 0 {
+                    self?.connections.add(1, ordering: .relaxed)
+                    var request = [UInt8](repeating: 0, count: 1 << 16)
+                    _ = recv(peer, &request, request.count, 0)
+                    for piece in repeatElement(pieces, count: repeats).joined() {
+                        guard send(peer, piece, piece.count, Int32(MSG_NOSIGNAL)) > 0 else { break }
+                        if pause > 0 { usleep(pause) }
+                    }
+                    close(peer)
+                }
+            }.start()
+        }
+
+        deinit { shutdown(self.listener, Int32(SHUT_RDWR)) }
+    }
+
+    private func answer(
+        _ pieces: [String], pause: UInt32 = 0, repeats: Int = 1, bodyLimit: Int = 1 << 20
+    ) async throws -> (result: Result<WebResponse, WebError>, connections: Int, took: Duration) {
+        let server = try Server(pieces.map { Array($0.utf8) }, pause: pause, repeats: repeats)
+        let start = ContinuousClock.now
+        var request = WebRequest("GET", "http://127.0.0.1:\(server.port)/", timeout: .seconds(2))
+        request.bodyLimit = bodyLimit
+        let result: Result<WebResponse, WebError>
+        do throws(WebError) {
+            result = .success(try await CurlWeb().send(request))
+        } catch {
+            result = .failure(error)
+        }
+        return (result, server.count, ContinuousClock.now - start)
+    }
+
+    @Test func `headers without end are cut off`() async throws {
+        let answer = try await self.answer(
+            ["HTTP/1.1 200 OK\r\n"] + (0..<64).map { "X-\($0): \(String(repeating: "x", count: 1_000))\r\n" })
+        #expect(answer.result == .failure(.tooLarge(limit: 32 << 10)))
+    }
+
+    @Test func `a body without end is cut off`() async throws {
+        let answer = try await self.answer(
+            ["HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"]
+                + (0..<64).map { _ in "400\r\n\(String(repeating: "x", count: 1_024))\r\n" },
+            bodyLimit: 32 << 10)
+        #expect(answer.result == .failure(.tooLarge(limit: 32 << 10)))
+        // What is announced is not believed, either.
+        let liar = try await self.answer(["HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\nx"])
+        #expect((try? liar.result.get()) == nil)
+    }
+
+    @Test func `a slow trickle ends with the time for the whole exchange`() async throws {
+        let answer = try await self.answer(
+            ["HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"] + (0..<100).map { _ in "x" }, pause: 100_000
+        )
+        #expect(answer.result == .failure(.timedOut))
+        #expect(answer.took < .seconds(4))
+    }
+
+    @Test func `a redirect is an answer and leads nowhere`() async throws {
+        let answer = try await self.answer([
+            "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n"
+        ])
+        #expect(try answer.result.get().status == 302 && answer.connections == 1)
+    }
+
+    @Test(arguments: ["SSH-2.0-OpenSSH\r\n", "", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf"])
+    func `what is not HTTP, or not whole, is broken`(text: String) async throws {
+        let answer = try await self.answer(text.isEmpty ? [] : [text])
+        guard case .failure(.broken) = answer.result else {
+            Issue.record("\(answer.result)")
+            return
+        }
+    }
+
+    @Test func `a header with a line break and a scheme without web are not sent`() async throws {
+        let server = try Server([])
+        for request in [
+            WebRequest("GET", "http://127.0.0.1:\(server.port)/", headers: [Header("X", "a\r\nY: b")]),
+            WebRequest("GET", "file:///etc/passwd"), WebRequest("GET", "gopher://127.0.0.1:\(server.port)/"),
+            WebRequest("GET", "http://"),
+        ] {
+            do throws(WebError) {
+                _ = try await CurlWeb().send(request)
+                Issue.record("\(request.url) was sent")
+            } catch {
+                guard case .refused = error else {
+                    Issue.record("\(request.url): \(error)")
+                    continue
+                }
+            }
+        }
+        #expect(server.count == 0)
+    }
+}
