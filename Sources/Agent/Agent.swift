@@ -115,8 +115,9 @@ public struct Agent: Sendable {
         let chain = self.configuration.chain
         let rpc = RPCClient(url: chain.rpc, web: self.web)
         let buyer = Buyer(
-            ledger: ledger, wallet: wallet, rpc: rpc, network: chain.network, web: self.web,
-            timeline: self.timeline, entropy: self.entropy)
+            ledger: ledger, wallet: wallet, rpc: rpc,
+            witnesses: chain.witnesses.map { RPCClient(url: $0, web: self.web) }, network: chain.network,
+            web: self.web, timeline: self.timeline, entropy: self.entropy)
         let procurement = Procurement(
             directory: Directory(providers: self.configuration.providers, web: self.web), buyer: buyer,
             ledger: ledger, store: store, timeline: self.timeline)

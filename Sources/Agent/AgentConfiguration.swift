@@ -55,7 +55,8 @@ public struct AgentConfiguration: Sendable {
 
     public init(_ root: JSONField) throws {
         try root.only([
-            "network", "rpc", "passphrase_file", "broker", "devices", "providers", "archive", "errand",
+            "network", "rpc", "rpc_witnesses", "passphrase_file", "broker", "devices", "providers", "archive",
+            "errand",
         ])
         self.chain = try ChainSettings(root)
         self.passphraseFile = FilePath(try root["passphrase_file"].string())

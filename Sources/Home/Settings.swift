@@ -54,10 +54,12 @@ public struct SettingsError: Error, CustomStringConvertible {
     public var description: String { "\(self.path): \(self.reason)" }
 }
 
-/// Which chain and which RPC node: `network` and `rpc` of every configuration.
+/// Which chain and which of its nodes: `network`, `rpc` and `rpc_witnesses` of every configuration.
 public struct ChainSettings: Sendable {
     public let network: Network
     public let rpc: String
+    /// URLs of further nodes of the network, whose word it takes before a payment counts as dead.
+    public let witnesses: [String]
 
     public init(_ root: JSONField) throws {
         guard let network = Self.networks[try root["network"].string()] else {
@@ -65,16 +67,18 @@ public struct ChainSettings: Sendable {
         }
         self.network = network
         self.rpc = try root["rpc"].string()
+        self.witnesses = try root["rpc_witnesses"].ifPresent?.elements().map { try $0.string() } ?? []
     }
 
     /// By a network's short name, `solana-devnet`, or CAIP-2 name; nil for another one.
-    public init?(network: String, rpc: String) {
+    public init?(network: String, rpc: String, witnesses: [String] = []) {
         let short = network.hasPrefix("solana-") ? String(network.dropFirst(7)) : network
         guard
             let network = Self.networks[short] ?? Self.networks.values.first(where: { $0.chainID == network })
         else { return nil }
         self.network = network
         self.rpc = rpc
+        self.witnesses = witnesses
     }
 
     private static let networks = ["mainnet": Network.mainnet, "devnet": .devnet, "testnet": .testnet]

@@ -15,9 +15,10 @@ public struct Buyer: Sendable {
     private let entropy: any Entropy
     private let reconciler: Reconciler
 
+    /// - Parameter witnesses: further nodes of the network; see ``Reconciler``.
     public init(
-        ledger: PaymentLedger, wallet: UnlockedWallet, rpc: RPCClient, network: Network, web: any Web,
-        timeline: any Timeline, entropy: any Entropy
+        ledger: PaymentLedger, wallet: UnlockedWallet, rpc: RPCClient, witnesses: [RPCClient] = [],
+        network: Network, web: any Web, timeline: any Timeline, entropy: any Entropy
     ) {
         self.ledger = ledger
         self.wallet = wallet
@@ -26,7 +27,7 @@ public struct Buyer: Sendable {
         self.web = web
         self.timeline = timeline
         self.entropy = entropy
-        self.reconciler = Reconciler(ledger: ledger, rpc: rpc)
+        self.reconciler = Reconciler(ledger: ledger, rpc: rpc, witnesses: witnesses)
     }
 
     /// The wallet's address as a payer.

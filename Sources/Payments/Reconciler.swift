@@ -7,10 +7,14 @@ public import Solana
 public struct Reconciler: Sendable {
     private let ledger: PaymentLedger
     private let rpc: RPCClient
+    private let witnesses: [RPCClient]
 
-    public init(ledger: PaymentLedger, rpc: RPCClient) {
+    /// - Parameter witnesses: further nodes of the same network. Where there are any, a payment counts as
+    ///   dead only when one of them says so, too: a node that lags or lies must not free money that is gone.
+    public init(ledger: PaymentLedger, rpc: RPCClient, witnesses: [RPCClient] = []) {
         self.ledger = ledger
         self.rpc = rpc
+        self.witnesses = witnesses
     }
 
     /// How many of the account's newest transactions are looked at for one payment.
@@ -35,7 +39,10 @@ public struct Reconciler: Sendable {
     public func reconcile(_ payment: JournalledPayment, hint: String?, account: Address) async throws
         -> Finding
     {
-        let finding = try await self.find(payment, hint: hint, account: account)
+        var finding = try await self.find(payment, hint: hint, account: account, at: self.rpc)
+        if case .dead = finding, !self.witnesses.isEmpty {
+            finding = await self.secondOpinion(payment, hint: hint, account: account) ?? .open
+        }
         switch finding {
         case .settled(let proof): try await self.ledger.settle(payment.intent, proof: proof)
         case .failed(let transaction, let reason):
@@ -46,25 +53,44 @@ public struct Reconciler: Sendable {
         return finding
     }
 
-    private func find(_ payment: JournalledPayment, hint: String?, account: Address) async throws -> Finding {
+    /// What the first witness says that answers and is of the same network.
+    private func secondOpinion(
+        _ payment: JournalledPayment, hint: String?, account: Address
+    ) async -> Finding? {
+        for witness in self.witnesses {
+            do {
+                guard try await witness.genesisHash() == self.rpc.genesisHash() else { continue }
+                return try await self.find(payment, hint: hint, account: account, at: witness)
+            } catch {
+                // Who does not answer proves nothing; the next one is asked.
+            }
+        }
+        return nil
+    }
+
+    private func find(
+        _ payment: JournalledPayment, hint: String?, account: Address, at rpc: RPCClient
+    ) async throws -> Finding {
         // The height is read first: a transaction that landed before it is then visible in what follows.
-        let height = try await self.rpc.blockHeight(.finalized)
-        if let hint, let finding = try await self.read(hint, payment) { return finding }
+        let height = try await rpc.blockHeight(.finalized)
+        if let hint, let finding = try await self.read(hint, payment, at: rpc) { return finding }
         // A sponsor signs first and so chooses the transaction's id; only the paying account leads to it.
         let message = try TransactionMessage(decoding: payment.message)
         let memo = InstructionContent.contents(of: message).lazy.compactMap { content -> String? in
             if case .memo(let text, _) = content { text } else { nil }
         }.first
-        for activity in try await self.rpc.signatures(for: account, limit: Self.searchDepth) {
+        for activity in try await rpc.signatures(for: account, limit: Self.searchDepth) {
             if let memo, let text = activity.memo, !text.contains(memo) { continue }
-            if let finding = try await self.read(activity.signature, payment) { return finding }
+            if let finding = try await self.read(activity.signature, payment, at: rpc) { return finding }
         }
         return height > payment.lastValidBlockHeight ? .dead(height: height) : .open
     }
 
     /// What the transaction `id` is to this payment; nil when it is another one or not there.
-    private func read(_ id: String, _ payment: JournalledPayment) async throws -> Finding? {
-        guard let found = try await self.rpc.transaction(id),
+    private func read(
+        _ id: String, _ payment: JournalledPayment, at rpc: RPCClient
+    ) async throws -> Finding? {
+        guard let found = try await rpc.transaction(id),
             found.transaction?.messageBytes == payment.message
         else {
             return nil

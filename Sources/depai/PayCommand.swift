@@ -44,6 +44,9 @@ struct PayCommand: AsyncParsableCommand {
     @Option(help: "URL of a node of that network; the configuration's by default.")
     var rpc: String?
 
+    @Option(help: "URL of a further node, which must agree before a payment counts as dead; may be repeated.")
+    var witness: [String] = []
+
     @Option(help: "File with the keystore's passphrase (mode 0600); the configuration's by default.")
     var passphraseFile: String?
 
@@ -84,8 +87,9 @@ struct PayCommand: AsyncParsableCommand {
                 hint: "check --network and --rpc")
         }
         let buyer = Buyer(
-            ledger: ledger, wallet: wallet, rpc: rpc, network: settings.chain.network, web: CurlWeb(),
-            timeline: timeline, entropy: SystemEntropy())
+            ledger: ledger, wallet: wallet, rpc: rpc,
+            witnesses: settings.chain.witnesses.map { RPCClient(url: $0, web: CurlWeb()) },
+            network: settings.chain.network, web: CurlWeb(), timeline: timeline, entropy: SystemEntropy())
         try await buyer.reconcileOpenPayments()
         try await buyer.bookDeposits()
         let request = try self.request()
@@ -164,7 +168,9 @@ private struct PaymentSettings {
                 2, "which network, and which of its nodes?",
                 hint: "give --network and --rpc, or set network and rpc in \(path)")
         }
-        guard let chain = ChainSettings(network: network, rpc: rpc) else {
+        let known = try file?["rpc_witnesses"].ifPresent?.elements().map { try $0.string() } ?? []
+        let witnesses = command.witness.isEmpty ? known : command.witness
+        guard let chain = ChainSettings(network: network, rpc: rpc, witnesses: witnesses) else {
             throw Failure(2, "\"\(network)\" is no network known here", hint: "mainnet, devnet or testnet")
         }
         guard let passphrase = try command.passphraseFile ?? file?["passphrase_file"].ifPresent?.string()

@@ -216,10 +216,12 @@ package struct TestMarket: Sendable {
         return (shop, ledger)
     }
 
-    package func buyer(_ ledger: PaymentLedger) -> Buyer {
+    package func buyer(
+        _ ledger: PaymentLedger, rpc: RPCClient? = nil, witnesses: [RPCClient] = []
+    ) -> Buyer {
         Buyer(
-            ledger: ledger, wallet: self.robotWallet, rpc: self.rpc, network: self.network, web: self.web,
-            timeline: self.timeline, entropy: CountingEntropy())
+            ledger: ledger, wallet: self.robotWallet, rpc: rpc ?? self.rpc, witnesses: witnesses,
+            network: self.network, web: self.web, timeline: self.timeline, entropy: CountingEntropy())
     }
 
     package var provider: Provider {

@@ -138,6 +138,43 @@ import World
         }
     }
 
+    /// An RPC node that has seen nothing and is far ahead: by its word every payment is dead.
+    private struct LyingNode: Web {
+        let market: TestMarket
+
+        func send(_ request: WebRequest) async throws(WebError) -> WebResponse {
+            let call = (try? JSON.read(request.body)).map { JSONField($0) }
+            let result: JSON? =
+                switch try? call?["method"].string() {
+                case "getBlockHeight": 1_000_000
+                case "getSignaturesForAddress": []
+                case "getTransaction": .null
+                default: nil
+                }
+            guard let result else { return try await self.market.web.send(request) }
+            let answer: JSON = ["jsonrpc": "2.0", "id": 1, "result": result]
+            return WebResponse(status: 200, headers: [], body: Array(answer.text.utf8))
+        }
+    }
+
+    @Test(arguments: [true, false])
+    func `a payment is not dead by the word of one node, where there is another`(isWitnessed: Bool)
+        async throws
+    {
+        try await TestMarket.with { market in
+            try await market.openShop()
+            let ledger = try await market.robotLedger()
+            let liar = RPCClient(url: TestMarket.rpcURL, web: LyingNode(market: market))
+            let buyer = market.buyer(ledger, rpc: liar, witnesses: isWitnessed ? [market.rpc] : [])
+            let end = self.end(try await buyer.buy(market.order()))
+            // The chain has the transfer; believing the liar alone would free money that is gone.
+            #expect(await market.transfers().count == 1)
+            let record = try await ledger.read { try $0.intents()[0] }
+            #expect(end == (isWitnessed ? "answered 200" : "unpaid"))
+            #expect(record.state == (isWitnessed ? .settled : .expired))
+        }
+    }
+
     @Test func `a dropped payment is sent again, and after its time the money is back`() async throws {
         try await TestMarket.with { market in
             try await market.openShop()
