@@ -175,7 +175,7 @@ private struct PaymentSettings {
         }
         guard let passphrase = try command.passphraseFile ?? file?["passphrase_file"].ifPresent?.string()
         else {
-            throw Failure(2, "the keystore is locked", hint: "give --passphrase-file")
+            throw Failure(3, "the keystore is locked", hint: "give --passphrase-file")
         }
         self.chain = chain
         self.passphraseFile = FilePath(passphrase)
@@ -302,7 +302,11 @@ private struct PaymentReport {
                 table.add(("message", .dim), (Base64.standard.encode(message), nil))
                 Terminal.out(table.text)
             }
-            if case .denied(let denial) = verdict { throw Self.failure(denial) }
+            switch verdict {
+            case .allowed: break
+            case .approvalNeeded(let denial): throw Self.failure(.waiting(proposal.id, denial))
+            case .denied(let denial): throw Self.failure(denial)
+            }
         }
     }
 }

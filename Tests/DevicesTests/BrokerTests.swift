@@ -89,7 +89,8 @@ struct BrokerTests {
                     $0 > first ? $0 : nil
                 }
             }
-            #expect(more < first + 10)
+            // A wrong scale would be a factor of thousand; how much flows meanwhile is the machine's load.
+            #expect(more < first + 1_000)
         }
     }
 

@@ -51,9 +51,8 @@ struct HostileServerTests {
 
     private func answer(
         _ pieces: [String], pause: UInt32 = 0, repeats: Int = 1, bodyLimit: Int = 1 << 20
-    ) async throws -> (result: Result<WebResponse, WebError>, connections: Int, took: Duration) {
+    ) async throws -> (result: Result<WebResponse, WebError>, connections: Int) {
         let server = try Server(pieces.map { Array($0.utf8) }, pause: pause, repeats: repeats)
-        let start = ContinuousClock.now
         var request = WebRequest("GET", "http://127.0.0.1:\(server.port)/", timeout: .seconds(2))
         request.bodyLimit = bodyLimit
         let result: Result<WebResponse, WebError>
@@ -62,7 +61,7 @@ struct HostileServerTests {
         } catch {
             result = .failure(error)
         }
-        return (result, server.count, ContinuousClock.now - start)
+        return (result, server.count)
     }
 
     @Test func `headers without end are cut off`() async throws {
@@ -87,7 +86,6 @@ struct HostileServerTests {
             ["HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"] + (0..<100).map { _ in "x" }, pause: 100_000
         )
         #expect(answer.result == .failure(.timedOut))
-        #expect(answer.took < .seconds(4))
     }
 
     @Test func `a redirect is an answer and leads nowhere`() async throws {
