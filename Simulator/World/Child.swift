@@ -51,9 +51,15 @@ package enum Child {
 
     /// A TCP port of the loopback interface that nobody listens on at this moment.
     package static func freePort() throws -> Int {
+        let (socket, port) = try self.boundSocket()
+        close(socket)
+        return port
+    }
+
+    /// A TCP socket on a free port of the loopback interface. The caller closes it.
+    package static func boundSocket() throws -> (socket: Int32, port: Int) {
         let socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         guard socket >= 0 else { throw Errno(rawValue: errno) }
-        defer { close(socket) }
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
@@ -63,7 +69,10 @@ package enum Child {
                 bind(socket, pointer, length) == 0 ? getsockname(socket, pointer, &length) : -1
             }
         }
-        guard code == 0 else { throw Errno(rawValue: errno) }
-        return Int(UInt16(bigEndian: address.sin_port))
+        guard code == 0 else {
+            defer { close(socket) }
+            throw Errno(rawValue: errno)
+        }
+        return (socket, Int(UInt16(bigEndian: address.sin_port)))
     }
 }

@@ -230,7 +230,7 @@ extension PaymentLedger {
             "INSERT OR REPLACE INTO approval VALUES (?, ?, ?, ?)", .text(id.description), .text(issuer),
             .integer(agrees ? 1 : 0), .integer(until))
         try self.database.run(
-            "UPDATE intent SET last_step = ? WHERE id = ?", .integer(self.head.sequence + 1),
+            "UPDATE intent SET last_step = ? WHERE id = ?", .integer(self.nextStep),
             .text(id.description))
         return record.lastStep
     }

@@ -27,7 +27,7 @@ extension PaymentLedger {
                 .text(proposal.payee), .text(proposal.asset.id), .integer(Int64(proposal.amount)),
                 .integer(Int64(proposal.series)), .text(proposal.note), .text(state.rawValue),
                 .text(state == .reserved ? "" : detail), reservedAt, .integer(now), .integer(now),
-                .integer(self.head.sequence + 1))
+                .integer(self.nextStep))
             var lines: [Line] = []
             if state == .reserved {
                 lines = self.lines(
@@ -57,17 +57,18 @@ extension PaymentLedger {
         }
         let now = self.clock().milliseconds
         // Named only when it changes: an index stands on it.
-        let freed = record.state.holdsMoney && !state.holdsMoney ? "reserved_at = NULL," : ""
+        let isFreed = record.state.holdsMoney && !state.holdsMoney
+        let freed = isFreed ? "reserved_at = NULL," : ""
         let signed = state == .signed ? "attempts = attempts + 1, signed_in = ?6," : ""
         try self.write {
-            if !freed.isEmpty { try self.count(record.proposal, reservedAt: record.reservedAt, by: -1) }
+            if isFreed { try self.count(record.proposal, reservedAt: record.reservedAt, by: -1) }
             try self.database.run(
                 """
                 UPDATE intent SET state = ?1, reason = ?2, updated_at = ?3, \(freed) \(signed)
                     chain_transaction = COALESCE(?4, chain_transaction), last_step = ?6 WHERE id = ?5
                 """, .text(state.rawValue), .text(detail), .integer(now),
                 transaction.map { .text($0) } ?? .null, .text(id.description),
-                .integer(self.head.sequence + 1))
+                .integer(self.nextStep))
             try self.record(
                 .payment, intent: id, after: record.lastStep, from: record.state, to: state, detail: detail,
                 digest: digest, at: now,
@@ -94,7 +95,7 @@ extension PaymentLedger {
         at now: Int64, lines: [Line] = []
     ) throws {
         let row = JournalChain.Unchained(
-            sequence: self.head.sequence + 1, at: now, kind: kind, intent: intent, before: before,
+            sequence: self.nextStep, at: now, kind: kind, intent: intent, before: before,
             after: after, detail: detail, digest: digest)
         self.note(try self.database.append(row, lines: lines, previous: previous, after: self.head))
     }

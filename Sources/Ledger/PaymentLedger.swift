@@ -134,8 +134,10 @@ public actor PaymentLedger {
     /// handed out anew, a signed payment comes back as it was journalled. A second payee for something that
     /// is already paid, or may be, is refused.
     public func authorize(_ proposal: Proposal) async throws -> Decision {
+        // Also when it throws: the transaction is open.
+        defer { self.commitSoon() }
         let decision = try self.decide(proposal)
-        if decision.isAuthorized { self.commitSoon() } else { try await self.durable() }
+        if !decision.isAuthorized { try await self.durable() }
         return decision
     }
 
@@ -313,6 +315,9 @@ public actor PaymentLedger {
         }
         self.group.isOpen = true
     }
+
+    /// The number of the journal's next row.
+    var nextStep: Int64 { self.head.sequence + 1 }
 
     /// Remembers a step that is told to the observer once it is durable.
     func note(_ entry: JournalEntry) {

@@ -1,5 +1,4 @@
 internal import Database
-internal import Glibc
 public import Sodium
 public import SystemPackage
 
@@ -60,10 +59,8 @@ public enum KeyFile: String, Sendable, CaseIterable {
         let file = try FileDescriptor.open(
             path, .writeOnly, options: [.create, .exclusiveCreate, .closeOnExec],
             permissions: [.ownerReadWrite])
-        try file.closeAfter {
-            _ = try room.withBytes { try file.writeAll($0.prefix(length)) }
-            guard fsync(file.rawValue) == 0 else { throw Errno(rawValue: errno) }
-        }
+        try file.closeAfter { _ = try room.withBytes { try file.writeAll($0.prefix(length)) } }
+        try DurableFile.synchronize(path)
     }
 
     /// Whether `text` is exactly as many numbers as there is room for.

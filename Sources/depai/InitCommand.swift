@@ -29,10 +29,7 @@ struct InitCommand: AsyncParsableCommand {
 
     @OptionGroup var words: WordsOption
 
-    @Option(
-        help:
-            "Pay with the key in this file (mode 0600): a Solana id.json."
-    )
+    @Option(help: "Pay with the key in this file (mode 0600): a Solana id.json.")
     var solanaKeyFile: String?
 
     @Option(help: "Pay with the Ed25519 seed in this file (mode 0600): 64 hex digits.")

@@ -98,7 +98,7 @@ struct PayCommand: AsyncParsableCommand {
         let order = try await ledger.read { try Order.fetch(request, ceiling: ceiling, known: $0) }
         let report = PaymentReport(json: self.output.json, network: settings.chain.network)
         if self.dryRun {
-            try report.show(try await buyer.preview(order))
+            try await report.show(try await buyer.preview(order), ledger)
         } else {
             try await report.show(try await buyer.buy(order), ledger)
         }
@@ -199,7 +199,18 @@ private struct PaymentReport {
             guard response.status < 400 else {
                 throw Failure(1, "status \(response.status); nothing was paid")
             }
-        default: throw Self.failure(purchase)
+        case .unanswered(let id, let reason):
+            throw Failure(
+                9, "paid as intent \(id), and the seller does not answer: \(reason)",
+                hint: "the same command again asks for the answer and pays nothing more; --anew gives it up")
+        case .unreachable(let reason): throw Failure(9, reason, hint: "nothing was paid")
+        case .unpaid(let reason): throw Failure(1, reason, hint: "nothing was paid")
+        case .denied(let denial): throw Self.failure(denial)
+        case .waiting(let id, let denial): throw Self.failure(denial, waiting: id)
+        case .open(let id, let reason):
+            throw Failure(
+                7, "payment \(id) is not decided: \(reason)",
+                hint: "the same command again goes on with this payment and makes no other")
         }
     }
 
@@ -245,37 +256,21 @@ private struct PaymentReport {
         ]
     }
 
-    private static func failure(_ purchase: Purchase) -> Failure {
-        switch purchase {
-        case .answered, .unpriced: Failure(0, "")
-        case .unanswered(let id, let reason):
-            Failure(
-                9, "paid as intent \(id), and the seller does not answer: \(reason)",
-                hint: "the same command again asks for the answer and pays nothing more; --anew gives it up")
-        case .unreachable(let reason): Failure(9, reason, hint: "nothing was paid")
-        case .unpaid(let reason): Failure(1, reason, hint: "nothing was paid")
-        case .denied(let denial): self.failure(denial)
-        case .waiting(let id, let denial):
-            Failure(
-                5, "\(denial)",
-                hint: "the owner approves with: depai owner approve --intent \(id); then run this again")
-        case .open(let id, let reason):
-            Failure(
-                7, "payment \(id) is not decided: \(reason)",
-                hint: "the same command again goes on with this payment and makes no other")
-        }
-    }
-
     private static func failure(_ denial: Denial) -> Failure {
         Failure(denial.rule == Denial.funds ? 6 : 4, "\(denial)", hint: "depai wallet limits")
     }
 
+    private static func failure(_ denial: Denial, waiting id: IntentID) -> Failure {
+        Failure(
+            5, "\(denial)",
+            hint: "an approver agrees with: depai wallet approve \(id); then run this again")
+    }
+
     // MARK: Without signing
 
-    func show(_ preview: Preview) throws {
+    func show(_ preview: Preview, _ ledger: PaymentLedger) async throws {
         switch preview {
-        case .ended(.unpriced(let response)): self.show(response, nil)
-        case .ended(let purchase): throw Self.failure(purchase)
+        case .ended(let purchase): try await self.show(purchase, ledger)
         case .wouldSign(let quote, let verdict, let message):
             let proposal = quote.proposal
             let (word, denial): (String, Denial?) =
@@ -304,7 +299,7 @@ private struct PaymentReport {
             }
             switch verdict {
             case .allowed: break
-            case .approvalNeeded(let denial): throw Self.failure(.waiting(proposal.id, denial))
+            case .approvalNeeded(let denial): throw Self.failure(denial, waiting: proposal.id)
             case .denied(let denial): throw Self.failure(denial)
             }
         }

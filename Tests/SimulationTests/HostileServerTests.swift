@@ -1,7 +1,9 @@
 import Foundation
 import Glibc
 import Linux
+import Simulation
 import Synchronization
+import SystemPackage
 import Testing
 import World
 
@@ -11,33 +13,23 @@ import World
 struct HostileServerTests {
     /// A server of a few lines: to every connection it sends pieces, one each `pause`, and hangs up.
     private final class Server: Sendable {
-        let port: UInt16
+        let port: Int
         private let listener: Int32
         private let connections = Atomic<Int>(0)
 
         var count: Int { self.connections.load(ordering: .relaxed) }
 
-        init(_ pieces: [[UInt8]], pause: UInt32 = 0, repeats: Int = 1) throws {
-            let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-            var address = sockaddr_in()
-            address.sin_family = sa_family_t(AF_INET)
-            address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-            var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-            let code = withUnsafeMutablePointer(to: &address) { pointer in
-                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
-                    bind(listener, pointer, length) == 0 && listen(listener, 4) == 0
-                        ? getsockname(listener, pointer, &length) : -1
-                }
-            }
-            guard code == 0 else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
+        init(_ pieces: [[UInt8]], pause: UInt32 = 0) throws {
+            let (listener, port) = try Child.boundSocket()
+            guard listen(listener, 4) == 0 else { throw Errno(rawValue: errno) }
             self.listener = listener
-            self.port = UInt16(bigEndian: address.sin_port)
+            self.port = port
             Thread { [weak self] in
                 while case let peer = accept(listener, nil, nil), peer >= 0 {
                     self?.connections.add(1, ordering: .relaxed)
                     var request = [UInt8](repeating: 0, count: 1 << 16)
                     _ = recv(peer, &request, request.count, 0)
-                    for piece in repeatElement(pieces, count: repeats).joined() {
+                    for piece in pieces {
                         guard send(peer, piece, piece.count, Int32(MSG_NOSIGNAL)) > 0 else { break }
                         if pause > 0 { usleep(pause) }
                     }
@@ -50,9 +42,9 @@ struct HostileServerTests {
     }
 
     private func answer(
-        _ pieces: [String], pause: UInt32 = 0, repeats: Int = 1, bodyLimit: Int = 1 << 20
+        _ pieces: [String], pause: UInt32 = 0, bodyLimit: Int = 1 << 20
     ) async throws -> (result: Result<WebResponse, WebError>, connections: Int) {
-        let server = try Server(pieces.map { Array($0.utf8) }, pause: pause, repeats: repeats)
+        let server = try Server(pieces.map { Array($0.utf8) }, pause: pause)
         var request = WebRequest("GET", "http://127.0.0.1:\(server.port)/", timeout: .seconds(2))
         request.bodyLimit = bodyLimit
         let result: Result<WebResponse, WebError>
