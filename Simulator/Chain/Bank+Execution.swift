@@ -65,7 +65,7 @@ extension Bank {
         let budget = try ComputeBudget(message)
         if let id = transaction.id, self.positions[id] != nil { throw .alreadyProcessed }
 
-        let fee = budget.fee(signatures: message.requiredSignatures)
+        let fee = budget.fee(signatures: message.requiredSignatures + Self.precompiled(message))
         let payer = try self.feePayer(message.feePayer, paying: fee)
         for instruction in message.instructions {
             // The network takes such a transaction and its fee since SIMD-0082; here it is refused, as by
@@ -78,7 +78,7 @@ extension Bank {
         let writable = self.writable(message)
         var execution = Execution(
             message, accounts: accounts, programs: self.genesis.programs, unitLimit: budget.unitLimit,
-            slot: self.slot)
+            slot: self.slot, unixSeconds: self.unixSeconds(at: self.slot))
         var failure: TransactionFailure?
         for index in message.instructions.indices where failure == nil {
             do throws(InstructionFailure) { try execution.run(instruction: index, writable: writable) } catch
@@ -91,6 +91,14 @@ extension Bank {
         return Outcome(
             failure: failure, logs: execution.logs, units: execution.units, fee: fee,
             accounts: Array(zip(message.keys, changed)))
+    }
+
+    /// Signatures that a precompile checks; each costs like one of the transaction's own.
+    private static func precompiled(_ message: TransactionMessage) -> Int {
+        message.instructions.reduce(0) { sum, instruction in
+            let isOne = message.keys[Int(instruction.program)] == .ed25519Program
+            return sum + (isOne ? Int(instruction.data.first ?? 0) : 0)
+        }
     }
 
     /// The fee payer's account without the fee.

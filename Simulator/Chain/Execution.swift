@@ -9,6 +9,8 @@ package struct Execution: Sendable {
     package let message: TransactionMessage
     /// The slot in which it runs.
     package let slot: UInt64
+    /// Seconds since 1970 in that slot.
+    package let unixSeconds: Int64
     /// Compute units used.
     package private(set) var units: UInt64 = 0
     /// What programs said.
@@ -19,14 +21,14 @@ package struct Execution: Sendable {
 
     init(
         _ message: TransactionMessage, accounts: [Account], programs: [Address: any Program],
-        unitLimit: UInt64,
-        slot: UInt64
+        unitLimit: UInt64, slot: UInt64, unixSeconds: Int64
     ) {
         self.message = message
         self.accounts = accounts
         self.programs = programs
         self.unitLimit = unitLimit
         self.slot = slot
+        self.unixSeconds = unixSeconds
     }
 
     /// Runs instruction `index` of the message.

@@ -42,13 +42,15 @@ package struct Call: Sendable {
 
 /// The programs that a fresh chain has.
 package enum Programs {
-    /// System, token, associated token, memo, compute budget.
+    /// System, token, associated token, memo, compute budget, signatures, payment channels.
     package static let builtIn: [Address: any Program] = [
         .systemProgram: SystemProgram(),
         .tokenProgram: TokenProgram(),
         .associatedTokenProgram: AssociatedTokenProgram(),
         .memoProgram: MemoProgram(),
         .computeBudgetProgram: ComputeBudgetProgram(),
+        .ed25519Program: Ed25519Program(),
+        .paymentChannelsProgram: PaymentChannelsProgram(),
     ]
 
     /// Part of the validator itself: cheap by default, and their accounts are never written.

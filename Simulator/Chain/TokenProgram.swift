@@ -13,6 +13,7 @@ struct TokenProgram: Program {
         static let mintMismatch: UInt32 = 3
         static let ownerMismatch: UInt32 = 4
         static let fixedSupply: UInt32 = 5
+        static let notEmpty: UInt32 = 11
         static let alreadyInUse: UInt32 = 6
         static let invalidInstruction: UInt32 = 12
         static let overflow: UInt32 = 14
@@ -22,6 +23,7 @@ struct TokenProgram: Program {
 
     private enum Request {
         case mintTo(amount: UInt64)
+        case closeAccount
         case transferChecked(amount: UInt64, decimals: UInt8)
         case initializeAccount3(owner: Address)
         case initializeMint2(decimals: UInt8, authority: Address, freezeAuthority: Address?)
@@ -29,6 +31,7 @@ struct TokenProgram: Program {
         init(_ reader: inout ByteReader) throws(DecodingError) {
             switch try reader.byte() {
             case 7: self = .mintTo(amount: try reader.little())
+            case 9: self = .closeAccount
             case 12: self = .transferChecked(amount: try reader.little(), decimals: try reader.byte())
             case 18: self = .initializeAccount3(owner: try Address(bytes: reader.take(32)))
             case 20:
@@ -56,6 +59,7 @@ struct TokenProgram: Program {
         }
         switch request {
         case .mintTo(let amount): try self.mintTo(amount, call, &execution)
+        case .closeAccount: try self.closeAccount(call, &execution)
         case .transferChecked(let amount, let decimals): try self.transfer(amount, decimals, call, &execution)
         case .initializeAccount3(let owner): try self.initializeAccount(owner, call, &execution)
         case .initializeMint2(let decimals, let authority, let freezeAuthority):
@@ -125,6 +129,19 @@ struct TokenProgram: Program {
         destination.amount += amount  // no account has more than the supply
         try execution.write(mint.bytes, to: accounts[0], by: call)
         try execution.write(destination.bytes, to: accounts[1], by: call)
+    }
+
+    private func closeAccount(_ call: Call, _ execution: inout Execution) throws(InstructionFailure) {
+        try execution.consume(120)
+        execution.log("Program log: Instruction: CloseAccount")
+        let accounts = try call.accounts(3)
+        let account = try self.tokenAccount(accounts[0], execution)
+        guard account.amount == 0 else { throw .custom(Code.notEmpty) }
+        try self.checkAuthority(accounts[2], is: account.owner)
+        let lamports = execution.state(of: accounts[0]).lamports
+        try execution.debit(lamports, from: accounts[0], by: call)
+        try execution.credit(lamports, to: accounts[1])
+        try execution.write([], to: accounts[0], by: call)
     }
 
     private func transfer(

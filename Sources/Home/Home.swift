@@ -63,11 +63,13 @@ public struct Home: Sendable, Hashable {
         _ keystore: Keystore, timeline: any Timeline,
         observer: @escaping @Sendable (JournalEntry) -> Void = { _ in }
     ) throws -> PaymentLedger {
-        guard let payment = keystore.keys[.payment], let sponsor = keystore.keys[.sponsor] else {
+        guard let payment = keystore.keys[.payment], let sponsor = keystore.keys[.sponsor],
+            let voucher = keystore.keys[.voucher]
+        else {
             throw KeystoreError.malformed("keys are missing")
         }
         return try PaymentLedger(
-            path: self.ledgerPath, wallet: payment, signers: [sponsor], owner: try self.owner(),
+            path: self.ledgerPath, wallet: payment, signers: [sponsor, voucher], owner: try self.owner(),
             timeline: timeline,
             observer: observer)
     }

@@ -8,11 +8,14 @@ public struct Authorization: ~Copyable, Sendable {
     public let proposal: Proposal
     /// 1 for the first signature of this intent; more only after proof that the earlier one is dead.
     public let attempt: Int
+    /// The payment channel whose voucher this allows; nil for a payment of its own on the chain.
+    public let channel: String?
 
-    init(intent: IntentID, proposal: Proposal, attempt: Int) {
+    init(intent: IntentID, proposal: Proposal, attempt: Int, channel: String?) {
         self.intent = intent
         self.proposal = proposal
         self.attempt = attempt
+        self.channel = channel
     }
 
     /// Uses the permission up: signs `message` with `key`, which verifies what it made.
@@ -21,8 +24,8 @@ public struct Authorization: ~Copyable, Sendable {
         _ message: [UInt8], by key: borrowing SigningKey
     ) throws(SodiumError) -> SignedAttempt {
         SignedAttempt(
-            intent: self.intent, proposal: self.proposal, attempt: self.attempt, message: message,
-            signature: try key.signature(over: message), key: key.publicKey)
+            intent: self.intent, proposal: self.proposal, attempt: self.attempt, channel: self.channel,
+            message: message, signature: try key.signature(over: message), key: key.publicKey)
     }
 }
 
@@ -32,17 +35,19 @@ public struct SignedAttempt: ~Copyable, Sendable {
     public let intent: IntentID
     public let proposal: Proposal
     public let attempt: Int
+    public let channel: String?
     public let message: [UInt8]
     public let signature: Signature
     public let key: PublicKey
 
     fileprivate init(
-        intent: IntentID, proposal: Proposal, attempt: Int, message: [UInt8], signature: Signature,
-        key: PublicKey
+        intent: IntentID, proposal: Proposal, attempt: Int, channel: String?, message: [UInt8],
+        signature: Signature, key: PublicKey
     ) {
         self.intent = intent
         self.proposal = proposal
         self.attempt = attempt
+        self.channel = channel
         self.message = message
         self.signature = signature
         self.key = key
@@ -64,11 +69,13 @@ public struct JournalledPayment: Sendable {
     public let lastValidBlockHeight: UInt64
     /// The transaction id as far as it is known. Of a sponsored payment only the sponsor knows it at first.
     public let transaction: String?
+    /// The payment channel whose voucher the message is; nil for a transaction.
+    public let channel: String?
 
     init(
         intent: IntentID, proposal: Proposal, attempt: Int, state: IntentState, payload: [UInt8],
         message: [UInt8],
-        signature: Signature, lastValidBlockHeight: UInt64, transaction: String?
+        signature: Signature, lastValidBlockHeight: UInt64, transaction: String?, channel: String?
     ) {
         self.intent = intent
         self.proposal = proposal
@@ -79,6 +86,7 @@ public struct JournalledPayment: Sendable {
         self.signature = signature
         self.lastValidBlockHeight = lastValidBlockHeight
         self.transaction = transaction
+        self.channel = channel
     }
 }
 

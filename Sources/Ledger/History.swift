@@ -5,6 +5,8 @@ struct History: SpendingHistory {
     let database: Connection
     /// Of a ledger that is at work; who only looks sums up anew.
     var windows: WindowTotals?
+    /// The payment channel whose deposit is spent; nil for the wallet's own money.
+    var channel: String?
 
     func spent(_ selection: SpendingSelection) throws -> (sum: UInt64, count: Int) {
         let (sum, count) =
@@ -21,7 +23,7 @@ struct History: SpendingHistory {
         let row = try self.database.query(
             """
             SELECT COALESCE(SUM(sum), 0), COALESCE(SUM(count), 0) FROM spending WHERE asset = ?1
-            AND CASE WHEN ?2 IS NULL THEN purpose <> 'fee' ELSE purpose = ?2 END
+            AND CASE WHEN ?2 IS NULL THEN purpose NOT IN ('fee', 'channel') ELSE purpose = ?2 END
             AND (?3 IS NULL OR payee = ?3)
             """, .text(selection.asset), selection.purposeValue, selection.payeeValue
         ).first
@@ -48,7 +50,7 @@ struct History: SpendingHistory {
             """
             SELECT \(what) FROM intent WHERE asset = ?1 AND reserved_at IS NOT NULL AND reserved_at > ?4
             AND reserved_at <= ?5
-            AND CASE WHEN ?2 IS NULL THEN purpose <> 'fee' ELSE purpose = ?2 END
+            AND CASE WHEN ?2 IS NULL THEN purpose NOT IN ('fee', 'channel') ELSE purpose = ?2 END
             AND (?3 IS NULL OR payee = ?3)
             """, .text(selection.asset), selection.purposeValue, selection.payeeValue, .integer(since),
             .integer(end)
@@ -58,9 +60,20 @@ struct History: SpendingHistory {
     func available(asset: String) throws -> UInt64 {
         let row = try self.database.query(
             "SELECT amount FROM balance WHERE asset = ? AND account = ?", .text(asset),
-            .text(Account.wallet)
+            .text(Pot(channel: self.channel).free)
         ).first
-        return UInt64(max(0, row?.integer(0) ?? 0))
+        let free = (row?.integer(0) ?? 0) + (try self.channel.map(self.deposits(onTheWayInto:)) ?? 0)
+        return UInt64(max(0, free))
+    }
+
+    /// A first voucher leaves together with the deposit that it spends.
+    private func deposits(onTheWayInto channel: String) throws -> Int64 {
+        try self.database.query(
+            """
+            SELECT COALESCE(SUM(amount), 0) FROM intent
+            WHERE purpose = 'channel' AND job = ? AND state IN ('reserved', 'signed', 'submitted', 'unknown')
+            """, .text(Proposal.depositPrefix + channel)
+        ).first?.integer(0) ?? 0
     }
 
     func lastContact() throws -> Int64? { try self.database.meta(.contact).flatMap { Int64($0) } }

@@ -14,6 +14,8 @@ public struct JournalEntry: Sendable, Hashable {
         case policy
         /// The wallet was stopped here, or released.
         case hold
+        /// A payment channel was closed.
+        case channel
         /// The owner, an approver or a guardian said something.
         case command
     }

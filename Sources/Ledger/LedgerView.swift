@@ -25,6 +25,8 @@ public struct IntentRecord: Sendable, Hashable {
     /// Rows of the journal: its newest, and the one that tells of its last signature.
     let lastStep: Int64?
     let signedIn: Int64?
+    /// The payment channel whose deposit pays; nil for the wallet's own money.
+    public let channel: String?
 }
 
 /// What an asset's money does, in atomic units. Signed, since a difference with the chain must be shown, not
@@ -35,6 +37,8 @@ public struct Balance: Sendable, Hashable {
     public let available: Int64
     /// Set aside for payments whose outcome is open.
     public let reserved: Int64
+    /// In payment channels and not spent.
+    public let escrowed: Int64
     /// Gone to payees, losses included.
     public let spent: Int64
     /// Part of `spent` for which nothing was delivered.
@@ -73,6 +77,7 @@ public struct LedgerView: ~Copyable {
             }
             return Balance(
                 asset: asset, available: try sum(Account.wallet), reserved: try sum(Account.reserved),
+                escrowed: try sum("assets:channel:*"),
                 spent: try sum("expenses:*"), lost: try sum(Account.losses),
                 deposited: -(try sum(Account.deposits)),
                 earned: -(try sum("income:*")))
@@ -159,7 +164,8 @@ public struct LedgerView: ~Copyable {
         return JournalledPayment(
             intent: record.id, proposal: record.proposal, attempt: Int(row.integer(0)), state: record.state,
             payload: row.blob(3), message: row.blob(1), signature: try .init(row.blob(2)),
-            lastValidBlockHeight: UInt64(bitPattern: row.integer(4)), transaction: record.transaction)
+            lastValidBlockHeight: UInt64(bitPattern: row.integer(4)), transaction: record.transaction,
+            channel: record.channel)
     }
 
     /// Postings that do not sum to zero, and other damage; empty when all is well.
@@ -186,13 +192,12 @@ public struct LedgerView: ~Copyable {
         return try self.database.integrityFaults() + unbalanced + negative + totals
     }
 
-    private borrowing func records(_ clause: String, _ parameters: DatabaseValue...) throws -> [IntentRecord]
-    {
+    borrowing func records(_ clause: String, _ parameters: DatabaseValue...) throws -> [IntentRecord] {
         try self.database.query(
             """
             SELECT i.id, i.purpose, i.job, i.payee, a.id, a.symbol, a.decimals, i.amount, i.series,
                 i.note, i.state, i.reason, i.created_at, i.updated_at, i.delivery, i.receipt,
-                i.chain_transaction, i.attempts, i.reserved_at, i.last_step, i.signed_in
+                i.chain_transaction, i.attempts, i.reserved_at, i.last_step, i.signed_in, i.channel
             FROM intent i JOIN asset a ON a.id = i.asset \(clause)
             """, parameters: parameters
         ).compactMap { row in
@@ -209,7 +214,8 @@ public struct LedgerView: ~Copyable {
                 state: state, reason: row.text(11), createdAt: row.integer(12), updatedAt: row.integer(13),
                 delivery: delivery, receipt: row.optionalText(15), transaction: row.optionalText(16),
                 attempts: Int(row.integer(17)), reservedAt: row.integer(18),
-                lastStep: row.optionalInteger(19), signedIn: row.optionalInteger(20))
+                lastStep: row.optionalInteger(19), signedIn: row.optionalInteger(20),
+                channel: row.optionalText(21))
         }
     }
 }

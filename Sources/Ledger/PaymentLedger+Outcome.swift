@@ -35,7 +35,7 @@ extension PaymentLedger {
             payload: payload,
             message: attempt.message, signature: attempt.signature,
             lastValidBlockHeight: lastValidBlockHeight,
-            transaction: nil)
+            transaction: nil, channel: attempt.channel)
         let digest = BLAKE2b.digest(of: payment.message + payment.signature.bytes + payload)
         try self.move(
             id, from: [.reserved], to: .signed, detail: "attempt \(payment.attempt)", digest: digest
@@ -64,28 +64,33 @@ extension PaymentLedger {
         guard record.state != .settled else { return try await self.durable() }
         try self.move(
             id, from: [.signed, .submitted, .unknown], to: .settled, detail: "found in slot \(proof.slot)",
-            transaction: proof.transaction,
-            postings: [(Account.reserved, -1), (Account.expense(record.proposal.purpose), 1)])
+            transaction: proof.transaction, postings: self.spending(record)
+        ) {
+            if let channel = record.proposal.filledChannel { try self.setState(of: channel, to: .open) }
+        }
         try await self.durable()
     }
 
     /// Gives the money back: the chain executed the payment and it failed.
     public func fail(_ id: IntentID, transaction: String, reason: String) async throws {
-        guard try self.intent(id).state != .failed else { return try await self.durable() }
+        let record = try self.intent(id)
+        guard record.state != .failed else { return try await self.durable() }
         try self.move(
             id, from: [.signed, .submitted, .unknown], to: .failed, detail: reason, transaction: transaction,
-            postings: [(Account.reserved, -1), (Account.wallet, 1)])
+            postings: Pot(channel: record.channel).release)
+        try self.abandonUnopened(record)
         try await self.durable()
     }
 
     /// Gives the money back: the chain has passed the last height at which the payment could be executed, and
     /// it was not.
     public func expire(_ id: IntentID, height: UInt64) async throws {
-        guard try self.intent(id).state != .expired else { return try await self.durable() }
+        let record = try self.intent(id)
+        guard record.state != .expired else { return try await self.durable() }
         try self.move(
             id, from: [.signed, .submitted, .unknown], to: .expired,
-            detail: "not executed by height \(height)",
-            postings: [(Account.reserved, -1), (Account.wallet, 1)])
+            detail: "not executed by height \(height)", postings: Pot(channel: record.channel).release)
+        try self.abandonUnopened(record)
         try await self.durable()
     }
 
@@ -121,7 +126,7 @@ extension PaymentLedger {
         try self.move(
             id, from: [.settled], to: .settled, detail: "lost: \(reason)",
             digest: BLAKE2b.digest(of: Array(evidence.utf8)),
-            postings: [(Account.expense(record.proposal.purpose), -1), (Account.losses, 1)]
+            postings: [(Account.destination(of: record.proposal), -1), (Account.losses, 1)]
         ) {
             try self.database.run(
                 "UPDATE intent SET delivery = 'lost', receipt = ? WHERE id = ?", .text(evidence),
@@ -158,6 +163,11 @@ extension PaymentLedger {
         try await self.durable()
     }
 
+    /// The lines of a payment that the payee has.
+    func spending(_ record: IntentRecord) -> [(account: String, sign: Int64)] {
+        [(Pot(channel: record.channel).reserved, -1), (Account.destination(of: record.proposal), 1)]
+    }
+
     func intent(_ id: IntentID) throws -> IntentRecord {
         // After a fault the reservation of a permission that is still out may be undone.
         guard !self.faulted else { throw LedgerError.storageFault }
@@ -182,6 +192,9 @@ public enum LedgerError: Error, CustomStringConvertible {
     case busy(IntentID)
     case foreignSignature(IntentID)
     case amountTooLarge(UInt64)
+    /// Its last voucher has no answer yet.
+    case channelBusy(String)
+    case unknownChannel(String)
 
     public var description: String {
         switch self {
@@ -195,6 +208,8 @@ public enum LedgerError: Error, CustomStringConvertible {
             "intent \(id) is \(found.rawValue), not \(expected.joined(separator: " or "))"
         case .busy(let id): "intent \(id) is being signed at this moment"
         case .foreignSignature(let id): "the signature for \(id) is not by a key of this wallet"
+        case .channelBusy(let id): "a voucher of channel \(id) is on its way; wait for its answer"
+        case .unknownChannel(let id): "there is no channel \(id)"
         case .amountTooLarge(let amount): "\(amount) atomic units are more than a ledger line holds"
         }
     }

@@ -5,7 +5,7 @@ extension PaymentLedger {
     /// Stores a proposal with the answer to it; a reservation with its posting.
     func open(
         _ proposal: Proposal, _ id: IntentID, from record: IntentRecord?, to state: IntentState,
-        detail: String
+        channel: String? = nil, detail: String
     ) throws {
         let now = self.clock().milliseconds
         let before = record?.state
@@ -18,20 +18,19 @@ extension PaymentLedger {
             try self.database.run(
                 """
                 INSERT INTO intent (id, purpose, job, payee, asset, amount, series, note, state, reason,
-                    reserved_at, created_at, updated_at, last_step)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                    reserved_at, created_at, updated_at, last_step, channel)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 ON CONFLICT (id) DO UPDATE SET state = excluded.state, reason = excluded.reason,
                     reserved_at = excluded.reserved_at, updated_at = excluded.updated_at,
-                    last_step = excluded.last_step
+                    last_step = excluded.last_step, channel = excluded.channel
                 """, .text(id.description), .text(proposal.purpose.rawValue), .text(proposal.job),
                 .text(proposal.payee), .text(proposal.asset.id), .integer(Int64(proposal.amount)),
                 .integer(Int64(proposal.series)), .text(proposal.note), .text(state.rawValue),
                 .text(state == .reserved ? "" : detail), reservedAt, .integer(now), .integer(now),
-                .integer(self.nextStep))
+                .integer(self.nextStep), channel.map { .text($0) } ?? .null)
             var lines: [Line] = []
             if state == .reserved {
-                lines = self.lines(
-                    [(Account.wallet, -1), (Account.reserved, 1)], of: proposal, reference: "reserve")
+                lines = self.lines(Pot(channel: channel).reserve, of: proposal, reference: "reserve")
                 try self.count(proposal, reservedAt: now, by: 1)
                 // An approval is good for one reservation.
                 if before == .waiting || before == .denied {

@@ -133,15 +133,18 @@ public actor PaymentLedger {
     /// The same proposal again gives the same answer for the same money: a reservation without a signature is
     /// handed out anew, a signed payment comes back as it was journalled. A second payee for something that
     /// is already paid, or may be, is refused.
-    public func authorize(_ proposal: Proposal) async throws -> Decision {
+    ///
+    /// - Parameter channel: the payment channel whose deposit is spent; nil for the wallet's own money.
+    /// - Throws: `LedgerError.channelBusy` while another voucher of the channel has no answer.
+    public func authorize(_ proposal: Proposal, from channel: String? = nil) async throws -> Decision {
         // Also when it throws: the transaction is open.
         defer { self.commitSoon() }
-        let decision = try self.decide(proposal)
+        let decision = try self.decide(proposal, channel)
         if !decision.isAuthorized { try await self.durable() }
         return decision
     }
 
-    private func decide(_ proposal: Proposal) throws -> Decision {
+    private func decide(_ proposal: Proposal, _ channel: String?) throws -> Decision {
         guard !self.faulted else { throw LedgerError.storageFault }
         guard proposal.amount <= UInt64(Int64.max) else { throw LedgerError.amountTooLarge(proposal.amount) }
         let id = proposal.id
@@ -160,12 +163,16 @@ public actor PaymentLedger {
             case .reserved:
                 // The owner may have stopped the wallet since; the reservation waits for the next policy.
                 if let denial = try self.standstill() { return .denied(denial) }
-                return .authorized(try self.authorization(id, proposal, after: record))
+                guard record.channel == channel else {
+                    return .denied(Denial(rule: "purchase", reason: "the money is set aside elsewhere"))
+                }
+                return .authorized(try self.authorization(id, proposal, channel, after: record))
             case .denied, .waiting, .failed, .expired: break
             }
         }
         if let denial = try self.rivalry(proposal) { return .denied(denial) }
-        switch try self.verdict(on: proposal) {
+        if let channel { try self.checkFree(channel) }
+        switch try self.verdict(on: proposal, from: channel) {
         case .denied(let denial):
             try self.open(proposal, id, from: record, to: .denied, detail: denial.description)
             return .denied(denial)
@@ -174,8 +181,10 @@ public actor PaymentLedger {
             return .waiting(denial)
         case .allowed:
             let number = self.policy?.sequence ?? 0
-            try self.open(proposal, id, from: record, to: .reserved, detail: "allowed by policy \(number)")
-            return .authorized(try self.authorization(id, proposal, after: record))
+            try self.open(
+                proposal, id, from: record, to: .reserved, channel: channel,
+                detail: "allowed by policy \(number)")
+            return .authorized(try self.authorization(id, proposal, channel, after: record))
         }
     }
 
@@ -197,7 +206,7 @@ public actor PaymentLedger {
         }
     }
 
-    private func verdict(on proposal: Proposal) throws -> Policy.Verdict {
+    private func verdict(on proposal: Proposal, from channel: String? = nil) throws -> Policy.Verdict {
         if let hold = self.hold { return .denied(hold.denial) }
         guard let policy = self.policy else {
             return .denied(
@@ -206,19 +215,21 @@ public actor PaymentLedger {
         let now = self.clock()
         let votes = try self.votes(on: proposal.id, policy, at: now)
         let verdict = try policy.verdict(
-            on: proposal, history: self.history, at: now, approvals: votes.agreed)
+            on: proposal, history: self.history(of: channel), at: now, approvals: votes.agreed)
         if case .approvalNeeded = verdict, let refuser = votes.refused {
             return .denied(Denial(rule: "approval", reason: "rejected by \(refuser)"))
         }
         return verdict
     }
 
-    private var history: History { History(database: self.database, windows: self.windows) }
+    private func history(of channel: String? = nil) -> History {
+        History(database: self.database, windows: self.windows, channel: channel)
+    }
 
     /// Why nothing at all is spent now; nil when the policy and nobody here stops it.
     private func standstill() throws -> Denial? {
         if let hold = self.hold { return hold.denial }
-        return try self.policy?.standstill(history: self.history, at: self.clock())
+        return try self.policy?.standstill(history: self.history(), at: self.clock())
     }
 
     /// Gives an unused permission back: nothing was signed, so the money is free again.
@@ -226,7 +237,7 @@ public actor PaymentLedger {
         let id = authorization.intent
         try self.move(
             id, from: [.reserved], to: .failed, detail: reason,
-            postings: [(Account.reserved, -1), (Account.wallet, 1)])
+            postings: Pot(channel: authorization.channel).release)
         self.outstanding.remove(id)
         try await self.durable()
     }
@@ -238,10 +249,11 @@ public actor PaymentLedger {
     }
 
     private func authorization(
-        _ id: IntentID, _ proposal: Proposal, after record: IntentRecord?
+        _ id: IntentID, _ proposal: Proposal, _ channel: String?, after record: IntentRecord?
     ) throws -> Authorization {
         guard self.outstanding.insert(id).inserted else { throw LedgerError.busy(id) }
-        return Authorization(intent: id, proposal: proposal, attempt: (record?.attempts ?? 0) + 1)
+        return Authorization(
+            intent: id, proposal: proposal, attempt: (record?.attempts ?? 0) + 1, channel: channel)
     }
 
     func finished(_ id: IntentID) { self.outstanding.remove(id) }

@@ -15,7 +15,7 @@ public protocol SpendingHistory {
 /// Which payments are summed.
 public struct SpendingSelection: Sendable, Hashable {
     public let asset: String
-    /// Nil for every purpose but fees.
+    /// Nil for every purpose but those that are limited apart.
     public let purpose: Purpose?
     /// An account; nil for every payee.
     public let payee: String?
@@ -112,8 +112,8 @@ extension Policy {
             return Denial(rule: rule, reason: "the time to pay \(payee.id) is over")
         }
         guard let cap = payee.cap else { return nil }
-        let fees = proposal.purpose == .fee ? Purpose.fee : nil
-        let spent = try history.spent(.init(asset: asset.id, purpose: fees, payee: payee.account)).sum
+        let apart = proposal.purpose.isApart ? proposal.purpose : nil
+        let spent = try history.spent(.init(asset: asset.id, purpose: apart, payee: payee.account)).sum
         return Self.check(proposal, spent: spent, limit: cap, rule: rule, asset)
     }
 
@@ -180,7 +180,7 @@ extension Policy {
 extension Policy.Limit {
     func matches(_ proposal: Proposal, payee: Policy.Payee?) -> Bool {
         self.asset == proposal.asset.id
-            && (self.purpose == proposal.purpose || self.purpose == nil && proposal.purpose != .fee)
+            && (self.purpose == proposal.purpose || self.purpose == nil && !proposal.purpose.isApart)
             && (self.payee == nil || self.payee == payee?.id)
     }
 }

@@ -55,7 +55,7 @@ public struct Policy: Sendable {
     public struct Limit: Sendable {
         public let id: String
         public let asset: String
-        /// Nil matches every purpose but fees: what the network takes is limited apart.
+        /// Nil matches every purpose but fees and the deposits of channels, which are limited apart.
         public let purpose: Purpose?
         /// A payee id; nil matches every payee.
         public let payee: String?

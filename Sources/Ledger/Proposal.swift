@@ -9,6 +9,11 @@ public enum Purpose: String, Sendable, Hashable, CaseIterable {
     case service
     /// Network fees that the wallet pays for a transaction, its own or a sponsored one.
     case fee
+    /// The deposit of a payment channel: still the wallet's, until vouchers spend it for the other purposes.
+    case channel
+
+    /// Whether only limits count it that name it: no payee gets this money for its work.
+    public var isApart: Bool { self == .fee || self == .channel }
 }
 
 /// A wish to pay: made from what is bought, before any policy looked at it.
@@ -25,6 +30,24 @@ public struct Proposal: Sendable, Hashable {
     public let series: UInt32
     /// For people: where it is bought.
     public let note: String
+
+    /// Puts money into the escrow of the payment channel `channel`; `series` counts the top-ups.
+    public init(
+        depositInto channel: String, payee: String, asset: Asset, amount: UInt64, series: UInt32 = 0,
+        note: String
+    ) {
+        self.init(
+            purpose: .channel, job: Self.depositPrefix + channel, payee: payee, asset: asset, amount: amount,
+            series: series, note: note)
+    }
+
+    static let depositPrefix = "channel:"
+
+    /// The channel that this fills.
+    var filledChannel: String? {
+        guard self.purpose == .channel, self.job.hasPrefix(Self.depositPrefix) else { return nil }
+        return String(self.job.dropFirst(Self.depositPrefix.count))
+    }
 
     public init(
         purpose: Purpose, job: String, payee: String, asset: Asset, amount: UInt64, series: UInt32 = 0,

@@ -18,12 +18,21 @@ enum Schema {
             delivery TEXT NOT NULL DEFAULT 'pending', receipt TEXT, chain_transaction TEXT,
             attempts INTEGER NOT NULL DEFAULT 0,
             -- Rows of the journal: the newest of this intent, and the one that tells of the last signature.
-            last_step INTEGER, signed_in INTEGER
+            last_step INTEGER, signed_in INTEGER,
+            -- The payment channel whose deposit pays; null for the wallet's own money.
+            channel TEXT REFERENCES channel(id)
         ) STRICT;
         CREATE INDEX intent_purchase ON intent (purpose, job, series);
         CREATE INDEX intent_window ON intent (asset, reserved_at, purpose, payee, amount)
             WHERE reserved_at IS NOT NULL;
         CREATE INDEX intent_open ON intent (state) WHERE \(openStates);
+        CREATE INDEX intent_voucher ON intent (channel) WHERE channel IS NOT NULL AND \(openStates);
+        CREATE TABLE channel (
+            id TEXT PRIMARY KEY, payee TEXT NOT NULL, asset TEXT NOT NULL REFERENCES asset(id),
+            terms BLOB NOT NULL, state TEXT NOT NULL,
+            -- What the payee accepted so far, and the intent of its last voucher.
+            spent INTEGER NOT NULL DEFAULT 0, last_voucher TEXT, opened_at INTEGER NOT NULL
+        ) STRICT;
         -- Named by the journal row of the signature, and so without an index of its own.
         CREATE TABLE attempt (
             step INTEGER PRIMARY KEY REFERENCES journal(seq), number INTEGER NOT NULL, message BLOB NOT NULL,
@@ -80,7 +89,27 @@ enum Account {
     static let wallet = "assets:wallet"
     static let reserved = "assets:reserved"
     static let deposits = "equity:owner"
-    static func expense(_ purpose: Purpose) -> String { "expenses:\(purpose.rawValue)" }
+    /// Where the money of a settled payment is.
+    static func destination(of proposal: Proposal) -> String {
+        proposal.filledChannel.map { Pot(channel: $0).free } ?? "expenses:\(proposal.purpose.rawValue)"
+    }
     static func income(_ purpose: Purpose) -> String { "income:\(purpose.rawValue)" }
     static let losses = "expenses:losses"
+    /// Vouchers that a payee never redeemed.
+    static let unclaimed = "income:unclaimed"
+}
+
+/// Where a payment takes its money from: the wallet, or the deposit of a payment channel.
+struct Pot: Hashable {
+    let free: String
+    let reserved: String
+
+    init(channel: String?) {
+        self.free = channel.map { "assets:channel:\($0)" } ?? Account.wallet
+        self.reserved = channel.map { "assets:channel:\($0):reserved" } ?? Account.reserved
+    }
+
+    /// Money set aside, and given back.
+    var reserve: [(account: String, sign: Int64)] { [(self.free, -1), (self.reserved, 1)] }
+    var release: [(account: String, sign: Int64)] { [(self.reserved, -1), (self.free, 1)] }
 }

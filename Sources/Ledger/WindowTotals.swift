@@ -63,6 +63,6 @@ extension SpendingSelection {
     /// As ``History`` selects.
     fileprivate func matches(_ proposal: Proposal) -> Bool {
         self.asset == proposal.asset.id && (self.payee == nil || self.payee == proposal.payee)
-            && (self.purpose.map { $0 == proposal.purpose } ?? (proposal.purpose != .fee))
+            && (self.purpose.map { $0 == proposal.purpose } ?? !proposal.purpose.isApart)
     }
 }

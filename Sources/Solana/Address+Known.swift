@@ -30,6 +30,12 @@ extension Address {
     public static let recentBlockhashesSysvar = Address(known: "SysvarRecentB1ockHashes11111111111111111111")
     /// Payment channels on mainnet (solana-foundation/payment-channels).
     public static let paymentChannelsProgram = Address(known: "CHNLxYvVA28MJP9PrFuDXccuoGXAx7jBacfLEkahyGsX")
+    /// Whose token account gets what a channel's recipient cannot receive.
+    public static let paymentChannelsTreasury = Address(
+        known: "Cs2zdfUNonRdRGsiZUQQLdTxzxVvJZmgiX2mpLYKuEqP")
+    /// Says what the payment-channels program did: its derived address of "event_authority".
+    public static let paymentChannelsEventAuthority = Address(
+        known: "75c2huVzDW1Eq4kD86by5392sjdJzuAT195XNgP2f2tX")
     /// USDC on mainnet, 6 decimals.
     public static let mainnetUSDC = Address(known: "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v")
     /// USDC on devnet, 6 decimals.

@@ -86,6 +86,18 @@ extension Instruction {
             data: data)
     }
 
+    /// Removes an empty token account; its lamports go to `destination`.
+    public static func closeTokenAccount(
+        _ account: Address, destination: Address, owner: Address, tokenProgram: Address = .tokenProgram
+    ) -> Instruction {
+        Instruction(
+            program: tokenProgram,
+            accounts: [
+                AccountMeta(account, writable: true), AccountMeta(destination, writable: true),
+                AccountMeta(owner, signer: true),
+            ], data: [9])
+    }
+
     /// Makes the associated token account of `owner`, or does nothing when it is there already.
     public static func createAssociatedTokenIdempotent(
         payer: Address, owner: Address, mint: Address, tokenProgram: Address = .tokenProgram

@@ -29,6 +29,15 @@ public enum InstructionContent: Sendable, Hashable {
         idempotent: Bool)
     /// Text; every account of the call signs.
     case memo(text: String, signers: [Address])
+    /// A new payment channel. Whether its accounts are the derived ones is not checked here.
+    case openChannel(ChannelOpening)
+    /// More escrow for a payment channel.
+    case topUpChannel(
+        payer: Address, channel: Address, source: Address, escrow: Address, mint: Address,
+        tokenProgram: Address,
+        amount: UInt64)
+    /// The payer of a channel wants out.
+    case requestCloseOfChannel(payer: Address, channel: Address)
     /// Another program, another call, or a form that we never write. Nil when the program is looked up in a
     /// table.
     case unrecognized(program: Address?)
@@ -98,6 +107,7 @@ public enum InstructionContent: Sendable, Hashable {
                 return nil
             }
             return .memo(text: text, signers: roles.addresses)
+        case .paymentChannelsProgram: return try self.channel(roles, ByteReader(data))
         default: return nil
         }
     }
@@ -134,6 +144,48 @@ public enum InstructionContent: Sendable, Hashable {
             return .transfer(from: at[0], to: at[1], lamports: lamports)
         default: return nil
         }
+    }
+
+    private static func channel(
+        _ roles: Roles, _ reader: consuming ByteReader
+    ) throws(DecodingError) -> InstructionContent? {
+        var reader = reader
+        let at = roles.addresses
+        let content: InstructionContent
+        switch try reader.byte() {
+        case 1 where roles.fit("xxrrrwwwrrrrrr"):
+            let fixed: [Address] = [.systemProgram, .rentSysvar, .associatedTokenProgram]
+            guard Array(at[9...11]) == fixed, at[12] == .paymentChannelsEventAuthority,
+                at[13] == .paymentChannelsProgram
+            else { return nil }
+            let salt = try reader.little(UInt64.self)
+            let deposit = try reader.little(UInt64.self)
+            let grace = try reader.little(UInt32.self)
+            let openSlot = try reader.little(UInt64.self)
+            let count = try reader.little(UInt32.self)
+            // More do not fit into a transaction.
+            guard count <= 32 else { return nil }
+            var shares: [ChannelShare] = []
+            for _ in 0..<count {
+                let recipient = try Address(bytes: reader.take(Address.byteCount))
+                shares.append(ChannelShare(recipient: recipient, basisPoints: try reader.little()))
+            }
+            content = .openChannel(
+                ChannelOpening(
+                    seeds: ChannelSeeds(
+                        payer: at[0], payee: at[2], mint: at[3], voucherSigner: at[4], salt: salt,
+                        openSlot: openSlot),
+                    rentPayer: at[1], channel: at[5], source: at[6], escrow: at[7], tokenProgram: at[8],
+                    deposit: deposit, grace: grace, shares: shares))
+        case 3 where roles.fit("xwwwrr"):
+            content = .topUpChannel(
+                payer: at[0], channel: at[1], source: at[2], escrow: at[3], mint: at[4],
+                tokenProgram: at[5], amount: try reader.little())
+        case 5 where roles.fit("sw"): content = .requestCloseOfChannel(payer: at[0], channel: at[1])
+        default: return nil
+        }
+        try reader.end()
+        return content
     }
 
     private static func token(

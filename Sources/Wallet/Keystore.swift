@@ -227,8 +227,8 @@ public struct Keystore: Sendable {
             try SigningKey(seed: try Self.seed(role, in: secrets))
         }
         return UnlockedWallet(
-            payment: try key(.payment), sponsor: try key(.sponsor), identity: try key(.identity),
-            storage: try Self.seed(.storage, in: secrets))
+            payment: try key(.payment), sponsor: try key(.sponsor), voucher: try key(.voucher),
+            identity: try key(.identity), storage: try Self.seed(.storage, in: secrets))
     }
 
     /// All seeds, one after the other, each checked against its public half.

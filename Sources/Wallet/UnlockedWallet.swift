@@ -1,3 +1,4 @@
+internal import Encoding
 public import Ledger
 public import Sodium
 
@@ -6,19 +7,22 @@ public import Sodium
 public actor UnlockedWallet {
     private let payment: SigningKey
     private let sponsor: SigningKey
+    private let voucher: SigningKey
     private let identity: SigningKey
     private let storage: SecretBytes
     private nonisolated let keys: [KeyRole: PublicKey]
 
     init(
-        payment: consuming SigningKey, sponsor: consuming SigningKey, identity: consuming SigningKey,
-        storage: consuming SecretBytes
+        payment: consuming SigningKey, sponsor: consuming SigningKey, voucher: consuming SigningKey,
+        identity: consuming SigningKey, storage: consuming SecretBytes
     ) {
         self.keys = [
-            .payment: payment.publicKey, .sponsor: sponsor.publicKey, .identity: identity.publicKey,
+            .payment: payment.publicKey, .sponsor: sponsor.publicKey, .voucher: voucher.publicKey,
+            .identity: identity.publicKey,
         ]
         self.payment = payment
         self.sponsor = sponsor
+        self.voucher = voucher
         self.identity = identity
         self.storage = storage
     }
@@ -30,16 +34,32 @@ public actor UnlockedWallet {
     }
 
     /// Signs the message of one authorized payment and uses the authorization up. A fee is signed by the
-    /// sponsor key, everything else by the payment key.
+    /// sponsor key, a voucher by the voucher key, everything else by the payment key.
     ///
     /// The signature is verified before this returns. It must be journalled before it is sent.
+    ///
+    /// - Throws: `SigningRefusal` when the message is a voucher and should not be, or the other way round;
+    ///   `SodiumError`.
     public func sign(
         _ authorization: consuming Authorization, message: [UInt8]
-    ) throws(SodiumError) -> SignedAttempt {
-        switch authorization.proposal.purpose {
-        case .fee: try authorization.signed(message, by: self.sponsor)
-        case .storage, .compute, .service: try authorization.signed(message, by: self.payment)
+    ) throws -> SignedAttempt {
+        if let channel = authorization.channel {
+            guard Self.isVoucher(message), Base58.encode(Array(message[2..<34])) == channel else {
+                throw SigningRefusal.notAVoucher(channel: channel)
+            }
+            return try authorization.signed(message, by: self.voucher)
         }
+        guard !Self.isVoucher(message) else { throw SigningRefusal.voucher }
+        switch authorization.proposal.purpose {
+        case .fee: return try authorization.signed(message, by: self.sponsor)
+        case .storage, .compute, .service, .channel:
+            return try authorization.signed(message, by: self.payment)
+        }
+    }
+
+    /// The shape of a voucher: 0x56 0x01, channel, amount, expiry. No transaction begins so.
+    private static func isVoucher(_ message: [UInt8]) -> Bool {
+        message.count == 50 && message[0] == 0x56 && message[1] == 0x01
     }
 
     /// Signs a statement with the identity key.
@@ -61,6 +81,19 @@ public actor UnlockedWallet {
 
     private func storageKey(_ context: String) throws(SodiumError) -> SecretBytes {
         try BLAKE2b.key(from: self.storage, context: "depai/seal/v1/\(context)")
+    }
+}
+
+/// Why the wallet does not sign what it has an authorization for.
+public enum SigningRefusal: Error, Equatable, CustomStringConvertible {
+    case notAVoucher(channel: String)
+    case voucher
+
+    public var description: String {
+        switch self {
+        case .notAVoucher(let channel): "the message is no voucher of channel \(channel)"
+        case .voucher: "the message is a voucher, the authorization is for a payment on the chain"
+        }
     }
 }
 

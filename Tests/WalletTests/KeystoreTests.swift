@@ -24,7 +24,7 @@ import Wallet
             let path = folder.appending("keystore.json")
             #expect(mode(of: path) == 0o600)
             let read = try Keystore(at: path)
-            #expect(read.keys == made.keys && read.keys.count == 7)
+            #expect(read.keys == made.keys && read.keys.count == 8)
             // Source: bip_utils 2.12.3, accounts 0 and 1.
             #expect(read.address == "HAgk14JpMQLgt6rVgv7cBQFJWFto5Dqxi472uT3DKpqk")
             #expect(

@@ -1,0 +1,225 @@
+internal import Database
+internal import Encoding
+internal import World
+
+/// A payment channel: money in escrow, spent by cumulative vouchers.
+public struct ChannelRecord: Sendable, Hashable {
+    /// Where a channel stands.
+    public enum State: String, Sendable {
+        /// Its deposit is on the way.
+        case opening
+        case open
+        /// Nothing more is spent from it; the rest is on its way back.
+        case closing
+        case closed
+    }
+
+    /// The channel's address on its chain.
+    public let id: String
+    /// Who is paid, as a CAIP-10 account.
+    public let payee: String
+    public let asset: Asset
+    /// What the rail has to know to go on with it.
+    public let terms: [UInt8]
+    public let state: State
+    /// What the payee accepted so far: the next voucher says this and its own amount. Atomic units.
+    public let spent: UInt64
+    /// The newest accepted payment.
+    public let lastVoucher: IntentID?
+    /// Free to spend, and set aside for vouchers without an answer.
+    public let free: Int64
+    public let reserved: Int64
+    /// Milliseconds since 1970.
+    public let openedAt: Int64
+
+    /// Everything that was put into escrow and confirmed.
+    public var deposit: Int64 { self.free + self.reserved + Int64(self.spent) }
+}
+
+extension LedgerView {
+    /// All channels, newest first.
+    public borrowing func channels() throws -> [ChannelRecord] { try self.channels("") }
+
+    public borrowing func channel(_ id: String) throws -> ChannelRecord? {
+        try self.channels("WHERE c.id = ?", .text(id)).first
+    }
+
+    /// Payments of a channel whose outcome is open, oldest first.
+    public borrowing func vouchers(openIn channel: String) throws -> [IntentRecord] {
+        try self.records(
+            "WHERE i.channel = ? AND i.\(Schema.openStates) ORDER BY i.created_at, i.rowid", .text(channel))
+    }
+
+    private borrowing func channels(_ clause: String, _ parameters: DatabaseValue...) throws
+        -> [ChannelRecord]
+    {
+        try self.database.query(
+            """
+            SELECT c.id, c.payee, a.id, a.symbol, a.decimals, c.terms, c.state, c.spent, c.last_voucher,
+                c.opened_at,
+                (SELECT amount FROM balance WHERE asset = c.asset AND account = 'assets:channel:' || c.id),
+                (SELECT amount FROM balance
+                    WHERE asset = c.asset AND account = 'assets:channel:' || c.id || ':reserved')
+            FROM channel c JOIN asset a ON a.id = c.asset \(clause) ORDER BY c.opened_at DESC, c.rowid DESC
+            """, parameters: parameters
+        ).compactMap { row in
+            guard let state = ChannelRecord.State(rawValue: row.text(6)) else { return nil }
+            return ChannelRecord(
+                id: row.text(0), payee: row.text(1),
+                asset: Asset(id: row.text(2), symbol: row.text(3), decimals: Int(row.integer(4))),
+                terms: row.blob(5), state: state, spent: UInt64(row.integer(7)),
+                lastVoucher: row.optionalText(8).flatMap { IntentID(text: $0) },
+                free: row.optionalInteger(10) ?? 0, reserved: row.optionalInteger(11) ?? 0,
+                openedAt: row.integer(9))
+        }
+    }
+}
+
+extension PaymentLedger {
+    /// Writes a channel down before its deposit is asked for. The same channel again changes nothing.
+    public func prepareChannel(_ id: String, payee: String, asset: Asset, terms: [UInt8]) async throws {
+        let now = self.clock().milliseconds
+        try self.write {
+            try self.know(asset)
+            try self.database.run(
+                """
+                INSERT INTO channel (id, payee, asset, terms, state, opened_at)
+                VALUES (?, ?, ?, ?, 'opening', ?) ON CONFLICT DO NOTHING
+                """, .text(id), .text(payee), .text(asset.id), .blob(terms), .integer(now))
+        }
+        try await self.durable()
+    }
+
+    /// Gives up a channel whose deposit was never signed.
+    public func dropChannel(_ id: String) async throws {
+        let hasDeposit = try LedgerView(self.database).intents(
+            purpose: .channel, job: Proposal.depositPrefix + id, series: 0
+        ).contains { $0.state.holdsMoney }
+        guard !hasDeposit, try self.channel(id).state == .opening else { return try await self.durable() }
+        try self.write { try self.setState(of: id, to: .closed) }
+        try await self.durable()
+    }
+
+    /// Books a voucher that the payee accepted: the money is the payee's, whether it redeems it or not.
+    ///
+    /// Open vouchers that promised no more than is accepted now are dead: what they promised is counted.
+    ///
+    /// - Parameter commitment: how the payee names it.
+    public func accept(_ id: IntentID, commitment: String) async throws {
+        let record = try self.intent(id)
+        guard let channel = record.channel else {
+            throw LedgerError.wrongState(id, expected: ["voucher"], found: record.state)
+        }
+        guard record.state != .settled else { return try await self.durable() }
+        try self.move(
+            id, from: [.signed, .submitted, .unknown], to: .settled, detail: "accepted by the payee",
+            transaction: commitment, postings: self.spending(record)
+        ) {
+            try self.database.run(
+                "UPDATE channel SET spent = spent + ?, last_voucher = ? WHERE id = ?",
+                .integer(Int64(record.proposal.amount)), .text(id.description), .text(channel))
+        }
+        let spent = try self.channel(channel).spent
+        try self.expireVouchers(of: channel, why: "a later voucher covers it") { $0 <= spent }
+        try await self.durable()
+    }
+
+    /// Nothing more is spent from this channel.
+    public func beginClosing(_ id: String) async throws {
+        guard try self.channel(id).state == .open else { return try await self.durable() }
+        try self.write {
+            try self.setState(of: id, to: .closing)
+            try self.record(
+                .channel, detail: "closing \(id)", at: self.clock().milliseconds)
+        }
+        try await self.durable()
+    }
+
+    /// Books the end of a channel that the chain shows: what the payee redeemed is spent, the rest is back.
+    ///
+    /// Vouchers without an answer count as accepted up to what was redeemed, and are dead above it. Where
+    /// payee and ledger differ, the difference is booked where a person sees it.
+    ///
+    /// - Parameter redeemed: the channel's last watermark, in atomic units.
+    public func closeChannel(_ id: String, redeemed: UInt64, transaction: String) async throws {
+        guard try self.channel(id).state != .closed else { return try await self.durable() }
+        for voucher in try self.openVouchers(of: id) where voucher.cumulative <= redeemed {
+            try await self.accept(voucher.record.id, commitment: transaction)
+        }
+        try self.expireVouchers(of: id, why: "the channel is closed") { _ in true }
+        let channel = try self.channel(id)
+        let back = channel.deposit - Int64(redeemed)
+        let difference = back - channel.free
+        var lines = [
+            (Pot(channel: id).free, -channel.free), (Account.wallet, back),
+            (difference > 0 ? Account.unclaimed : Account.losses, -difference),
+        ]
+        lines.removeAll { $0.1 == 0 }
+        try self.write {
+            try self.setState(of: id, to: .closed)
+            try self.record(
+                .channel,
+                detail: "closed \(id): \(channel.asset.text(redeemed)) redeemed of "
+                    + channel.asset.text(UInt64(max(0, channel.deposit))),
+                at: self.clock().milliseconds,
+                lines: lines.map {
+                    Line(account: $0.0, asset: channel.asset.id, amount: $0.1, reference: transaction)
+                })
+        }
+        try await self.durable()
+    }
+
+    // MARK: Inside
+
+    func channel(_ id: String) throws -> ChannelRecord {
+        guard !self.faulted else { throw LedgerError.storageFault }
+        guard let channel = try LedgerView(self.database).channel(id) else {
+            throw LedgerError.unknownChannel(id)
+        }
+        return channel
+    }
+
+    func setState(of channel: String, to state: ChannelRecord.State) throws {
+        try self.database.run(
+            "UPDATE channel SET state = ? WHERE id = ?", .text(state.rawValue), .text(channel))
+    }
+
+    /// Two vouchers on their way at once would promise the same money twice.
+    func checkFree(_ id: String) throws {
+        let channel = try self.channel(id)
+        guard channel.state == .open || channel.state == .opening else {
+            throw LedgerError.unknownChannel(id)
+        }
+        let open = try LedgerView(self.database).vouchers(openIn: id)
+        guard !open.contains(where: { $0.state == .signed || $0.state == .submitted }) else {
+            throw LedgerError.channelBusy(id)
+        }
+    }
+
+    /// A deposit that can never arrive takes its channel and the vouchers on it along.
+    func abandonUnopened(_ deposit: IntentRecord) throws {
+        guard let id = deposit.proposal.filledChannel, try self.channel(id).state == .opening else { return }
+        try self.expireVouchers(of: id, why: "the channel was never opened") { _ in true }
+        try self.write { try self.setState(of: id, to: .closed) }
+    }
+
+    private func expireVouchers(
+        of channel: String, why: String, where isDead: (UInt64) -> Bool
+    ) throws {
+        for (record, cumulative) in try self.openVouchers(of: channel) where isDead(cumulative) {
+            try self.move(
+                record.id, from: [.signed, .submitted, .unknown], to: .expired, detail: why,
+                postings: Pot(channel: channel).release)
+        }
+    }
+
+    private func openVouchers(of channel: String) throws -> [(record: IntentRecord, cumulative: UInt64)] {
+        let view = LedgerView(self.database)
+        return try view.vouchers(openIn: channel).compactMap { record in
+            guard record.state != .reserved, let payment = try view.payment(record) else { return nil }
+            var reader = ByteReader(payment.message)
+            _ = try reader.take(34)
+            return (record, try reader.little(UInt64.self))
+        }
+    }
+}
