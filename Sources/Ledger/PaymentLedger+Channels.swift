@@ -124,6 +124,24 @@ extension PaymentLedger {
         try await self.durable()
     }
 
+    /// Lets a voucher be signed anew, above one that the payee accepted meanwhile; its money stays set aside.
+    /// - Returns: nil when the owner or the policy does not allow it any more.
+    public func renew(_ id: IntentID) async throws -> Authorization? {
+        let record = try self.intent(id)
+        guard let channel = record.channel else { throw LedgerError.busy(id) }
+        if record.state == .expired {
+            guard
+                case .authorized(let authorization) = try await self.authorize(record.proposal, from: channel)
+            else { return nil }
+            return authorization
+        }
+        if try self.standstill() != nil { return nil }
+        try self.move(
+            id, from: [.signed, .submitted, .unknown], to: .reserved,
+            detail: "signed anew: an earlier voucher was accepted")
+        return try self.authorization(id, record.proposal, channel, after: record)
+    }
+
     /// Nothing more is spent from this channel.
     public func beginClosing(_ id: String) async throws {
         guard try self.channel(id).state == .open else { return try await self.durable() }

@@ -189,9 +189,9 @@ public actor PaymentLedger {
     }
 
     /// What ``authorize(_:)`` would say to a new proposal now. Writes nothing.
-    public func foresee(_ proposal: Proposal) throws -> Policy.Verdict {
+    public func foresee(_ proposal: Proposal, from channel: String? = nil) throws -> Policy.Verdict {
         if let denial = try self.rivalry(proposal) { return .denied(denial) }
-        return try self.verdict(on: proposal)
+        return try self.verdict(on: proposal, from: channel)
     }
 
     /// Why the same thing is not bought from somebody else as well.
@@ -227,7 +227,7 @@ public actor PaymentLedger {
     }
 
     /// Why nothing at all is spent now; nil when the policy and nobody here stops it.
-    private func standstill() throws -> Denial? {
+    func standstill() throws -> Denial? {
         if let hold = self.hold { return hold.denial }
         return try self.policy?.standstill(history: self.history(), at: self.clock())
     }
@@ -248,7 +248,7 @@ public actor PaymentLedger {
         try await self.durable()
     }
 
-    private func authorization(
+    func authorization(
         _ id: IntentID, _ proposal: Proposal, _ channel: String?, after record: IntentRecord?
     ) throws -> Authorization {
         guard self.outstanding.insert(id).inserted else { throw LedgerError.busy(id) }

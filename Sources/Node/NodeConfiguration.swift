@@ -2,6 +2,7 @@ internal import Compute
 public import Encoding
 public import Home
 public import Market
+internal import Payments
 internal import Solana
 public import SystemPackage
 
@@ -19,10 +20,14 @@ public struct NodeConfiguration: Sendable {
     public let decimals: Int
     public let storage: Offer.StoragePrice?
     public let compute: Offer.ComputePrice?
+    /// On what terms vouchers of payment channels are taken; nil takes none.
+    public let channels: ChannelSales?
     public let passphraseFile: FilePath
 
     public init(_ root: JSONField) throws {
-        try root.only(["name", "network", "rpc", "listen", "asset", "storage", "compute", "passphrase_file"])
+        try root.only([
+            "name", "network", "rpc", "listen", "asset", "storage", "compute", "passphrase_file", "channels",
+        ])
         self.name = try root["name"].string()
         self.chain = try ChainSettings(root)
         try root["listen"].only(["host", "port"])
@@ -33,6 +38,21 @@ public struct NodeConfiguration: Sendable {
         self.symbol = try root["asset"]["symbol"].string()
         self.decimals = try root["asset"]["decimals"].integer()
         self.passphraseFile = FilePath(try root["passphrase_file"].string())
+        self.channels = try root["channels"].ifPresent.map { field in
+            try field.only(["withdraw_delay", "min_deposit", "claim_seconds"])
+            let delay = try field["withdraw_delay"].integer(UInt32.self)
+            guard BatchSettlement.withdrawDelays.contains(delay) else {
+                throw field["withdraw_delay"].fault("must be 900 to 2592000 seconds")
+            }
+            let claim = try field["claim_seconds"].ifPresent?.integer(Int.self) ?? 600
+            // The customer may take the rest back after the delay.
+            guard (1...Int(delay) / 2).contains(claim) else {
+                throw field["claim_seconds"].fault("must be positive and at most half of withdraw_delay")
+            }
+            return ChannelSales(
+                withdrawDelay: delay, minDeposit: try field["min_deposit"].ifPresent?.integer(),
+                claimSeconds: claim)
+        }
         self.storage = try root["storage"].ifPresent.map { field in
             try field.only(["per_mebibyte_day", "minimum", "maximum_bytes"])
             return Offer.StoragePrice(

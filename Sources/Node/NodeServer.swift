@@ -35,7 +35,7 @@ public struct NodeServer: Sendable {
     public func run(ready: @escaping @Sendable (Int) async -> Void = { _ in }) async throws {
         let lock = try self.home.lock()
         defer { lock.release() }
-        let (shop, facilitator) = try await self.openShop()
+        let (shop, facilitator, books) = try await self.openShop()
         let router = Router()
         for method in [HTTPRequest.Method.get, .put, .post] {
             router.on("**", method: method) { request, _ in try await Self.answer(request, from: shop) }
@@ -51,7 +51,7 @@ public struct NodeServer: Sendable {
             }, logger: self.logger)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await application.run() }
-            group.addTask { try await self.sweep(facilitator) }
+            group.addTask { try await self.sweep(shop, facilitator, books) }
             try await group.next()
             group.cancelAll()
         }
@@ -60,18 +60,23 @@ public struct NodeServer: Sendable {
     /// How often open fees are looked after.
     private static let sweepInterval: Duration = .seconds(15)
 
-    private func sweep(_ facilitator: Facilitator) async throws {
+    private func sweep(_ shop: Shop, _ facilitator: Facilitator, _ books: Reconciler) async throws {
         while true {
             do {
                 try await facilitator.sweep()
+                try await shop.redeem()
+                // Rent of channels that ended comes back.
+                _ = try await books.bookDeposits(
+                    of: SolanaNames.sol(on: self.configuration.chain.network),
+                    account: facilitator.feePayer, mint: nil)
             } catch let error as RPCError {
-                self.logger.warning("open fees wait", metadata: ["reason": "\(error)"])
+                self.logger.warning("open fees and vouchers wait", metadata: ["reason": "\(error)"])
             }
             try await self.timeline.sleep(for: Self.sweepInterval)
         }
     }
 
-    private func openShop() async throws -> (Shop, Facilitator) {
+    private func openShop() async throws -> (Shop, Facilitator, Reconciler) {
         let chain = self.configuration.chain
         let keystore = try self.home.keystore()
         let wallet = try self.home.unlock(passphraseFile: self.configuration.passphraseFile)
@@ -89,7 +94,8 @@ public struct NodeServer: Sendable {
         }
         let facilitator = Facilitator(
             ledger: ledger, wallet: wallet, rpc: rpc, network: chain.network, timeline: self.timeline)
-        let fees = try await Reconciler(ledger: ledger, rpc: rpc).bookDeposits(
+        let books = Reconciler(ledger: ledger, rpc: rpc)
+        let fees = try await books.bookDeposits(
             of: SolanaNames.sol(on: chain.network), account: facilitator.feePayer, mint: nil)
         self.logger.info("can sponsor", metadata: ["lamports": "\(fees)"])
         let asset = Asset(
@@ -103,8 +109,8 @@ public struct NodeServer: Sendable {
         let shop = try Shop(
             offer: offer, asset: asset, home: self.home.path, ledger: ledger, wallet: wallet,
             facilitator: facilitator,
-            timeline: self.timeline)
-        return (shop, facilitator)
+            timeline: self.timeline, channels: self.configuration.channels)
+        return (shop, facilitator, books)
     }
 
     private static func answer(_ request: Request, from shop: Shop) async throws -> Response {

@@ -3,7 +3,7 @@ internal import SystemPackage
 
 /// What was sold, by payment: one payment is worked for once, and its answer is kept for whoever lost it.
 struct SalesBook: ~Copyable {
-    private let database: Connection
+    let database: Connection
 
     struct Sale {
         let identifier: String?
@@ -39,7 +39,7 @@ struct SalesBook: ~Copyable {
                 sale TEXT PRIMARY KEY, cid TEXT NOT NULL, size INTEGER NOT NULL, days INTEGER NOT NULL,
                 stored_at INTEGER NOT NULL
             ) STRICT;
-            """
+            """, Self.channelTable,
         ])
         self.database = database
     }

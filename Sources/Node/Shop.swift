@@ -73,7 +73,8 @@ public actor Shop {
     let timeline: any Timeline
     let blobs: FilePath
     let sales: SalesBook
-    /// Payments that are being worked on at this moment, by the digest of their message.
+    let channelSales: ChannelSales?
+    /// Payments that are being worked on at this moment, by the digest of their message, and channels.
     private var busy: Set<String> = []
 
     /// The largest request body, in bytes.
@@ -82,10 +83,12 @@ public actor Shop {
     /// - Parameters:
     ///   - home: folder of the sales book and the stored objects.
     ///   - asset: what the offer's prices are in.
+    ///   - channels: on what terms vouchers are taken; nil takes none.
     public init(
         offer: Offer, asset: Asset, home: FilePath, ledger: PaymentLedger, wallet: UnlockedWallet,
-        facilitator: Facilitator, timeline: any Timeline
+        facilitator: Facilitator, timeline: any Timeline, channels: ChannelSales? = nil
     ) throws {
+        self.channelSales = channels
         self.offer = offer
         self.asset = asset
         self.ledger = ledger
@@ -100,6 +103,12 @@ public actor Shop {
     /// Answers one request. Never throws: what goes wrong is an answer.
     public func respond(to request: ShopRequest) async -> ShopResponse {
         do {
+            if let header = request.headers[X402.signatureHeader.lowercased()],
+                case .channel(let payment)? = try? PaymentPayload(header: header).content,
+                payment.kind == .refund
+            {
+                return try await self.refund(payment, self.resource(request))
+            }
             let parts = request.path.split(separator: "/").map(String.init)
             switch (request.method, parts.count) {
             case ("GET", 2) where parts == ["v1", "offer"]:
@@ -154,55 +163,76 @@ public actor Shop {
             network: self.offer.network, amount: kind.price, asset: self.offer.asset, payTo: self.offer.payTo,
             maxTimeoutSeconds: 60, feePayer: self.facilitator.feePayer.description, memo: nil,
             paymentFlow: "upfront")
-        let resource = request.headers["host"].map { "http://\($0)\(request.target)" } ?? request.target
+        let resource = self.resource(request)
         guard let header = request.headers[X402.signatureHeader.lowercased()] else {
-            let required = PaymentRequired(resource: resource, accepts: [requirements])
+            let accepts = [requirements] + (self.channelRequirements(kind.price).map { [$0] } ?? [])
+            let required = PaymentRequired(resource: resource, accepts: accepts)
             var response = ShopResponse.json(402, [:])
             response.headers.append(Header(X402.requiredHeader, required.header))
             return response
         }
         let payload = try PaymentPayload(header: header)
-        guard let transaction = try? Transaction(decoding: payload.transaction) else {
+        if case .channel(let payment) = payload.content {
+            return try await self.sell(kind, for: payment, payload, request, resource)
+        }
+        guard case .exact(let bytes) = payload.content, let transaction = try? Transaction(decoding: bytes)
+        else {
             throw X402Error.malformed("the payload holds no transaction")
         }
         let key = Hex.encode(SHA256.digest(of: transaction.messageBytes))
         // Who names no purchase is known by what he signed: the memo makes every message another one.
         let identifier = payload.identifier ?? key
-        guard self.busy.insert(key).inserted else {
+        return try await self.alone(key) {
+            if let sale = try self.sales.sale(key) {
+                guard sale.payload == payload.bytes else {
+                    throw Refusal(status: 409, reason: "the payment was changed")
+                }
+                guard sale.target == request.target else {
+                    throw Refusal(status: 409, reason: "the payment is for \(sale.target)")
+                }
+                if sale.state == .done { return try self.answer(sale) }
+                // After a crash the payment is already settled, or may be: it buys what it was made for,
+                // nothing dearer.
+                guard payload.accepted.json == requirements.json else {
+                    throw Refusal(status: 409, reason: "the payment was made for other terms")
+                }
+            } else {
+                guard try !self.sales.isTaken(identifier: identifier, byOtherThan: key) else {
+                    throw Refusal(status: 409, reason: "the identifier belongs to another payment")
+                }
+                try kind.check()
+                do {
+                    _ = try await self.facilitator.verify(payload, against: requirements)
+                } catch let error as X402Error {
+                    return self.refuse(
+                        SettlementResponse(
+                            failure: error.code, message: "\(error)", payer: nil,
+                            network: self.offer.network),
+                        resource, requirements)
+                }
+                try self.sales.open(
+                    key, identifier: identifier, target: request.target, payload: payload.bytes,
+                    at: self.timeline.now.milliseconds)
+            }
+            return try await self.finish(kind, key, payload, resource, requirements)
+        }
+    }
+
+    /// Works on what has a name alone; who comes meanwhile is told to ask again.
+    func alone(
+        _ name: String, _ work: () async throws -> ShopResponse
+    ) async throws -> ShopResponse {
+        guard self.busy.insert(name).inserted else {
             return .error(409, "this payment is being worked on; ask again")
         }
-        defer { self.busy.remove(key) }
-        if let sale = try self.sales.sale(key) {
-            guard sale.payload == payload.bytes else {
-                throw Refusal(status: 409, reason: "the payment was changed")
-            }
-            guard sale.target == request.target else {
-                throw Refusal(status: 409, reason: "the payment is for \(sale.target)")
-            }
-            if sale.state == .done { return self.answer(sale) }
-            // After a crash the payment is already settled, or may be: it buys what it was made for, nothing
-            // dearer.
-            guard payload.accepted.json == requirements.json else {
-                throw Refusal(status: 409, reason: "the payment was made for other terms")
-            }
-        } else {
-            guard try !self.sales.isTaken(identifier: identifier, byOtherThan: key) else {
-                throw Refusal(status: 409, reason: "the identifier belongs to another payment")
-            }
-            try kind.check()
-            do {
-                _ = try await self.facilitator.verify(payload, against: requirements)
-            } catch let error as X402Error {
-                return self.refuse(
-                    SettlementResponse(
-                        failure: error.code, message: "\(error)", payer: nil, network: self.offer.network),
-                    resource, requirements)
-            }
-            try self.sales.open(
-                key, identifier: identifier, target: request.target, payload: payload.bytes,
-                at: self.timeline.now.milliseconds)
-        }
-        return try await self.finish(kind, key, payload, resource, requirements)
+        defer { self.busy.remove(name) }
+        return try await work()
+    }
+
+    func isBusy(_ name: String) -> Bool { self.busy.contains(name) }
+
+    private func resource(_ request: ShopRequest) -> String {
+        request.headers["host"].map { "http://\($0)\(request.target)" } ?? request.target
     }
 
     /// Settles, works, stores the answer: each step only once, and each from where a crash left it.
@@ -226,12 +256,19 @@ public actor Shop {
         guard let done = try self.sales.sale(key) else {
             throw Refusal(status: 500, reason: "the sale is gone")
         }
-        return self.answer(done)
+        return try self.answer(done)
     }
 
-    private func answer(_ sale: SalesBook.Sale) -> ShopResponse {
-        let settlement = SettlementResponse(
-            transaction: sale.transaction, payer: nil, network: self.offer.network)
+    func answer(_ sale: SalesBook.Sale) throws -> ShopResponse {
+        let payload = try PaymentPayload(bytes: sale.payload)
+        let settlement: SettlementResponse
+        switch payload.content {
+        case .exact:
+            settlement = SettlementResponse(
+                transaction: sale.transaction, payer: nil, network: self.offer.network)
+        case .channel(let payment):
+            settlement = try self.settlement(of: payment, charged: payload.accepted.amount)
+        }
         return ShopResponse(
             status: sale.status,
             headers: [

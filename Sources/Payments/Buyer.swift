@@ -6,14 +6,16 @@ public import World
 
 /// Buys over x402 `exact`: quote, policy, reservation, signature, journal, send, outcome, in this order.
 public struct Buyer: Sendable {
-    private let ledger: PaymentLedger
-    private let wallet: UnlockedWallet
-    private let rpc: RPCClient
-    private let network: Network
-    private let web: any Web
-    private let timeline: any Timeline
-    private let entropy: any Entropy
-    private let reconciler: Reconciler
+    let ledger: PaymentLedger
+    let wallet: UnlockedWallet
+    let rpc: RPCClient
+    let network: Network
+    let web: any Web
+    let timeline: any Timeline
+    let entropy: any Entropy
+    let reconciler: Reconciler
+    /// One voucher at a time is on its way in each channel.
+    let locks = NamedLocks()
 
     /// - Parameter witnesses: further nodes of the network; see ``Reconciler``.
     public init(
@@ -43,11 +45,13 @@ public struct Buyer: Sendable {
         }),
             let payment = try await self.ledger.read({ try $0.payment(record) })
         {
-            return try await self.complete(payment, order)
+            guard let channel = payment.channel else { return try await self.complete(payment, order) }
+            return try await self.locks.alone(channel) { try await self.completeVoucher(payment, order) }
         }
         let quote: Quote
         switch try await self.quote(order) {
-        case .priced(let priced): quote = priced
+        case .priced(let priced, .exact): quote = priced
+        case .priced(let priced, let rail): return try await self.buyFromChannel(priced, rail, order)
         case .ended(let purchase): return purchase
         }
         switch try await self.prepare(quote, reserved: known.first { $0.state == .reserved }) {
@@ -60,10 +64,29 @@ public struct Buyer: Sendable {
     public func preview(_ order: Order) async throws -> Preview {
         switch try await self.quote(order) {
         case .ended(let purchase): return .ended(purchase)
-        case .priced(let quote):
-            let verdict = try await self.ledger.foresee(quote.proposal)
+        case .priced(let quote, let rail):
             let recent = try await self.rpc.latestBlockhash(.confirmed)
-            return .wouldSign(quote, verdict, message: try self.message(quote, recent))
+            let channel: String?
+            let message: [UInt8]
+            switch rail {
+            case .exact: (channel, message) = (nil, try self.message(quote, recent))
+            case .channel(let record, _):
+                let voucher = ChannelVoucher(
+                    channel: try Address(record.id), cumulative: record.spent + quote.proposal.amount)
+                (channel, message) = (record.id, voucher.bytes)
+            case .opening(let deposit):
+                let terms = try self.terms(quote, at: order.request.url, recent)
+                guard let id = terms.config.seeds(feePayer: terms.feePayer).derived?.address else {
+                    return .ended(.unpaid(reason: "the channel has no address; try again"))
+                }
+                channel = nil
+                message = try self.setup(quote, id, terms, deposit, isNew: true, recent)
+            case .topUp(let record, let terms, let amount):
+                channel = record.id
+                message = try self.setup(quote, Address(record.id), terms, amount, isNew: false, recent)
+            }
+            let verdict = try await self.ledger.foresee(quote.proposal, from: channel)
+            return .wouldSign(quote, verdict, message: message)
         }
     }
 
@@ -87,7 +110,7 @@ public struct Buyer: Sendable {
     }
 
     private enum Answer {
-        case priced(Quote)
+        case priced(Quote, Rail)
         case ended(Purchase)
     }
 
@@ -118,7 +141,7 @@ public struct Buyer: Sendable {
             return .ended(.unpaid(reason: "no quote: \(error)"))
         }
         let assets = try await self.ledger.read { try $0.assets() }
-        guard let quote = self.choose(required, assets, order) else {
+        guard let (quote, rail) = try await self.rail(self.choices(required, assets, order), order) else {
             let offered = required.accepts.map { "\($0.scheme) on \($0.network) in \($0.asset)" }
             return .ended(
                 .unpaid(
@@ -129,14 +152,15 @@ public struct Buyer: Sendable {
             let (asked, most) = (quote.asset.text(quote.proposal.amount), quote.asset.text(quote.ceiling))
             return .ended(.unpaid(reason: "\(asked) asked, \(most) offered"))
         }
-        return .priced(quote)
+        return .priced(quote, rail)
     }
 
-    /// The cheapest offered way that our network and the policy's assets allow; among equals the seller's
-    /// first. Decimals come from the policy, never from the seller.
-    private func choose(_ required: PaymentRequired, _ assets: [Asset], _ order: Order) -> Quote? {
+    /// The offered ways that our network and the policy's assets allow, the cheapest first; among equals the
+    /// seller's first. Decimals come from the policy, never from the seller.
+    private func choices(_ required: PaymentRequired, _ assets: [Asset], _ order: Order) -> [Quote] {
         let quotes = required.accepts.compactMap { requirements -> Quote? in
-            guard requirements.scheme == "exact", requirements.network == self.network.chainID,
+            guard requirements.scheme == "exact" || requirements.channel != nil,
+                requirements.network == self.network.chainID,
                 let mint = try? Address(requirements.asset), let payTo = try? Address(requirements.payTo),
                 let feePayer = requirements.feePayer.flatMap({ try? Address($0) }), feePayer != self.payer,
                 let asset = assets.first(where: { $0.id == SolanaNames.token(mint, on: self.network) }),
@@ -151,9 +175,10 @@ public struct Buyer: Sendable {
                     amount: requirements.amount, series: order.series, note: order.note))
         }
         // Amounts compare within one asset only.
-        return quotes.first.flatMap { first in
-            quotes.filter { $0.asset.id == first.asset.id }.min { $0.proposal.amount < $1.proposal.amount }
-        }
+        let comparable = quotes.filter { $0.asset.id == quotes.first?.asset.id }
+        return comparable.enumerated().sorted {
+            ($0.element.proposal.amount, $0.offset) < ($1.element.proposal.amount, $1.offset)
+        }.map(\.element)
     }
 
     /// Everything before the first byte of a payment leaves.
@@ -260,7 +285,7 @@ public struct Buyer: Sendable {
     }
 
     /// Why the seller did not answer with what was bought, in its own words where it has some.
-    private static func refusal(_ response: WebResponse, _ claim: SettlementResponse?) -> String {
+    static func refusal(_ response: WebResponse, _ claim: SettlementResponse?) -> String {
         let again = response.header(X402.requiredHeader).flatMap { try? PaymentRequired(header: $0) }
         let words = claim?.errorMessage ?? claim?.errorReason ?? again?.error
         return "status \(response.status)" + (words.map { ": \($0)" } ?? "")
@@ -298,18 +323,39 @@ public struct Buyer: Sendable {
         }
     }
 
+    /// Nobody waits for the answer to this voucher any more.
+    private func doubt(_ payment: JournalledPayment) async throws {
+        // A deposit that turned out dead a moment ago took its voucher along.
+        let state = try await self.ledger.read { try $0.intent(payment.intent)?.state }
+        guard state == .signed || state == .submitted else { return }
+        try await self.ledger.markSubmitted(payment)
+        try await self.ledger.markUnknown(payment.intent, reason: "the answer never came")
+    }
+
     /// The token account that a journalled payment draws on, read from its bytes.
     static func payingAccount(_ payment: JournalledPayment) throws -> Address {
-        try ExactPayment(decoding: try TransactionMessage(decoding: payment.message)).transfer.source
+        for content in InstructionContent.contents(of: try TransactionMessage(decoding: payment.message)) {
+            switch content {
+            case .transferChecked(let transfer): return transfer.source
+            case .openChannel(let opening): return opening.source
+            case .topUpChannel(_, _, let source, _, _, _, _): return source
+            default: continue
+            }
+        }
+        throw X402Error.malformed("the journalled message pays nothing")
     }
 
     /// Settles what an earlier run left open, as far as the chain proves it. For the start and after an
-    /// outage.
+    /// outage. Of vouchers only the seller knows: one whose answer nobody waits for any more is unknown.
     public func reconcileOpenPayments() async throws {
         let open = try await self.ledger.read { view in
             try view.intents(in: [.signed, .submitted, .unknown]).compactMap { try view.payment($0) }
         }
         for payment in open {
+            if let channel = payment.channel {
+                if await !self.locks.isTaken(channel) { try await self.doubt(payment) }
+                continue
+            }
             _ = try await self.reconciler.reconcile(
                 payment, hint: nil, account: try Self.payingAccount(payment))
         }

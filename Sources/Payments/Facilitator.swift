@@ -13,8 +13,8 @@ public import World
 public struct Facilitator: Sendable {
     private let ledger: PaymentLedger
     private let wallet: UnlockedWallet
-    private let rpc: RPCClient
-    private let network: Network
+    let rpc: RPCClient
+    let network: Network
     private let timeline: any Timeline
     /// How long a settlement waits for the chain before it answers `settlement_pending`.
     private let patience: Duration
@@ -73,10 +73,21 @@ public struct Facilitator: Sendable {
         _ payload: PaymentPayload, against requirements: PaymentRequirements
     ) async throws -> SettlementResponse {
         let (transaction, payment) = try self.read(payload, against: requirements)
-        let payer = payment.payer.description
+        return try await self.sponsor(transaction, payer: payment.payer, cost: payment.networkFee)
+    }
+
+    /// Adds our signature to a transaction that was checked, and brings it to the chain.
+    ///
+    /// - Parameters:
+    ///   - payer: who signed it already; nil for a transaction of our own.
+    ///   - cost: lamports that it takes from us, rent included.
+    func sponsor(_ transaction: Transaction, payer: Address?, cost: UInt64) async throws
+        -> SettlementResponse
+    {
+        let payer = (payer ?? self.feePayer).description
         let proposal = Proposal(
             purpose: .fee, job: Hex.encode(SHA256.digest(of: transaction.messageBytes)), payee: "network",
-            asset: SolanaNames.sol(on: self.network), amount: payment.networkFee, note: "sponsors \(payer)")
+            asset: SolanaNames.sol(on: self.network), amount: cost, note: "sponsors \(payer)")
         let height = try await self.rpc.blockHeight(.confirmed)
         let sponsored: JournalledPayment
         switch try await self.ledger.authorize(proposal) {
@@ -115,7 +126,10 @@ public struct Facilitator: Sendable {
         }
         let transaction: Transaction
         do {
-            transaction = try Transaction(decoding: payload.transaction)
+            guard case .exact(let bytes) = payload.content else {
+                throw X402Error.malformed("no transaction is in it")
+            }
+            transaction = try Transaction(decoding: bytes)
         } catch {
             throw X402Error.malformed("\(error)")
         }

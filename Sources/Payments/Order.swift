@@ -38,11 +38,23 @@ public struct Order: Sendable {
     public let ceiling: Ceiling
     /// How often an answer is asked for after the money is gone, before it counts as lost.
     public let tries: Int
+    public var channel: ChannelUse
+
+    /// What an order has to do with payment channels.
+    public enum ChannelUse: Sendable, Hashable {
+        /// Each purchase is a payment of its own on the chain.
+        case never
+        /// A channel of the seller is used if one is open and has enough.
+        case existing
+        /// As well, and otherwise one is opened, or filled, with so much.
+        case open(deposit: Ceiling)
+    }
 
     public init(
         request: WebRequest, asksWithBody: Bool = false, purpose: Purpose, job: String, series: UInt32 = 0,
-        note: String, ceiling: Ceiling, tries: Int = 6
+        note: String, ceiling: Ceiling, tries: Int = 6, channel: ChannelUse = .existing
     ) {
+        self.channel = channel
         self.request = request
         self.asksWithBody = asksWithBody
         self.purpose = purpose
@@ -56,7 +68,8 @@ public struct Order: Sendable {
     /// Any paid resource, as a person fetches it. A fetch that was paid for and not answered yet is gone on
     /// with; one that was answered is bought anew.
     public static func fetch(
-        _ request: WebRequest, ceiling: Ceiling, known view: borrowing LedgerView, tries: Int = 6
+        _ request: WebRequest, ceiling: Ceiling, known view: borrowing LedgerView, tries: Int = 6,
+        channel: ChannelUse = .existing
     ) throws -> Order {
         let content = Array("\(request.method) \(request.url)\n".utf8) + BLAKE2b.digest(of: request.body)
         let job = "fetch:" + Hex.encode(BLAKE2b.digest(of: content))
@@ -68,7 +81,8 @@ public struct Order: Sendable {
         return Order(
             request: request, asksWithBody: true, purpose: .service, job: job,
             series: isDone ? last + 1 : last,
-            note: "\(request.method) \(address.prefix(160))", ceiling: ceiling, tries: tries)
+            note: "\(request.method) \(address.prefix(160))", ceiling: ceiling, tries: tries,
+            channel: channel)
     }
 }
 
@@ -105,6 +119,9 @@ public struct Quote: Sendable {
     /// Atomic units.
     let ceiling: UInt64
     public let proposal: Proposal
+
+    /// Whether a voucher pays it.
+    var isFromChannel: Bool { self.requirements.channel != nil }
 }
 
 /// What a purchase would do now.

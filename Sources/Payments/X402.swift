@@ -43,6 +43,8 @@ public struct PaymentRequirements: Sendable, Equatable {
     public let memo: String?
     /// `upfront`: settled before the work; absent on the wire means `authorization`.
     public let paymentFlow: String
+    /// Of the scheme `batch-settlement`.
+    public let channel: ChannelOffer?
     /// As it was received or will be sent: the payload echoes it without change.
     public let json: JSON
 
@@ -60,6 +62,7 @@ public struct PaymentRequirements: Sendable, Equatable {
         self.feePayer = feePayer
         self.memo = memo
         self.paymentFlow = paymentFlow
+        self.channel = nil
         var extra: JSON = ["feePayer": .string(feePayer), "paymentFlow": .string(paymentFlow)]
         if let memo { extra["memo"] = .string(memo) }
         self.json = [
@@ -69,10 +72,32 @@ public struct PaymentRequirements: Sendable, Equatable {
         ]
     }
 
-    /// Reads the `paymentRequirements` of a facilitator's request.
-    public init(facilitator field: JSONField) throws(JSONError) { try self.init(field) }
+    /// Asks for a voucher of a channel.
+    public init(
+        network: String, amount: UInt64, asset: String, payTo: String, maxTimeoutSeconds: Int,
+        feePayer: String, channel: ChannelOffer
+    ) {
+        self.scheme = BatchSettlement.scheme
+        self.network = network
+        self.amount = amount
+        self.asset = asset
+        self.payTo = payTo
+        self.maxTimeoutSeconds = maxTimeoutSeconds
+        self.feePayer = feePayer
+        self.memo = nil
+        self.paymentFlow = "authorization"
+        self.channel = channel
+        self.json = [
+            "scheme": .string(BatchSettlement.scheme), "network": .string(network),
+            "amount": .string(String(amount)), "asset": .string(asset), "payTo": .string(payTo),
+            "maxTimeoutSeconds": JSON(maxTimeoutSeconds), "extra": channel.json(feePayer: feePayer),
+        ]
+    }
 
-    init(_ field: JSONField) throws(JSONError) {
+    /// Reads the `paymentRequirements` of a facilitator's request.
+    public init(facilitator field: JSONField) throws { try self.init(field) }
+
+    init(_ field: JSONField) throws {
         self.scheme = try field["scheme"].string()
         self.network = try field["network"].string()
         self.amount = try field["amount"].decimal()
@@ -82,6 +107,8 @@ public struct PaymentRequirements: Sendable, Equatable {
         self.feePayer = try field["extra"]["feePayer"].ifPresent?.string()
         self.memo = try field["extra"]["memo"].ifPresent?.string()
         self.paymentFlow = try field["extra"]["paymentFlow"].ifPresent?.string() ?? "authorization"
+        self.channel =
+            self.scheme == BatchSettlement.scheme ? try ChannelOffer(field["extra"]) : nil
         self.json = field.value ?? .null
     }
 }
@@ -114,7 +141,15 @@ public struct PaymentRequired: Sendable, Equatable {
             let offers = try root["accepts"].elements()
             guard (1...32).contains(offers.count) else { throw root["accepts"].fault("1 to 32 ways to pay") }
             var accepts: [PaymentRequirements] = []
-            for offer in offers { accepts.append(try PaymentRequirements(offer)) }
+            for offer in offers {
+                // What one way to pay says wrongly does not spoil the others.
+                guard try offer["scheme"].string() != "exact" else {
+                    accepts.append(try PaymentRequirements(offer))
+                    continue
+                }
+                if let readable = try? PaymentRequirements(offer) { accepts.append(readable) }
+            }
+            guard !accepts.isEmpty else { throw root["accepts"].fault("no way to pay can be read") }
             self.accepts = accepts
             self.wantsIdentifier = root["extensions"][X402.identifierExtension].exists
         } catch {
@@ -147,23 +182,42 @@ public struct PaymentPayload: Sendable, Equatable {
     public let resource: String
     /// The chosen requirements, unchanged.
     public let accepted: PaymentRequirements
-    /// A partially signed Solana transaction.
-    public let transaction: [UInt8]
+    public let content: Content
     /// The same purchase has the same identifier, however often it is sent: 16 to 128 characters of
     /// `[A-Za-z0-9_-]`.
     public let identifier: String?
     /// The message's own bytes.
     public let bytes: [UInt8]
 
+    /// What pays.
+    public enum Content: Sendable, Hashable {
+        /// A partially signed Solana transaction.
+        case exact(transaction: [UInt8])
+        case channel(ChannelPayment)
+
+        var json: JSON {
+            switch self {
+            case .exact(let bytes): ["transaction": .string(Base64.standard.encode(bytes))]
+            case .channel(let payment): payment.json
+            }
+        }
+    }
+
     public init(resource: String, accepted: PaymentRequirements, transaction: [UInt8], identifier: String?) {
+        self.init(
+            resource: resource, accepted: accepted, content: .exact(transaction: transaction),
+            identifier: identifier)
+    }
+
+    public init(resource: String, accepted: PaymentRequirements, content: Content, identifier: String?) {
         self.resource = resource
         self.accepted = accepted
-        self.transaction = transaction
+        self.content = content
         self.identifier = identifier
         var message: JSON = [
             "x402Version": JSON(X402.version), "resource": ["url": .string(resource)],
             "accepted": accepted.json,
-            "payload": ["transaction": .string(Base64.standard.encode(transaction))],
+            "payload": content.json,
         ]
         if let identifier {
             message["extensions"] = [
@@ -182,7 +236,11 @@ public struct PaymentPayload: Sendable, Equatable {
             }
             self.resource = try root["resource"]["url"].ifPresent?.string() ?? ""
             self.accepted = try PaymentRequirements(root["accepted"])
-            self.transaction = try Base64.standard.decode(try root["payload"]["transaction"].string())
+            self.content =
+                self.accepted.channel != nil
+                ? .channel(try ChannelPayment(root["payload"]))
+                : .exact(
+                    transaction: try Base64.standard.decode(try root["payload"]["transaction"].string()))
             self.identifier = try root["extensions"][X402.identifierExtension]["info"]["id"].ifPresent?
                 .string()
             self.bytes = bytes
@@ -225,8 +283,16 @@ public struct SettlementResponse: Sendable, Equatable {
     /// Base58, empty when there is none.
     public let transaction: String
     public let network: String
+    /// Atomic units that moved on the chain, where the scheme says so.
+    public let amount: String?
+    /// Of `batch-settlement`: `commitmentId`, `chargedAmount`, `channelState`.
+    public let extra: JSON?
 
-    public init(transaction: String, payer: String?, network: String) {
+    public init(
+        transaction: String, payer: String?, network: String, amount: String? = nil, extra: JSON? = nil
+    ) {
+        self.amount = amount
+        self.extra = extra
         self.success = true
         self.errorReason = nil
         self.errorMessage = nil
@@ -238,6 +304,8 @@ public struct SettlementResponse: Sendable, Equatable {
     public init(
         failure reason: String, message: String, transaction: String = "", payer: String?, network: String
     ) {
+        self.amount = nil
+        self.extra = nil
         self.success = false
         self.errorReason = reason
         self.errorMessage = message
@@ -258,6 +326,8 @@ public struct SettlementResponse: Sendable, Equatable {
             self.payer = try root["payer"].ifPresent?.string()
             self.transaction = try root["transaction"].string()
             self.network = try root["network"].string()
+            self.amount = try root["amount"].ifPresent?.string()
+            self.extra = root["extra"].ifPresent?.value
         } catch {
             throw .malformed("\(error)")
         }
@@ -271,6 +341,8 @@ public struct SettlementResponse: Sendable, Equatable {
         if let errorReason { message["errorReason"] = .string(errorReason) }
         if let errorMessage { message["errorMessage"] = .string(errorMessage) }
         if let payer { message["payer"] = .string(payer) }
+        if let amount { message["amount"] = .string(amount) }
+        if let extra { message["extra"] = extra }
         return message
     }
 

@@ -19,7 +19,7 @@ public struct StorageClient: Sendable {
     /// The order that puts `object` at a provider for `days`.
     public static func order(
         _ object: StoredObject, days: Int, at provider: Provider, name: String, ceiling: UInt64,
-        tries: Int = 6
+        tries: Int = 6, channel: Order.ChannelUse = .existing
     ) -> Order {
         let url = "\(provider.url)/v1/storage/\(object.id)?size=\(object.bytes.count)&days=\(days)"
         let request = WebRequest(
@@ -27,7 +27,7 @@ public struct StorageClient: Sendable {
             bodyLimit: 64 << 10)
         return Order(
             request: request, purpose: .storage, job: object.id.description, note: "\(name) \(provider.url)",
-            ceiling: .units(ceiling), tries: tries)
+            ceiling: .units(ceiling), tries: tries, channel: channel)
     }
 
     /// Reads and checks the receipt that came with a paid answer.

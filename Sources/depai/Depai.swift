@@ -18,7 +18,8 @@ struct Depai: AsyncParsableCommand {
         commandName: "depai",
         abstract: "A runtime for machines that own money.",
         subcommands: [
-            InitCommand.self, RunCommand.self, PayCommand.self, StatusCommand.self, DoctorCommand.self,
+            InitCommand.self, RunCommand.self, PayCommand.self, ChannelCommand.self, StatusCommand.self,
+            DoctorCommand.self,
             WalletCommand.self, OwnerGroup.self,
         ])
 

@@ -38,20 +38,14 @@ struct PayCommand: AsyncParsableCommand {
     @Option(help: "The most to pay, in whole units of the asset: 0.05. The policy's limits hold as well.")
     var max: String?
 
-    @Option(help: "mainnet, devnet, testnet or their CAIP-2 names; the configuration's by default.")
-    var network: String?
+    @Option(
+        help: """
+            Pay from a payment channel: put so much into escrow, in whole units, unless one of the seller is \
+            open and has enough. What is left comes back with "depai channel close".
+            """)
+    var deposit: String?
 
-    @Option(help: "URL of a node of that network; the configuration's by default.")
-    var rpc: String?
-
-    @Option(help: "URL of a further node, which must agree before a payment counts as dead; may be repeated.")
-    var witness: [String] = []
-
-    @Option(help: "File with the keystore's passphrase (mode 0600); the configuration's by default.")
-    var passphraseFile: String?
-
-    @Option(help: "Configuration file; HOME/depai.yaml by default.")
-    var config: String?
+    @OptionGroup var chain: ChainOptions
 
     @Flag(help: "Show what would be signed, and sign nothing.") var dryRun = false
 
@@ -61,6 +55,9 @@ struct PayCommand: AsyncParsableCommand {
     func validate() throws {
         guard self.max.map({ Self.probe.atomic($0) != nil }) ?? true else {
             throw ValidationError("--max is an amount such as 0.05")
+        }
+        guard self.deposit.map({ Self.probe.atomic($0) != nil }) ?? true else {
+            throw ValidationError("--deposit is an amount such as 1.00")
         }
         guard self.body == nil || self.data == nil else { throw ValidationError("give --body or --data") }
         guard self.header.allSatisfy({ $0.contains(":") }) else {
@@ -72,35 +69,20 @@ struct PayCommand: AsyncParsableCommand {
     private static let probe = Asset(id: "", symbol: "", decimals: 18)
 
     func run() async throws {
-        let home = self.home.home
-        let settings = try PaymentSettings(self)
-        let lock = try home.lock()
-        defer { lock.release() }
-        let timeline = SystemTimeline()
-        let ledger = try home.openLedger(try home.keystore(), timeline: timeline)
-        let wallet = try home.unlock(passphraseFile: settings.passphraseFile)
-        let rpc = RPCClient(url: settings.chain.rpc, web: CurlWeb())
-        guard try await rpc.genesisHash() == settings.chain.network.genesisHash else {
-            throw Failure(
-                1,
-                "\(settings.chain.rpc) is a node of another network than \(settings.chain.network.chainID)",
-                hint: "check --network and --rpc")
-        }
-        let buyer = Buyer(
-            ledger: ledger, wallet: wallet, rpc: rpc,
-            witnesses: settings.chain.witnesses.map { RPCClient(url: $0, web: CurlWeb()) },
-            network: settings.chain.network, web: CurlWeb(), timeline: timeline, entropy: SystemEntropy())
-        try await buyer.reconcileOpenPayments()
-        try await buyer.bookDeposits()
-        let request = try self.request()
-        let ceiling = self.max.map { Order.Ceiling.decimal($0) } ?? .policy
-        if self.anew { try await Self.giveUp(request, ledger) }
-        let order = try await ledger.read { try Order.fetch(request, ceiling: ceiling, known: $0) }
-        let report = PaymentReport(json: self.output.json, network: settings.chain.network)
-        if self.dryRun {
-            try await report.show(try await buyer.preview(order), ledger)
-        } else {
-            try await report.show(try await buyer.buy(order), ledger)
+        try await self.chain.spending(from: self.home.home) { buyer, ledger, network in
+            let request = try self.request()
+            if self.anew { try await Self.giveUp(request, ledger) }
+            let ceiling = self.max.map { Order.Ceiling.decimal($0) } ?? .policy
+            let use = self.deposit.map { Order.ChannelUse.open(deposit: .decimal($0)) } ?? .existing
+            let order = try await ledger.read {
+                try Order.fetch(request, ceiling: ceiling, known: $0, channel: use)
+            }
+            let report = PaymentReport(json: self.output.json, network: network)
+            if self.dryRun {
+                try await report.show(try await buyer.preview(order), ledger)
+            } else {
+                try await report.show(try await buyer.buy(order), ledger)
+            }
         }
     }
 
@@ -149,36 +131,6 @@ struct PayCommand: AsyncParsableCommand {
             }
             bytes += chunk[..<count]
         }
-    }
-}
-
-/// Options first, then the configuration file, where there is one.
-private struct PaymentSettings {
-    let chain: ChainSettings
-    let passphraseFile: FilePath
-
-    init(_ command: PayCommand) throws {
-        let path = command.config.map { FilePath($0) } ?? command.home.home.configurationPath
-        let file: JSONField? =
-            command.config != nil || DurableFile.exists(path) ? try Settings.read(path) : nil
-        guard let network = try command.network ?? file?["network"].ifPresent?.string(),
-            let rpc = try command.rpc ?? file?["rpc"].ifPresent?.string()
-        else {
-            throw Failure(
-                2, "which network, and which of its nodes?",
-                hint: "give --network and --rpc, or set network and rpc in \(path)")
-        }
-        let known = try file?["rpc_witnesses"].ifPresent?.elements().map { try $0.string() } ?? []
-        let witnesses = command.witness.isEmpty ? known : command.witness
-        guard let chain = ChainSettings(network: network, rpc: rpc, witnesses: witnesses) else {
-            throw Failure(2, "\"\(network)\" is no network known here", hint: "mainnet, devnet or testnet")
-        }
-        guard let passphrase = try command.passphraseFile ?? file?["passphrase_file"].ifPresent?.string()
-        else {
-            throw Failure(3, "the keystore is locked", hint: "give --passphrase-file")
-        }
-        self.chain = chain
-        self.passphraseFile = FilePath(passphrase)
     }
 }
 

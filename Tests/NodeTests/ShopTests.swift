@@ -154,11 +154,11 @@ import World
                 return try await self.send(copy, to: market).status
             }
             let other = PaymentPayload(
-                resource: payload.resource, accepted: payload.accepted, transaction: payload.transaction,
+                resource: payload.resource, accepted: payload.accepted, content: payload.content,
                 identifier: "another-identifier-1")
             #expect(try await resent(other) == 409)
             let none = PaymentPayload(
-                resource: payload.resource, accepted: payload.accepted, transaction: payload.transaction,
+                resource: payload.resource, accepted: payload.accepted, content: payload.content,
                 identifier: nil)
             #expect(try await resent(none) == 409)
             #expect(await market.transfers().count == 1)
@@ -177,7 +177,7 @@ import World
                 PaymentPayload(header: second.headers.last?.value ?? "")
             )
             let borrowed = PaymentPayload(
-                resource: two.resource, accepted: two.accepted, transaction: two.transaction,
+                resource: two.resource, accepted: two.accepted, content: two.content,
                 identifier: one.identifier)
             var request = second
             request.headers[request.headers.count - 1] = Header(

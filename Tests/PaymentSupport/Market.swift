@@ -130,7 +130,7 @@ package struct TestMarket: Sendable {
     ) async throws -> PaymentLedger {
         let ledger = try PaymentLedger(
             path: self.folder.appending(name), wallet: wallet.publicKey(.payment),
-            signers: [wallet.publicKey(.sponsor)],
+            signers: [wallet.publicKey(.sponsor), wallet.publicKey(.voucher)],
             owner: key(11).publicKey, timeline: self.timeline, observer: observer)
         if await ledger.policyInForce == nil { try await ledger.apply(policy: self.policy(keystore, rules)) }
         return ledger
@@ -148,14 +148,18 @@ package struct TestMarket: Sendable {
                 "payees": [
                     [
                         "id": "node-a", "account": .string(SolanaNames.account(self.payTo, on: self.network)),
-                        "purposes": ["storage", "compute"],
+                        "purposes": ["storage", "compute", "channel"],
                     ]
                 ],
                 "limits": [
                     [
                         "id": "all", "asset": .string(self.asset.id), "per_payment": "50000",
                         "window_seconds": 3600, "sum": "100000",
-                    ]
+                    ],
+                    [
+                        "id": "escrow", "asset": .string(self.asset.id), "purpose": "channel",
+                        "per_payment": "100000",
+                    ],
                 ],
             ], observer: observer)
         try await ledger.deposit(Self.money, asset: self.asset, reference: "first")
@@ -172,14 +176,17 @@ package struct TestMarket: Sendable {
     }
 
     /// Opens the node's ledger: it spends lamports on fees only.
-    package func nodeLedger() async throws -> PaymentLedger {
+    package func nodeLedger(feeCap: String = "20000") async throws -> PaymentLedger {
         let ledger = try await self.open(
             self.node, self.nodeWallet, "node.db",
             [
                 "assets": [["asset": .string(self.sol.id), "symbol": "SOL", "decimals": 9]],
                 "payees": [["id": "network", "account": "network", "purposes": ["fee"]]],
                 "limits": [
-                    ["id": "fees", "purpose": "fee", "asset": .string(self.sol.id), "per_payment": "20000"]
+                    [
+                        "id": "fees", "purpose": "fee", "asset": .string(self.sol.id),
+                        "per_payment": .string(feeCap),
+                    ]
                 ],
             ], observer: { _ in })
         try await ledger.deposit(Self.lamports, asset: self.sol, reference: "first")
@@ -206,12 +213,13 @@ package struct TestMarket: Sendable {
 
     /// Opens the shop on its home, as after a start, and connects it.
     @discardableResult
-    package func openShop() async throws -> (shop: Shop, ledger: PaymentLedger) {
-        let ledger = try await self.nodeLedger()
+    package func openShop(channels: ChannelSales? = nil) async throws -> (shop: Shop, ledger: PaymentLedger) {
+        // A channel's rent is the sponsor's, until it ends.
+        let ledger = try await self.nodeLedger(feeCap: channels == nil ? "20000" : "5000000")
         let shop = try Shop(
             offer: self.offer, asset: self.asset, home: self.folder.appending("node"), ledger: ledger,
             wallet: self.nodeWallet,
-            facilitator: self.facilitator(ledger), timeline: self.timeline)
+            facilitator: self.facilitator(ledger), timeline: self.timeline, channels: channels)
         self.web.change { $0.shop = shop }
         return (shop, ledger)
     }
@@ -233,10 +241,13 @@ package struct TestMarket: Sendable {
     }
 
     /// Ten days of storage for 1,000 units.
-    package func order(_ text: String = "a map", ceiling: UInt64 = 1_000, tries: Int = 6) throws -> Order {
+    package func order(
+        _ text: String = "a map", ceiling: UInt64 = 1_000, tries: Int = 6,
+        channel: Order.ChannelUse = .existing
+    ) throws -> Order {
         StorageClient.order(
-            try self.object(text), days: 10, at: self.provider, name: "node a", ceiling: ceiling, tries: tries
-        )
+            try self.object(text), days: 10, at: self.provider, name: "node a", ceiling: ceiling,
+            tries: tries, channel: channel)
     }
 
     // MARK: What the chain shows

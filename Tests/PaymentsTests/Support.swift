@@ -54,3 +54,11 @@ struct Draft {
             identifier: self.identifier)
     }
 }
+
+extension PaymentPayload {
+    /// Of the scheme `exact`.
+    var transaction: [UInt8] {
+        guard case .exact(let bytes) = self.content else { return [] }
+        return bytes
+    }
+}

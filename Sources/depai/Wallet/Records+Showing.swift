@@ -11,6 +11,7 @@ extension Balance {
             "asset": .string(self.asset.id), "symbol": .string(self.asset.symbol),
             "decimals": JSON(self.asset.decimals),
             "available": amount(self.available), "reserved": amount(self.reserved),
+            "escrowed": amount(self.escrowed),
             "spent": amount(self.spent),
             "lost": amount(self.lost), "deposited": amount(self.deposited), "earned": amount(self.earned),
         ]

@@ -15,14 +15,14 @@ extension WalletCommand {
             guard !self.output.json else {
                 return Terminal.out(["schema": "depai.balance/1", "balances": .array(balances.map(\.json))])
             }
-            var table = Table(.left, .right, .right, .right, .right, .right)
-            table.head("asset", "free", "reserved", "spent", "lost", "received")
+            var table = Table(.left, .right, .right, .right, .right, .right, .right)
+            table.head("asset", "free", "reserved", "escrow", "spent", "lost", "received")
             for balance in balances {
                 let asset = balance.asset
                 table.add(
                     (asset.symbol, nil), (asset.decimal(balance.available), .bold),
                     (asset.decimal(balance.reserved), balance.reserved > 0 ? .yellow : nil),
-                    (asset.decimal(balance.spent), nil),
+                    (asset.decimal(balance.escrowed), nil), (asset.decimal(balance.spent), nil),
                     (asset.decimal(balance.lost), balance.lost > 0 ? .red : nil),
                     (asset.decimal(balance.deposited + balance.earned), nil))
             }

@@ -1,0 +1,110 @@
+internal import Database
+internal import Encoding
+internal import Payments
+internal import Sodium
+internal import Solana
+
+/// Channels that customers pay from, as the seller keeps them: what is charged, and the voucher for it.
+struct SoldChannel: Sendable {
+    let id: Address
+    let config: ChannelConfig
+    /// Confirmed on the chain, in atomic units.
+    let deposit: UInt64
+    /// Accepted in all.
+    let charged: UInt64
+    /// Redeemed on the chain.
+    let claimed: UInt64
+    /// The customer's, over `charged`; nil before the first voucher.
+    let signature: Signature?
+    let isOpen: Bool
+    /// Of the first voucher that is not redeemed, in milliseconds since 1970.
+    let owedSince: Int64
+
+    /// The newest voucher.
+    var voucher: SignedVoucher? {
+        self.signature.map {
+            SignedVoucher(ChannelVoucher(channel: self.id, cumulative: self.charged), signature: $0)
+        }
+    }
+
+    var standing: ChannelStanding {
+        ChannelStanding(
+            channel: self.id.description, balance: self.deposit, claimed: self.claimed, charged: self.charged)
+    }
+}
+
+extension SalesBook {
+    static let channelTable = """
+        CREATE TABLE channel (
+            id TEXT PRIMARY KEY, config TEXT NOT NULL, deposit INTEGER NOT NULL, charged INTEGER NOT NULL,
+            claimed INTEGER NOT NULL, signature BLOB NOT NULL, open INTEGER NOT NULL,
+            owed_since INTEGER NOT NULL
+        ) STRICT;
+        """
+
+    borrowing func channel(_ id: Address) throws -> SoldChannel? {
+        try self.channels("WHERE id = ?", .text(id.description)).first
+    }
+
+    /// Channels that may still bring money.
+    borrowing func openChannels() throws -> [SoldChannel] { try self.channels("WHERE open = 1") }
+
+    private borrowing func channels(_ clause: String, _ parameters: DatabaseValue...) throws -> [SoldChannel]
+    {
+        try self.database.query(
+            """
+            SELECT id, config, deposit, charged, claimed, signature, open, owed_since FROM channel \(clause)
+            """, parameters: parameters
+        ).map { row in
+            let config = JSONField(
+                try JSON.read(Array(row.text(1).utf8), limits: .init(bytes: 4096, depth: 4)))
+            return SoldChannel(
+                id: try Address(row.text(0)), config: try ChannelConfig(config),
+                deposit: UInt64(row.integer(2)), charged: UInt64(row.integer(3)),
+                claimed: UInt64(row.integer(4)),
+                signature: row.blob(5).isEmpty ? nil : try Signature(row.blob(5)),
+                isOpen: row.integer(6) == 1, owedSince: row.integer(7))
+        }
+    }
+
+    /// Writes down what the chain shows of a channel. What was charged before stays; a channel that is new
+    /// here starts from what is redeemed: nobody is charged for what is not in the books.
+    borrowing func adopt(_ id: Address, _ config: ChannelConfig, _ account: ChannelAccount) throws {
+        try self.database.run(
+            """
+            INSERT INTO channel VALUES (?1, ?2, ?3, ?4, ?4, x'', ?5, 0)
+            ON CONFLICT (id) DO UPDATE SET deposit = ?3, claimed = ?4, open = ?5,
+                charged = MAX(charged, ?4)
+            """, .text(id.description), .text(config.json.text), .integer(Int64(clamping: account.deposit)),
+            .integer(Int64(clamping: account.settled)), .integer(account.status == .open ? 1 : 0))
+    }
+
+    /// Takes a voucher and notes what it pays for, in one piece. It is on disk when this returns.
+    borrowing func accept(
+        _ voucher: SignedVoucher, from channel: SoldChannel, identifier: String, target: String,
+        payload: [UInt8], at now: Int64
+    ) throws {
+        try self.database.transaction {
+            try self.database.run(
+                """
+                UPDATE channel SET charged = ?, signature = ?,
+                    owed_since = CASE WHEN charged = claimed THEN ? ELSE owed_since END WHERE id = ?
+                """, .integer(Int64(clamping: voucher.voucher.cumulative)), .blob(voucher.signature.bytes),
+                .integer(now), .text(channel.id.description))
+            try self.database.run(
+                """
+                INSERT INTO sale (key, identifier, target, payload, state, chain_transaction, opened_at)
+                VALUES (?1, ?2, ?3, ?4, 'settled', ?1, ?5)
+                """, .text(voucher.commitment), .text(identifier), .text(target), .blob(payload),
+                .integer(now))
+        }
+    }
+
+    /// Notes what was redeemed, and whether the channel ended with it.
+    borrowing func note(redeemed amount: UInt64, of id: Address, ended: Bool) throws {
+        try self.database.run(
+            """
+            UPDATE channel SET claimed = MAX(claimed, ?), open = CASE WHEN ? THEN 0 ELSE open END WHERE id = ?
+            """, .integer(Int64(clamping: amount)), .integer(ended ? 1 : 0), .text(id.description))
+    }
+}

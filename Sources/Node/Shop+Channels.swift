@@ -1,0 +1,276 @@
+internal import Encoding
+internal import Ledger
+internal import Market
+internal import Payments
+internal import Solana
+internal import Wallet
+internal import World
+
+/// On what terms a node takes vouchers of payment channels.
+public struct ChannelSales: Sendable, Hashable {
+    /// Seconds that a customer waits for the rest of a deposit when the node does not answer.
+    public let withdrawDelay: UInt32
+    /// What customers are asked to put in, in atomic units.
+    public let minDeposit: UInt64?
+    /// How long a voucher waits before it is redeemed, in seconds.
+    public let claimSeconds: Int
+
+    public init(withdrawDelay: UInt32 = 86_400, minDeposit: UInt64? = nil, claimSeconds: Int = 600) {
+        self.withdrawDelay = withdrawDelay
+        self.minDeposit = minDeposit
+        self.claimSeconds = claimSeconds
+    }
+}
+
+/// Selling for vouchers (x402 `batch-settlement`): a voucher is on disk before it is worked for, one at a
+/// time in each channel, and redeemed long before a customer could take the deposit back.
+extension Shop {
+    func channelRequirements(_ amount: UInt64, correcting channel: SoldChannel? = nil)
+        -> PaymentRequirements?
+    {
+        guard let terms = self.channelSales else { return nil }
+        let proof = channel?.voucher.map { ($0.voucher.cumulative, $0.signature) }
+        return PaymentRequirements(
+            network: self.offer.network, amount: amount, asset: self.offer.asset, payTo: self.offer.payTo,
+            maxTimeoutSeconds: 60, feePayer: self.facilitator.feePayer.description,
+            channel: ChannelOffer(
+                receiverAuthorizer: Address(self.wallet.publicKey(.identity)).description,
+                withdrawDelay: terms.withdrawDelay, tokenProgram: Address.tokenProgram.description,
+                minDeposit: terms.minDeposit, state: channel?.standing, proof: proof))
+    }
+
+    /// Sells for a voucher, once, however often it arrives.
+    func sell(
+        _ kind: some SaleKind, for payment: ChannelPayment, _ payload: PaymentPayload,
+        _ request: ShopRequest, _ resource: String
+    ) async throws -> ShopResponse {
+        guard let requirements = self.channelRequirements(kind.price) else {
+            throw Refusal(status: 400, reason: "no channels are used here")
+        }
+        guard payload.accepted.json == requirements.json else {
+            throw Refusal(status: 409, reason: "the payment was made for other terms")
+        }
+        let id = try self.identity(of: payment, requirements)
+        return try await self.alone(id.description) {
+            let key = payment.voucher.commitment
+            if let sale = try self.sales.sale(key) {
+                guard sale.payload == payload.bytes else {
+                    // Spent, or signed by a client that does not know so: it may catch up.
+                    let error = X402Error.invalid(
+                        code: BatchSettlement.mismatch, reason: "the voucher paid for something else")
+                    return self.correct(error, id, kind.price, resource)
+                }
+                guard sale.target == request.target else {
+                    throw Refusal(status: 409, reason: "the payment is for \(sale.target)")
+                }
+                if sale.state == .done { return try self.answer(sale) }
+            } else {
+                try kind.check()
+                let identifier = payload.identifier ?? key
+                guard try !self.sales.isTaken(identifier: identifier, byOtherThan: key) else {
+                    throw Refusal(status: 409, reason: "the identifier belongs to another payment")
+                }
+                do {
+                    let channel = try await self.channel(id, payment, requirements)
+                    try self.check(payment.voucher, price: kind.price, channel)
+                    try self.sales.accept(
+                        payment.voucher, from: channel, identifier: identifier, target: request.target,
+                        payload: payload.bytes, at: self.timeline.now.milliseconds)
+                } catch let error as X402Error {
+                    return self.correct(error, id, kind.price, resource)
+                }
+            }
+            let response = try await kind.work(in: self, transaction: key)
+            try self.sales.finish(key, status: response.status, body: response.body)
+            guard let done = try self.sales.sale(key) else {
+                throw Refusal(status: 500, reason: "the sale is gone")
+            }
+            return try self.answer(done)
+        }
+    }
+
+    /// Gives a customer the rest of the deposit back: what is charged is redeemed, and the channel ends.
+    func refund(_ payment: ChannelPayment, _ resource: String) async throws -> ShopResponse {
+        guard let requirements = self.channelRequirements(0) else {
+            throw Refusal(status: 400, reason: "no channels are used here")
+        }
+        let id = try self.identity(of: payment, requirements)
+        return try await self.alone(id.description) {
+            guard let channel = try self.sales.channel(id) else {
+                throw Refusal(status: 404, reason: "the channel is not known here")
+            }
+            guard channel.charged == payment.voucher.voucher.cumulative else {
+                let error = X402Error.invalid(
+                    code: BatchSettlement.mismatch, reason: "\(channel.charged) is charged")
+                return self.correct(error, id, 0, resource)
+            }
+            let settlement = try await self.seal(channel)
+            let back = String(channel.deposit - min(channel.deposit, channel.charged))
+            var response = ShopResponse.json(settlement.success ? 200 : 503, [:])
+            let answer =
+                settlement.success
+                ? SettlementResponse(
+                    transaction: settlement.transaction, payer: channel.config.payer.description,
+                    network: self.offer.network, amount: back,
+                    extra: ["channelState": channel.standing.json])
+                : settlement
+            response.headers.append(Header(X402.responseHeader, answer.header))
+            return response
+        }
+    }
+
+    /// Redeems what is owed: vouchers that are old enough, and all of a channel that its customer closes.
+    public func redeem() async throws {
+        guard let terms = self.channelSales else { return }
+        let now = self.timeline.now.milliseconds
+        for known in try self.sales.openChannels() {
+            let isDue =
+                known.charged > known.claimed && now >= known.owedSince + Int64(terms.claimSeconds) * 1_000
+            guard let account = try await self.facilitator.channel(known.id) else { continue }
+            guard isDue || account.status != .open else { continue }
+            guard !self.isBusy(known.id.description) else { continue }
+            _ = try await self.alone(known.id.description) {
+                guard let channel = try self.sales.channel(known.id) else { return ShopResponse(status: 404) }
+                switch account.status {
+                case .closing: _ = try await self.seal(channel)
+                case .sealed, .distributed:
+                    try self.sales.note(redeemed: account.settled, of: channel.id, ended: true)
+                case .open:
+                    guard let voucher = channel.voucher else { break }
+                    let settlement = try await self.facilitator.redeem(voucher, of: channel.config)
+                    if settlement.success {
+                        try await self.book(channel, settlement, ended: false)
+                    }
+                }
+                return ShopResponse(status: 200)
+            }
+        }
+    }
+
+    // MARK: Inside
+
+    private func seal(_ channel: SoldChannel) async throws -> SettlementResponse {
+        guard let voucher = channel.voucher else {
+            throw Refusal(status: 409, reason: "nothing was ever charged; ask the chain for the deposit")
+        }
+        let account = try await self.facilitator.channel(channel.id)
+        let settlement = try await self.facilitator.seal(
+            voucher, of: channel.config, isNew: (account?.settled ?? 0) < channel.charged)
+        if settlement.success { try await self.book(channel, settlement, ended: true) }
+        return settlement
+    }
+
+    private func book(
+        _ channel: SoldChannel, _ settlement: SettlementResponse, ended: Bool
+    ) async throws {
+        let income = channel.charged - channel.claimed
+        if income > 0 {
+            try await self.ledger.earn(
+                income, asset: self.asset, purpose: .channel, reference: settlement.transaction)
+        }
+        try self.sales.note(redeemed: channel.charged, of: channel.id, ended: ended)
+    }
+
+    /// The address of the channel that a payment names, if it is one of this shop's.
+    private func identity(
+        of payment: ChannelPayment, _ requirements: PaymentRequirements
+    ) throws -> Address {
+        let config = payment.config
+        func wrong(_ what: String) -> X402Error {
+            .invalid(code: BatchSettlement.prefix + "channel_config", reason: "\(what) is another one")
+        }
+        guard config.receiver.description == requirements.payTo else { throw wrong("the receiver") }
+        guard config.token.description == requirements.asset else { throw wrong("the token") }
+        guard config.receiverAuthorizer.description == requirements.channel?.receiverAuthorizer else {
+            throw wrong("the receiver's key")
+        }
+        guard config.withdrawDelay == requirements.channel?.withdrawDelay else {
+            throw wrong("the withdraw delay")
+        }
+        let feePayer = self.facilitator.feePayer
+        guard config.payer != feePayer, config.payerAuthorizer != feePayer else { throw wrong("the payer") }
+        guard let id = config.seeds(feePayer: feePayer).derived?.address,
+            payment.voucher.voucher.channel == id
+        else { throw wrong("the channel's address") }
+        guard payment.voucher.isSigned(by: config.payerAuthorizer) else {
+            throw X402Error.invalid(
+                code: BatchSettlement.prefix + "voucher_signature",
+                reason: "the voucher is not signed by the channel's key")
+        }
+        return id
+    }
+
+    /// The channel in our books, after its deposit arrived, or as the chain shows it to a shop that lost
+    /// them.
+    private func channel(
+        _ id: Address, _ payment: ChannelPayment, _ requirements: PaymentRequirements
+    ) async throws -> SoldChannel {
+        if case .deposit = payment.kind {
+            let settlement = try await self.facilitator.deposit(payment, into: id, against: requirements)
+            guard settlement.success else {
+                throw X402Error.invalid(
+                    code: settlement.errorReason ?? "unexpected_settle_error",
+                    reason: settlement.errorMessage ?? "the deposit did not arrive")
+            }
+        } else if let known = try self.sales.channel(id) {
+            return known
+        }
+        guard let account = try await self.facilitator.channel(id) else {
+            throw X402Error.invalid(
+                code: BatchSettlement.prefix + "channel_not_found", reason: "the chain has no such channel")
+        }
+        try self.sales.adopt(id, payment.config, account)
+        guard let channel = try self.sales.channel(id) else {
+            throw Refusal(status: 500, reason: "the channel is gone")
+        }
+        return channel
+    }
+
+    private func check(_ voucher: SignedVoucher, price: UInt64, _ channel: SoldChannel) throws(X402Error) {
+        guard channel.isOpen else {
+            throw .invalid(code: BatchSettlement.channelClosing, reason: "the channel is closed or closing")
+        }
+        let (wanted, overflow) = channel.charged.addingReportingOverflow(price)
+        guard !overflow, voucher.voucher.cumulative == wanted else {
+            throw .invalid(
+                code: BatchSettlement.mismatch,
+                reason: "the voucher says \(voucher.voucher.cumulative) instead of \(wanted)")
+        }
+        guard wanted <= channel.deposit else {
+            throw .invalid(
+                code: BatchSettlement.prefix + "insufficient_deposit",
+                reason: "\(wanted) is more than the deposit of \(channel.deposit)")
+        }
+    }
+
+    /// Status 402 with what our books say, so that an honest client can catch up.
+    private func correct(
+        _ error: X402Error, _ id: Address, _ price: UInt64, _ resource: String
+    ) -> ShopResponse {
+        let known = try? self.sales.channel(id)
+        let accepts = self.channelRequirements(
+            price, correcting: error.code == BatchSettlement.mismatch ? known : nil)
+        let required = PaymentRequired(
+            resource: resource, accepts: accepts.map { [$0] } ?? [], error: error.code)
+        let settlement = SettlementResponse(
+            failure: error.code, message: "\(error)", payer: nil, network: self.offer.network)
+        var response = ShopResponse.json(402, ["error": .string("\(error)")])
+        response.headers += [
+            Header(X402.requiredHeader, required.header), Header(X402.responseHeader, settlement.header),
+        ]
+        return response
+    }
+
+    /// The PAYMENT-RESPONSE of a voucher.
+    func settlement(of payment: ChannelPayment, charged: UInt64) throws -> SettlementResponse {
+        var extra: JSON = [
+            "commitmentId": .string(payment.voucher.commitment), "chargedAmount": .string(String(charged)),
+        ]
+        if let channel = try self.sales.channel(payment.voucher.voucher.channel) {
+            extra["channelState"] = channel.standing.json
+        }
+        return SettlementResponse(
+            transaction: "", payer: payment.config.payer.description, network: self.offer.network,
+            amount: "", extra: extra)
+    }
+}

@@ -1,0 +1,394 @@
+internal import Encoding
+internal import Ledger
+internal import Sodium
+internal import Solana
+internal import Wallet
+internal import World
+
+/// Buying over x402 `batch-settlement`: one signature and one durable write for each purchase, no chain.
+extension Buyer {
+    /// How the chosen way to pay is gone.
+    enum Rail: Sendable {
+        case exact
+        /// A voucher of a channel that is open.
+        case channel(ChannelRecord, ChannelTerms)
+        /// The first voucher of a new channel, with its deposit.
+        case opening(deposit: UInt64)
+        /// A voucher of an open channel that is filled with so much more.
+        case topUp(ChannelRecord, ChannelTerms, amount: UInt64)
+    }
+
+    /// The way to pay among `quotes`: an open channel of the seller first, then what the order wishes.
+    func rail(_ quotes: [Quote], _ order: Order) async throws -> (Quote, Rail)? {
+        guard order.channel != .never else { return quotes.first { !$0.isFromChannel }.map { ($0, .exact) } }
+        let open = try await self.ledger.read { view in
+            try view.channels().filter { $0.state == .open }.map { ($0, try ChannelTerms(bytes: $0.terms)) }
+        }
+        for quote in quotes where quote.isFromChannel {
+            let fitting = open.filter { $1.fits(quote.requirements) && $0.asset.id == quote.asset.id }
+            if let (channel, terms) = fitting.first(where: { $0.0.free >= Int64(quote.proposal.amount) }) {
+                return (quote, .channel(channel, terms))
+            }
+            guard case .open(let wish) = order.channel, let deposit = wish.atomic(in: quote.asset),
+                deposit >= quote.proposal.amount, deposit <= UInt64(Int64.max)
+            else { continue }
+            return (
+                quote,
+                fitting.first.map { .topUp($0.0, $0.1, amount: deposit) } ?? .opening(deposit: deposit)
+            )
+        }
+        return quotes.first { !$0.isFromChannel }.map { ($0, .exact) }
+    }
+
+    func buyFromChannel(_ quote: Quote, _ rail: Rail, _ order: Order) async throws -> Purchase {
+        switch rail {
+        case .exact: return .unpaid(reason: "no channel is used for this")
+        case .channel(let record, let terms):
+            return try await self.locks.alone(record.id) {
+                try await self.spend(quote, record.id, terms, order)
+            }
+        case .opening(let deposit):
+            let recent: LatestBlockhash
+            do {
+                recent = try await self.rpc.latestBlockhash(.confirmed)
+            } catch {
+                return .unpaid(reason: "the chain does not answer: \(error)")
+            }
+            let terms = try self.terms(quote, at: order.request.url, recent)
+            guard let id = terms.config.seeds(feePayer: terms.feePayer).derived?.address else {
+                return .unpaid(reason: "the channel has no address; try again")
+            }
+            return try await self.locks.alone(id.description) {
+                try await self.ledger.prepareChannel(
+                    id.description, payee: quote.proposal.payee, asset: quote.asset, terms: terms.bytes)
+                let purchase = try await self.fill(quote, id, terms, deposit, 0, recent, order)
+                try await self.ledger.dropChannel(id.description)
+                return purchase
+            }
+        case .topUp(let record, let terms, let amount):
+            let series = try await self.ledger.read {
+                try $0.lastSeries(purpose: .channel, job: "channel:\(record.id)")
+            }
+            let recent = try await self.rpc.latestBlockhash(.confirmed)
+            return try await self.locks.alone(record.id) {
+                try await self.fill(
+                    quote, try Address(record.id), terms, amount, (series ?? 0) + 1, recent, order)
+            }
+        }
+    }
+
+    /// The channel that `quote` asks for, with a name of its own.
+    func terms(_ quote: Quote, at url: String, _ recent: LatestBlockhash) throws -> ChannelTerms {
+        guard let offer = quote.requirements.channel else {
+            throw X402Error.malformed("no channel is offered")
+        }
+        var salt = ByteReader(self.entropy.bytes(8))
+        return ChannelTerms(
+            config: ChannelConfig(
+                payer: self.payer, payerAuthorizer: self.voucherSigner, receiver: quote.payTo,
+                receiverAuthorizer: try Address(offer.receiverAuthorizer), token: quote.mint,
+                withdrawDelay: offer.withdrawDelay, salt: try salt.little(), openSlot: recent.slot),
+            feePayer: quote.feePayer, tokenProgram: try Address(offer.tokenProgram),
+            resource: url)
+    }
+
+    /// The address of the key that signs vouchers.
+    var voucherSigner: Address { Address(self.wallet.publicKey(.voucher)) }
+
+    // MARK: Signing
+
+    /// Pays with the next voucher of an open channel.
+    private func spend(
+        _ quote: Quote, _ id: String, _ terms: ChannelTerms, _ order: Order
+    ) async throws -> Purchase {
+        try await self.giveBack(order, but: quote.proposal)
+        switch try await self.ledger.authorize(quote.proposal, from: id) {
+        case .denied(let denial): return .denied(denial)
+        case .waiting(let denial): return .waiting(quote.proposal.id, denial)
+        case .inFlight(let payment): return try await self.completeVoucher(payment, order)
+        case .settled(let record): return .unanswered(record.id, reason: "paid before")
+        case .authorized(let authorization):
+            let intent = authorization.intent
+            let payload = { (voucher: SignedVoucher) in
+                self.payload(quote.required, quote.requirements, .voucher, terms, voucher, intent)
+            }
+            let payment = try await self.sign(authorization, id, payload)
+            return try await self.completeVoucher(payment, order)
+        }
+    }
+
+    /// A reservation that a crash left for the same thing at another price, or from another pot.
+    private func giveBack(_ order: Order, but proposal: Proposal) async throws {
+        let reserved = try await self.ledger.read {
+            try $0.intents(purpose: order.purpose, job: order.job, series: order.series).filter {
+                $0.state == .reserved
+            }
+        }
+        for record in reserved {
+            if case .authorized(let old) = try await self.ledger.authorize(
+                record.proposal, from: record.channel)
+            {
+                try await self.ledger.release(old, reason: "asked for anew before anything was signed")
+            }
+        }
+    }
+
+    /// Signs and journals the next voucher of a channel.
+    private func sign(
+        _ authorization: consuming Authorization, _ id: String,
+        _ payload: (SignedVoucher) -> PaymentPayload
+    ) async throws -> JournalledPayment {
+        let signed = try await self.voucher(authorization, id)
+        let voucher = SignedVoucher(
+            try ChannelVoucher(decoding: signed.message), signature: signed.signature)
+        return try await self.ledger.journal(
+            signed, payload: payload(voucher).bytes, lastValidBlockHeight: .max)
+    }
+
+    private func voucher(
+        _ authorization: consuming Authorization, _ id: String
+    ) async throws -> SignedAttempt {
+        guard let record = try await self.ledger.read({ try $0.channel(id) }) else {
+            throw LedgerError.unknownChannel(id)
+        }
+        let voucher = ChannelVoucher(
+            channel: try Address(id), cumulative: record.spent + authorization.proposal.amount)
+        return try await self.wallet.sign(authorization, message: voucher.bytes)
+    }
+
+    private func payload(
+        _ required: PaymentRequired, _ accepted: PaymentRequirements, _ kind: ChannelPayment.Kind,
+        _ terms: ChannelTerms, _ voucher: SignedVoucher, _ intent: IntentID
+    ) -> PaymentPayload {
+        PaymentPayload(
+            resource: required.resource, accepted: accepted,
+            content: .channel(ChannelPayment(kind, config: terms.config, voucher: voucher)),
+            identifier: required.wantsIdentifier ? "\(intent)-\(voucher.voucher.cumulative)" : nil)
+    }
+
+    /// Pays with a deposit and the voucher that spends the first of it: both are reserved before either is
+    /// signed, and both are on disk before one byte leaves.
+    private func fill(
+        _ quote: Quote, _ id: Address, _ terms: ChannelTerms, _ amount: UInt64, _ series: UInt32,
+        _ recent: LatestBlockhash, _ order: Order
+    ) async throws -> Purchase {
+        try await self.giveBack(order, but: quote.proposal)
+        let proposal = Proposal(
+            depositInto: id.description, payee: quote.proposal.payee, asset: quote.asset, amount: amount,
+            series: series, note: "escrow for \(order.note)")
+        let message = try self.setup(quote, id, terms, amount, isNew: series == 0, recent)
+        let deposit: Authorization
+        switch try await self.ledger.authorize(proposal) {
+        case .authorized(let authorization): deposit = authorization
+        case .denied(let denial): return .denied(denial)
+        // The address of a channel is good for minutes: who approves it would come too late.
+        case .waiting(let denial): return .denied(denial)
+        case .inFlight: return .unpaid(reason: "the channel is being filled already")
+        case .settled: return .unpaid(reason: "the channel is filled already")
+        }
+        let voucher: Authorization
+        switch try await self.ledger.authorize(quote.proposal, from: id.description) {
+        case .authorized(let authorization): voucher = authorization
+        case .denied(let denial):
+            try await self.ledger.release(deposit, reason: "the purchase is not allowed: \(denial)")
+            return .denied(denial)
+        case .waiting(let denial):
+            try await self.ledger.release(deposit, reason: "the purchase waits: \(denial)")
+            return .waiting(quote.proposal.id, denial)
+        case .inFlight(let payment):
+            try await self.ledger.release(deposit, reason: "the purchase is on its way already")
+            return .open(payment.intent, reason: "the same purchase is on its way already")
+        case .settled(let record):
+            try await self.ledger.release(deposit, reason: "the purchase is made already")
+            return .unanswered(record.id, reason: "paid before")
+        }
+        let intent = voucher.intent
+        let signedDeposit = try await self.wallet.sign(deposit, message: message)
+        let signedVoucher = try await self.voucher(voucher, id.description)
+        var transaction = try Transaction(try TransactionMessage(decoding: message))
+        try transaction.place(signedDeposit.signature, of: self.payer)
+        let payload = self.payload(
+            quote.required, quote.requirements,
+            .deposit(amount: amount, transaction: transaction.bytes), terms,
+            SignedVoucher(
+                try ChannelVoucher(decoding: signedVoucher.message), signature: signedVoucher.signature),
+            intent)
+        _ = try await self.ledger.journal(
+            signedDeposit, payload: payload.bytes, lastValidBlockHeight: recent.lastValidBlockHeight)
+        let payment = try await self.ledger.journal(
+            signedVoucher, payload: payload.bytes, lastValidBlockHeight: .max)
+        return try await self.completeVoucher(payment, order)
+    }
+
+    /// The message that fills a channel, read back from its bytes by a decoder that shares no code with the
+    /// builder.
+    func setup(
+        _ quote: Quote, _ id: Address, _ terms: ChannelTerms, _ amount: UInt64, isNew: Bool,
+        _ recent: LatestBlockhash
+    ) throws -> [UInt8] {
+        let memo = quote.requirements.memo ?? Hex.encode(self.entropy.bytes(16))
+        let bytes =
+            isNew
+            ? try ChannelSetup.opening(
+                id, terms.config, feePayer: terms.feePayer, deposit: amount,
+                tokenProgram: terms.tokenProgram, memo: memo, recentBlockhash: recent.blockhash
+            ).bytes
+            : try ChannelSetup.topUp(
+                id, terms.config, feePayer: terms.feePayer, amount: amount,
+                tokenProgram: terms.tokenProgram, memo: memo, recentBlockhash: recent.blockhash
+            ).bytes
+        let setup = try ChannelSetup(decoding: try TransactionMessage(decoding: bytes))
+        try setup.fills(
+            id, terms.config, amount: amount, tokenProgram: terms.tokenProgram, memo: quote.requirements.memo)
+        guard setup.payer == self.payer, setup.feePayer == quote.feePayer else {
+            throw X402Error.malformed("the message is not ours")
+        }
+        return bytes
+    }
+
+    // MARK: Sending
+
+    /// Sends a journalled voucher until the seller has answered, or patience ends.
+    func completeVoucher(_ first: JournalledPayment, _ order: Order) async throws -> Purchase {
+        var payment = first
+        var reason = ""
+        var isRenewed = false
+        for attempt in 0..<order.tries {
+            if attempt > 0 { try await self.timeline.sleep(for: .milliseconds(500 << min(attempt, 3))) }
+            let deposit = try await self.deposit(under: payment)
+            if let deposit { try await self.ledger.markSubmitted(deposit) }
+            try await self.ledger.markSubmitted(payment)
+            var request = order.request
+            request.headers.append(Header(X402.signatureHeader, Base64.standard.encode(payment.payload)))
+            var response: WebResponse?
+            do throws(WebError) {
+                response = try await self.web.send(request)
+            } catch {
+                if error == .cancelled { throw CancellationError() }
+                reason = "\(error)"
+            }
+            let claim = response?.header(X402.responseHeader).flatMap { try? SettlementResponse(header: $0) }
+            if let deposit {
+                switch try await self.standing(of: deposit, claim) {
+                case .arrived: break
+                case .dead(let why): return .unpaid(reason: why)
+                case .open(let why):
+                    reason = why
+                    continue
+                }
+            }
+            guard let response else { continue }
+            if (200..<300).contains(response.status) {
+                try await self.ledger.accept(payment.intent, commitment: try Self.commitment(of: payment))
+                return .answered(payment.intent, response)
+            }
+            reason = Self.refusal(response, claim)
+            guard !isRenewed, let (anew, why) = try await self.agree(payment, response) else { continue }
+            guard let anew else {
+                reason = why
+                break
+            }
+            isRenewed = true
+            payment = anew
+        }
+        try await self.ledger.markUnknown(payment.intent, reason: reason)
+        return .open(payment.intent, reason: reason)
+    }
+
+    private enum DepositStanding {
+        case arrived
+        case dead(String)
+        case open(String)
+    }
+
+    /// What the chain says about the deposit that a voucher came with.
+    private func standing(of deposit: JournalledPayment, _ claim: SettlementResponse?) async throws
+        -> DepositStanding
+    {
+        do {
+            let hint = claim.flatMap { $0.transaction.isEmpty ? nil : $0.transaction }
+            switch try await self.reconciler.reconcile(
+                deposit, hint: hint, account: try Self.payingAccount(deposit))
+            {
+            case .settled: return .arrived
+            case .failed(_, let why): return .dead(why)
+            case .dead: return .dead("the deposit expired unexecuted")
+            case .open: return .open("the deposit is not on the chain yet")
+            }
+        } catch let error as RPCError {
+            return .open("the chain does not answer: \(error)")
+        }
+    }
+
+    /// The deposit of the same payload, while its outcome is open.
+    private func deposit(under payment: JournalledPayment) async throws -> JournalledPayment? {
+        guard let channel = payment.channel else { return nil }
+        return try await self.ledger.read { view in
+            let open = try view.intents(in: [.signed, .submitted, .unknown]).filter {
+                $0.proposal.purpose == .channel && $0.proposal.job == "channel:\(channel)"
+            }
+            return try open.compactMap { try view.payment($0) }.first { $0.payload == payment.payload }
+        }
+    }
+
+    private static func commitment(of payment: JournalledPayment) throws -> String {
+        let voucher = try ChannelVoucher(decoding: payment.message)
+        return "\(voucher.channel):\(voucher.cumulative)"
+    }
+
+    /// When the seller's books know of a voucher whose answer we never got, this purchase is signed anew
+    /// above it.
+    ///
+    /// - Returns: nil when the answer does not speak of it; without a payment, why it is not believed.
+    private func agree(
+        _ payment: JournalledPayment, _ response: WebResponse
+    ) async throws -> (JournalledPayment?, reason: String)? {
+        guard let id = payment.channel else { return nil }
+        if let doubt = try await self.takeUp(id, response, but: payment.intent) {
+            return doubt.isEmpty ? nil : (nil, doubt)
+        }
+        guard let authorization = try await self.ledger.renew(payment.intent) else {
+            return (nil, "the purchase is not allowed any more")
+        }
+        let old = try PaymentPayload(bytes: payment.payload)
+        guard case .channel(let content) = old.content else { return nil }
+        let anew = try await self.sign(authorization, id) { voucher in
+            PaymentPayload(
+                resource: old.resource, accepted: old.accepted,
+                content: .channel(ChannelPayment(.voucher, config: content.config, voucher: voucher)),
+                identifier: old.identifier.map { _ in "\(payment.intent)-\(voucher.voucher.cumulative)" })
+        }
+        return (anew, "")
+    }
+
+    /// Books a voucher that the seller accepted and whose answer got lost. The seller's word alone changes
+    /// nothing: it has to show our own signature.
+    ///
+    /// - Returns: nil when one was booked; empty when the answer does not speak of the channel's count;
+    ///   otherwise why it is not believed.
+    func takeUp(
+        _ id: String, _ response: WebResponse, but current: IntentID? = nil
+    ) async throws -> String? {
+        guard
+            let required = response.header(X402.requiredHeader).flatMap({ try? PaymentRequired(header: $0) }),
+            let offer = required.accepts.lazy.compactMap(\.channel).first(where: { $0.state?.channel == id }),
+            let charged = offer.state?.charged
+        else { return "" }
+        guard let proof = offer.proof, charged <= proof.amount,
+            SignedVoucher(
+                ChannelVoucher(channel: try Address(id), cumulative: proof.amount),
+                signature: proof.signature
+            ).isSigned(by: self.voucherSigner)
+        else { return "the seller shows no voucher of ours for what it says it charged" }
+        let missed = try await self.ledger.read { view in
+            try view.vouchers(openIn: id).lazy.filter { $0.id != current }
+                .compactMap { try view.payment($0) }
+                .first { (try? ChannelVoucher(decoding: $0.message))?.cumulative == charged }
+        }
+        guard let missed else {
+            return "the seller says that it charged \(charged), the ledger knows no such voucher"
+        }
+        try await self.ledger.accept(missed.intent, commitment: try Self.commitment(of: missed))
+        return nil
+    }
+}

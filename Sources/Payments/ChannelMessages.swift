@@ -1,0 +1,279 @@
+public import Encoding
+public import Sodium
+public import Solana
+
+/// The scheme `batch-settlement` on Solana (x402 scheme_batch_settlement_svm, client mode): what its messages
+/// carry besides those of ``X402``.
+public enum BatchSettlement {
+    public static let scheme = "batch-settlement"
+    /// Codes begin so.
+    public static let prefix = "invalid_batch_settlement_svm_"
+    /// The server's count differs from the client's.
+    public static let mismatch = prefix + "cumulative_amount_mismatch"
+    public static let channelClosing = prefix + "channel_closing"
+    /// Seconds that a payer waits at most and at least for a payee that does not close.
+    public static let withdrawDelays: ClosedRange<UInt32> = 900...2_592_000
+
+    /// The text that binds a channel to the seller's key for the whole of its life.
+    static func binding(_ receiverAuthorizer: String) -> String {
+        "x402:batch-settlement:svm:rcvauth:v1:\(receiverAuthorizer)"
+    }
+}
+
+/// What a seller asks of a channel: the `extra` of its requirements.
+public struct ChannelOffer: Sendable, Equatable {
+    /// Base58 key of the seller that stands for its closes.
+    public let receiverAuthorizer: String
+    /// Seconds.
+    public let withdrawDelay: UInt32
+    public let tokenProgram: String
+    /// What a deposit should have, in atomic units.
+    public let minDeposit: UInt64?
+    /// Of an answer that corrects the client: how the seller's books stand.
+    public let state: ChannelStanding?
+    /// Of the same: a voucher that the client signed.
+    public let proof: (amount: UInt64, signature: Signature)?
+
+    public init(
+        receiverAuthorizer: String, withdrawDelay: UInt32, tokenProgram: String, minDeposit: UInt64?,
+        state: ChannelStanding? = nil, proof: (amount: UInt64, signature: Signature)? = nil
+    ) {
+        self.receiverAuthorizer = receiverAuthorizer
+        self.withdrawDelay = withdrawDelay
+        self.tokenProgram = tokenProgram
+        self.minDeposit = minDeposit
+        self.state = state
+        self.proof = proof
+    }
+
+    init(_ extra: JSONField) throws {
+        if let signer = try extra["voucherSigner"].ifPresent?.string(), signer != "client" {
+            // The operator could then sign for the whole deposit.
+            throw extra["voucherSigner"].fault("only channels whose vouchers the client signs are used here")
+        }
+        self.receiverAuthorizer = try extra["receiverAuthorizer"].string()
+        self.withdrawDelay = try extra["withdrawDelay"].integer()
+        guard BatchSettlement.withdrawDelays.contains(self.withdrawDelay) else {
+            throw extra["withdrawDelay"].fault("must be 900 to 2592000 seconds")
+        }
+        self.tokenProgram = try extra["tokenProgram"].string()
+        self.minDeposit = try extra["minDeposit"].ifPresent?.decimal()
+        self.state = try extra["channelState"].ifPresent.map { try ChannelStanding($0) }
+        self.proof = try extra["voucherState"].ifPresent.map { field in
+            (
+                try field["signedMaxClaimable"].decimal(),
+                try Signature(Base58.decode(try field["signature"].string(), maximumLength: 88))
+            )
+        }
+    }
+
+    /// The members of `extra`.
+    func json(feePayer: String) -> JSON {
+        var extra: JSON = [
+            "feePayer": .string(feePayer), "receiverAuthorizer": .string(self.receiverAuthorizer),
+            "withdrawDelay": JSON(self.withdrawDelay), "tokenProgram": .string(self.tokenProgram),
+        ]
+        if let minDeposit { extra["minDeposit"] = .string(String(minDeposit)) }
+        if let state { extra["channelState"] = state.json }
+        if let proof {
+            extra["voucherState"] = [
+                "signedMaxClaimable": .string(String(proof.amount)), "expiresAt": 0,
+                "signature": .string(Base58.encode(proof.signature.bytes)),
+            ]
+        }
+        return extra
+    }
+
+    public static func == (one: ChannelOffer, other: ChannelOffer) -> Bool {
+        one.json(feePayer: "") == other.json(feePayer: "")
+    }
+}
+
+/// How a channel stands in a seller's books: `ChannelState`.
+public struct ChannelStanding: Sendable, Equatable {
+    public let channel: String
+    /// Atomic units in escrow.
+    public let balance: UInt64
+    /// Redeemed on the chain.
+    public let claimed: UInt64
+    /// Seconds since 1970, 0 when nobody asked.
+    public let withdrawRequestedAt: Int64
+    /// What the seller charged in all; only the seller knows it.
+    public let charged: UInt64?
+
+    public init(
+        channel: String, balance: UInt64, claimed: UInt64, withdrawRequestedAt: Int64 = 0, charged: UInt64?
+    ) {
+        self.channel = channel
+        self.balance = balance
+        self.claimed = claimed
+        self.withdrawRequestedAt = withdrawRequestedAt
+        self.charged = charged
+    }
+
+    init(_ field: JSONField) throws(JSONError) {
+        self.channel = try field["channelId"].string()
+        self.balance = try field["balance"].decimal()
+        self.claimed = try field["totalClaimed"].decimal()
+        self.withdrawRequestedAt = try field["withdrawRequestedAt"].ifPresent?.integer() ?? 0
+        self.charged = try field["chargedCumulativeAmount"].ifPresent?.decimal()
+    }
+
+    public var json: JSON {
+        var json: JSON = [
+            "channelId": .string(self.channel), "balance": .string(String(self.balance)),
+            "totalClaimed": .string(String(self.claimed)),
+            "withdrawRequestedAt": .integer(self.withdrawRequestedAt),
+        ]
+        if let charged { json["chargedCumulativeAmount"] = .string(String(charged)) }
+        return json
+    }
+}
+
+/// What a channel is, as every payment from it says: `ChannelConfig`.
+public struct ChannelConfig: Sendable, Hashable {
+    public let payer: Address
+    /// The key that signs vouchers.
+    public let payerAuthorizer: Address
+    /// Who gets everything that is settled.
+    public let receiver: Address
+    public let receiverAuthorizer: Address
+    public let token: Address
+    /// Seconds.
+    public let withdrawDelay: UInt32
+    public let salt: UInt64
+    public let openSlot: UInt64
+
+    public init(
+        payer: Address, payerAuthorizer: Address, receiver: Address, receiverAuthorizer: Address,
+        token: Address, withdrawDelay: UInt32, salt: UInt64, openSlot: UInt64
+    ) {
+        self.payer = payer
+        self.payerAuthorizer = payerAuthorizer
+        self.receiver = receiver
+        self.receiverAuthorizer = receiverAuthorizer
+        self.token = token
+        self.withdrawDelay = withdrawDelay
+        self.salt = salt
+        self.openSlot = openSlot
+    }
+
+    public init(_ field: JSONField) throws {
+        if let signer = try field["voucherSigner"].ifPresent?.string(), signer != "client" {
+            throw field["voucherSigner"].fault("only channels whose vouchers the client signs are used here")
+        }
+        self.payer = try Address(try field["payer"].string())
+        self.payerAuthorizer = try Address(try field["payerAuthorizer"].string())
+        self.receiver = try Address(try field["receiver"].string())
+        self.receiverAuthorizer = try Address(try field["receiverAuthorizer"].string())
+        self.token = try Address(try field["token"].string())
+        self.withdrawDelay = try field["withdrawDelay"].integer()
+        self.salt = try field["salt"].decimal()
+        self.openSlot = try field["openSlot"].integer()
+    }
+
+    public var json: JSON {
+        [
+            "payer": .string(self.payer.description),
+            "payerAuthorizer": .string(self.payerAuthorizer.description),
+            "receiver": .string(self.receiver.description),
+            "receiverAuthorizer": .string(self.receiverAuthorizer.description),
+            "token": .string(self.token.description), "withdrawDelay": JSON(self.withdrawDelay),
+            "salt": .string(String(self.salt)), "openSlot": JSON(self.openSlot),
+        ]
+    }
+
+    /// The seeds of the channel's address; the sponsor sits in the payee's seat.
+    public func seeds(feePayer: Address) -> ChannelSeeds {
+        ChannelSeeds(
+            payer: self.payer, payee: feePayer, mint: self.token, voucherSigner: self.payerAuthorizer,
+            salt: self.salt, openSlot: self.openSlot)
+    }
+}
+
+/// A voucher with its signature: `BatchVoucher`.
+public struct SignedVoucher: Sendable, Hashable {
+    public let voucher: ChannelVoucher
+    public let signature: Signature
+
+    public init(_ voucher: ChannelVoucher, signature: Signature) {
+        self.voucher = voucher
+        self.signature = signature
+    }
+
+    init(_ field: JSONField) throws {
+        guard try field["expiresAt"].integer(Int64.self) == 0 else {
+            throw field["expiresAt"].fault("vouchers of this scheme do not expire")
+        }
+        self.voucher = ChannelVoucher(
+            channel: try Address(try field["channelId"].string()),
+            cumulative: try field["maxClaimableAmount"].decimal())
+        self.signature = try Signature(
+            Base58.decode(try field["signature"].string(), maximumLength: 88))
+    }
+
+    public var json: JSON {
+        [
+            "channelId": .string(self.voucher.channel.description),
+            "maxClaimableAmount": .string(String(self.voucher.cumulative)), "expiresAt": 0,
+            "signature": .string(Base58.encode(self.signature.bytes)),
+        ]
+    }
+
+    /// How both sides name what it pays for: channel and cumulative amount.
+    public var commitment: String { "\(self.voucher.channel):\(self.voucher.cumulative)" }
+
+    public func isSigned(by signer: Address) -> Bool {
+        signer.publicKey?.verifies(self.signature, over: self.voucher.bytes) ?? false
+    }
+}
+
+/// What a client pays with from a channel: the `payload` of a payment.
+public struct ChannelPayment: Sendable, Hashable {
+    public enum Kind: Sendable, Hashable {
+        /// Opens the channel or adds to it, and pays.
+        case deposit(amount: UInt64, transaction: [UInt8])
+        case voucher
+        /// Pays nothing: asks for the rest of the deposit.
+        case refund
+    }
+
+    public let kind: Kind
+    public let config: ChannelConfig
+    public let voucher: SignedVoucher
+
+    public init(_ kind: Kind, config: ChannelConfig, voucher: SignedVoucher) {
+        self.kind = kind
+        self.config = config
+        self.voucher = voucher
+    }
+
+    init(_ field: JSONField) throws {
+        self.config = try ChannelConfig(field["channelConfig"])
+        self.voucher = try SignedVoucher(field["voucher"])
+        switch try field["type"].string() {
+        case "deposit":
+            self.kind = .deposit(
+                amount: try field["deposit"]["amount"].decimal(),
+                transaction: try Base64.standard.decode(try field["deposit"]["transaction"].string()))
+        case "voucher": self.kind = .voucher
+        case "refund": self.kind = .refund
+        default: throw field["type"].fault("deposit, voucher and refund are known here")
+        }
+    }
+
+    public var json: JSON {
+        var json: JSON = ["channelConfig": self.config.json, "voucher": self.voucher.json]
+        switch self.kind {
+        case .deposit(let amount, let transaction):
+            json["type"] = "deposit"
+            json["deposit"] = [
+                "amount": .string(String(amount)),
+                "transaction": .string(Base64.standard.encode(transaction)),
+            ]
+        case .voucher: json["type"] = "voucher"
+        case .refund: json["type"] = "refund"
+        }
+        return json
+    }
+}

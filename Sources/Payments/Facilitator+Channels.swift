@@ -1,0 +1,111 @@
+internal import Sodium
+public import Solana
+
+/// The chain's side of `batch-settlement`: deposits in, settled money out.
+extension Facilitator {
+    /// The account of a channel as it is confirmed; nil when there is none.
+    public func channel(_ id: Address) async throws -> ChannelAccount? {
+        try await self.rpc.channel(id)
+    }
+
+    /// Checks the transaction that opens or fills a channel, adds our signature and brings it to the chain.
+    /// The same payment again gives the same transaction.
+    public func deposit(
+        _ payment: ChannelPayment, into channel: Address, against requirements: PaymentRequirements
+    ) async throws -> SettlementResponse {
+        guard case .deposit(let amount, let bytes) = payment.kind, let offer = requirements.channel,
+            let tokenProgram = try? Address(offer.tokenProgram)
+        else { throw X402Error.malformed("the payment brings no deposit") }
+        let transaction: Transaction
+        do {
+            transaction = try Transaction(decoding: bytes)
+        } catch {
+            throw X402Error.malformed("\(error)")
+        }
+        let setup = try ChannelSetup(decoding: transaction.message)
+        try setup.fills(
+            channel, payment.config, amount: amount, tokenProgram: tokenProgram, memo: requirements.memo)
+        guard setup.feePayer == self.feePayer else {
+            throw X402Error.invalid(
+                code: BatchSettlement.prefix + "fee_payer_mismatch", reason: "the fee payer is not ours")
+        }
+        guard let signature = transaction.signature(of: setup.payer), let key = setup.payer.publicKey,
+            key.verifies(signature, over: transaction.messageBytes)
+        else {
+            throw X402Error.invalid(
+                code: BatchSettlement.prefix + "deposit_signature",
+                reason: "the payer's signature is missing or wrong")
+        }
+        var cost = setup.networkFee
+        if case .open = setup.action {
+            for space in [ChannelAccount.byteCount, TokenAccount.byteCount] {
+                cost += try await self.rpc.minimumBalanceForRentExemption(space: space)
+            }
+        }
+        return try await self.sponsor(transaction, payer: setup.payer, cost: cost)
+    }
+
+    /// Shows the newest voucher to the chain and pays out what it promised.
+    public func redeem(_ voucher: SignedVoucher, of config: ChannelConfig) async throws
+        -> SettlementResponse
+    {
+        let channel = voucher.voucher.channel
+        return try await self.execute(
+            try self.proof(voucher, of: config) + [
+                .settleChannel(channel), self.distribution(channel, config),
+            ],
+            proofs: 1)
+    }
+
+    /// Ends a channel: pays out what `voucher` promised, the rest goes back to the payer.
+    ///
+    /// - Parameter isNew: whether the voucher promises more than the chain knows; the program refuses one
+    ///   that does not.
+    public func seal(_ voucher: SignedVoucher, of config: ChannelConfig, isNew: Bool) async throws
+        -> SettlementResponse
+    {
+        let channel = voucher.voucher.channel
+        let ending = Instruction.settleAndSealChannel(channel, payee: self.feePayer, withVoucher: isNew)
+        return try await self.execute(
+            (isNew ? try self.proof(voucher, of: config) : []) + [
+                ending, self.distribution(channel, config),
+            ],
+            proofs: isNew ? 1 : 0)
+    }
+
+    private func proof(_ voucher: SignedVoucher, of config: ChannelConfig) throws -> [Instruction] {
+        guard let signer = config.payerAuthorizer.publicKey else {
+            throw X402Error.malformed("the voucher key is no key")
+        }
+        return [voucher.voucher.proof(signer: signer, signature: voucher.signature)]
+    }
+
+    private func distribution(_ channel: Address, _ config: ChannelConfig) -> Instruction {
+        .distributeChannel(
+            channel, config.seeds(feePayer: self.feePayer), shares: ChannelShare.all(to: config.receiver),
+            rentPayer: self.feePayer)
+    }
+
+    /// A transaction that nobody but us signs.
+    /// - Parameter proofs: signatures in its instructions; each costs like one of its own.
+    private func execute(_ instructions: [Instruction], proofs: Int) async throws -> SettlementResponse {
+        let recent = try await self.rpc.latestBlockhash(.confirmed)
+        let message = try TransactionMessage.build(
+            version: .zero, feePayer: self.feePayer,
+            instructions: [.setComputeUnitLimit(ChannelSetup.computeUnits)] + instructions,
+            recentBlockhash: recent.blockhash)
+        return try await self.sponsor(
+            try Transaction(message), payer: nil, cost: 5_000 * UInt64(1 + proofs))
+    }
+}
+
+extension RPCClient {
+    /// The account of a payment channel as it is confirmed; nil when there is none.
+    /// - Throws: `RPCError.notFound` when another program's account is there.
+    func channel(_ id: Address) async throws(RPCError) -> ChannelAccount? {
+        guard let info = try await self.accountInfo(of: id) else { return nil }
+        guard info.owner == .paymentChannelsProgram, let account = try? ChannelAccount(decoding: info.data)
+        else { throw .notFound(id) }
+        return account
+    }
+}

@@ -1,0 +1,78 @@
+import ArgumentParser
+import Database
+import Encoding
+import Home
+import Ledger
+import Linux
+import Payments
+import Solana
+import SystemPackage
+import Wallet
+import World
+
+/// Which network is paid on, and what opens the wallet. Options first, then the configuration file, where
+/// there is one.
+struct ChainOptions: ParsableArguments {
+    @Option(help: "mainnet, devnet, testnet or their CAIP-2 names; the configuration's by default.")
+    var network: String?
+
+    @Option(help: "URL of a node of that network; the configuration's by default.")
+    var rpc: String?
+
+    @Option(help: "URL of a further node, which must agree before a payment counts as dead; may be repeated.")
+    var witness: [String] = []
+
+    @Option(help: "File with the keystore's passphrase (mode 0600); the configuration's by default.")
+    var passphraseFile: String?
+
+    @Option(help: "Configuration file; HOME/depai.yaml by default.")
+    var config: String?
+
+    /// Does `body` with the home's wallet open and its books up to date. Nobody else writes meanwhile.
+    func spending(
+        from home: Home, _ body: (Buyer, PaymentLedger, Network) async throws -> Void
+    ) async throws {
+        let (chain, passphraseFile) = try self.settings(home)
+        let lock = try home.lock()
+        defer { lock.release() }
+        let timeline = SystemTimeline()
+        let ledger = try home.openLedger(try home.keystore(), timeline: timeline)
+        let wallet = try home.unlock(passphraseFile: passphraseFile)
+        let rpc = RPCClient(url: chain.rpc, web: CurlWeb())
+        guard try await rpc.genesisHash() == chain.network.genesisHash else {
+            throw Failure(
+                1, "\(chain.rpc) is a node of another network than \(chain.network.chainID)",
+                hint: "check --network and --rpc")
+        }
+        let buyer = Buyer(
+            ledger: ledger, wallet: wallet, rpc: rpc,
+            witnesses: chain.witnesses.map { RPCClient(url: $0, web: CurlWeb()) },
+            network: chain.network, web: CurlWeb(), timeline: timeline, entropy: SystemEntropy())
+        try await buyer.reconcileOpenPayments()
+        try await buyer.bookDeposits()
+        try await body(buyer, ledger, chain.network)
+    }
+
+    private func settings(_ home: Home) throws -> (ChainSettings, FilePath) {
+        let path = self.config.map { FilePath($0) } ?? home.configurationPath
+        let file: JSONField? =
+            self.config != nil || DurableFile.exists(path) ? try Settings.read(path) : nil
+        guard let network = try self.network ?? file?["network"].ifPresent?.string(),
+            let rpc = try self.rpc ?? file?["rpc"].ifPresent?.string()
+        else {
+            throw Failure(
+                2, "which network, and which of its nodes?",
+                hint: "give --network and --rpc, or set network and rpc in \(path)")
+        }
+        let known = try file?["rpc_witnesses"].ifPresent?.elements().map { try $0.string() } ?? []
+        let witnesses = self.witness.isEmpty ? known : self.witness
+        guard let chain = ChainSettings(network: network, rpc: rpc, witnesses: witnesses) else {
+            throw Failure(2, "\"\(network)\" is no network known here", hint: "mainnet, devnet or testnet")
+        }
+        guard let passphrase = try self.passphraseFile ?? file?["passphrase_file"].ifPresent?.string()
+        else {
+            throw Failure(3, "the keystore is locked", hint: "give --passphrase-file")
+        }
+        return (chain, FilePath(passphrase))
+    }
+}

@@ -1,0 +1,99 @@
+import ArgumentParser
+import Encoding
+import Home
+import Ledger
+import Payments
+import World
+
+/// Money in escrow: many payments for one transaction.
+struct ChannelCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "channel", abstract: "Payment channels: deposits that many small payments draw on.",
+        subcommands: [Open.self, List.self, Close.self], defaultSubcommand: List.self)
+
+    struct Open: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Open a channel with a seller, and fetch the first resource from it.",
+            discussion:
+                "The seller is whoever asks for money at the URL. --deposit says how much is escrowed.")
+        @OptionGroup var pay: PayCommand
+
+        func validate() throws {
+            guard self.pay.deposit != nil else { throw ValidationError("how much? give --deposit") }
+        }
+
+        func run() async throws { try await self.pay.run() }
+    }
+
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "All channels, newest first.")
+        @OptionGroup var home: HomeOption
+        @OptionGroup var output: OutputOption
+        @Flag(help: "Closed ones, too.") var all = false
+
+        func run() async throws {
+            let channels = try self.home.home.viewLedger().channels().filter {
+                self.all || $0.state != .closed
+            }
+            guard !self.output.json else {
+                return Terminal.out(["schema": "depai.channels/1", "channels": .array(channels.map(\.json))])
+            }
+            var table = Table(.left, .left, .right, .right, .right, .left)
+            table.head("channel", "state", "deposit", "spent", "left", "payee")
+            for channel in channels {
+                let asset = channel.asset
+                table.add(
+                    (channel.id, nil), (channel.state.rawValue, channel.state == .open ? .green : .yellow),
+                    (asset.decimal(channel.deposit), nil), (asset.decimal(Int64(channel.spent)), nil),
+                    (asset.text(UInt64(max(0, channel.free))), .bold),
+                    (channel.payee.split(separator: ":").last.map(String.init) ?? channel.payee, nil))
+            }
+            Terminal.out(channels.isEmpty ? "no channels" : table.text)
+        }
+    }
+
+    struct Close: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Ask the seller to close a channel; the rest of the deposit comes back.")
+        @OptionGroup var home: HomeOption
+        @OptionGroup var output: OutputOption
+        @Argument(help: "The channel's address, as \"depai channel list\" shows it.") var channel: String
+        @OptionGroup var chain: ChainOptions
+
+        func run() async throws {
+            try await self.chain.spending(from: self.home.home) { buyer, ledger, _ in
+                guard let record = try await ledger.read({ try $0.channel(self.channel) }) else {
+                    throw Failure(2, "there is no channel \(self.channel)", hint: "depai channel list")
+                }
+                switch try await buyer.closeChannel(self.channel) {
+                case .refused(let reason):
+                    throw Failure(
+                        9, "the channel is not closed: \(reason)",
+                        hint: "the money is where it was; try again")
+                case .closed(let redeemed, let returned, let transaction):
+                    let asset = record.asset
+                    guard self.output.json else {
+                        return Terminal.out(
+                            "\(asset.text(redeemed)) went to the seller, \(asset.text(returned)) came back")
+                    }
+                    Terminal.out([
+                        "schema": "depai.channel/1", "channel": .string(self.channel), "state": "closed",
+                        "redeemed": .string(String(redeemed)), "returned": .string(String(returned)),
+                        "transaction": .string(transaction),
+                    ])
+                }
+            }
+        }
+    }
+}
+
+extension ChannelRecord {
+    fileprivate var json: JSON {
+        [
+            "channel": .string(self.id), "state": .string(self.state.rawValue), "payee": .string(self.payee),
+            "asset": .string(self.asset.id), "deposit": .string(String(self.deposit)),
+            "spent": .string(String(self.spent)), "free": .string(String(self.free)),
+            "reserved": .string(String(self.reserved)), "openedAt": .integer(self.openedAt),
+        ]
+    }
+}
