@@ -4,6 +4,7 @@ import Encoding
 import Home
 import Ledger
 import Market
+import Node
 import Payments
 import SimulatedChain
 import SimulatedDevices
@@ -95,12 +96,13 @@ struct Auditor {
         _ after: [UInt64], _ records: [IntentRecord], _ asset: Asset
     ) async throws -> Report.Invariant {
         let name = "money is conserved over all parties"
-        let total = after.reduce(0, +)
+        let robot = try self.workshop.robot.viewLedger().balances().first { $0.asset.id == asset.id }
+        let escrowed = await self.escrowed()
+        let total = after.reduce(0, +) + escrowed
         let supplies = await self.cluster.withBank { $0.tokenSupplies }
         guard total == self.before.reduce(0, +), supplies.values.allSatisfy({ $0.supply == $0.held }) else {
             return .init(name, false, "\(asset.text(self.before.reduce(0, +))) became \(asset.text(total))")
         }
-        let robot = try self.workshop.robot.viewLedger().balances().first { $0.asset.id == asset.id }
         guard let robot, robot.available + robot.reserved == Int64(after[0]) else {
             return .init(
                 name, false, "the robot's ledger has \(robot?.available ?? 0), the chain \(after[0])")
@@ -120,6 +122,17 @@ struct Auditor {
         }
         if let fault = try await self.feeFault() { return .init(name, false, fault) }
         return .init(name, true, "\(asset.text(total)) before and after, every ledger agrees with the chain")
+    }
+
+    /// What stands in the escrow of payment channels.
+    private func escrowed() async -> UInt64 {
+        await self.cluster.withBank { [mint] bank in
+            bank.accounts.filter { $0.value.owner == .paymentChannelsProgram }.keys.reduce(0) {
+                sum, channel in
+                let escrow = bank.accounts[.associatedToken(owner: channel, mint: mint)]
+                return sum + (escrow.flatMap { try? TokenAccount(decoding: $0.data).amount } ?? 0)
+            }
+        }
     }
 
     /// Compares what the nodes booked for network fees with what the chain took.
@@ -144,7 +157,9 @@ struct Auditor {
 
     private func withinPolicy(_ records: [IntentRecord], _ asset: Asset) throws -> Report.Invariant {
         let limits = self.workshop.scenario.limits
-        let spending = records.filter { $0.state.holdsMoney && $0.proposal.asset.id == asset.id }
+        let spending = records.filter {
+            $0.state.holdsMoney && $0.proposal.asset.id == asset.id && !$0.proposal.purpose.isApart
+        }
         let sum = spending.reduce(0) { $0 + $1.proposal.amount }
         let largest = spending.map(\.proposal.amount).max() ?? 0
         let held = largest <= limits.perPayment && sum <= limits.perHour && sum <= limits.lifetime
@@ -157,6 +172,7 @@ struct Auditor {
 
     /// Verifies a delivered purchase's receipt with the seller's real key.
     private func proof(of record: IntentRecord) throws -> String {
+        if record.proposal.purpose == .channel { return "escrow, refundable" }
         guard record.delivery == .delivered else {
             return record.delivery == .lost ? "lost, written off" : "none"
         }
@@ -203,20 +219,43 @@ struct Auditor {
                     let transaction = try? Transaction(decoding: bytes)
                 else { return nil }
                 let pays = InstructionContent.contents(of: transaction.message).contains { content in
-                    if case .transferChecked(let transfer) = content {
-                        transfer.source == source
-                    } else {
-                        false
+                    switch content {
+                    case .transferChecked(let transfer): transfer.source == source
+                    case .openChannel(let opening): opening.source == source
+                    case .topUpChannel(_, _, let account, _, _, _, _): account == source
+                    default: false
                     }
                 }
                 return pays ? transaction.id : nil
             }
         }
-        let settled = records.filter { $0.state == .settled }.compactMap(\.transaction)
-        let held = transfers.sorted() == settled.sorted() && Set(settled).count == settled.count
+        let settled = records.filter { $0.state == .settled && $0.channel == nil }.compactMap(\.transaction)
+        let vouchers = records.filter { $0.state == .settled && $0.channel != nil }.compactMap(\.transaction)
+        let all = settled + vouchers
+        let held =
+            try transfers.sorted() == settled.sorted() && Set(all).count == all.count
+            && self.vouchersAgree(records)
         return .init(
             "nothing is paid twice, nothing unknown is paid", held,
-            "\(transfers.count) transfers on the chain, \(settled.count) settled payments in the ledger")
+            "\(transfers.count) transfers on the chain, \(settled.count) settled payments in the ledger"
+                + (vouchers.isEmpty ? "" : ", \(vouchers.count) vouchers in both parties' books"))
+    }
+
+    /// Whether each channel has the same sum in the robot's books and in the seller's.
+    private func vouchersAgree(_ records: [IntentRecord]) throws -> Bool {
+        let channels = try self.workshop.robot.viewLedger().channels()
+        var charged: [String: UInt64] = [:]
+        for index in self.workshop.scenario.nodes.indices {
+            for (id, amount) in try NodeView(self.workshop.node(index)).charged {
+                charged[id, default: 0] += amount
+            }
+        }
+        return channels.allSatisfy { channel in
+            let sum = records.filter { $0.channel == channel.id && $0.state == .settled }.reduce(0) {
+                $0 + $1.proposal.amount
+            }
+            return sum == channel.spent && (charged[channel.id] ?? 0) == sum
+        }
     }
 
     private func commandsOnce(_ commands: [Report.CommandLine]) -> Report.Invariant {

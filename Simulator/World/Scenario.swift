@@ -23,6 +23,8 @@ package struct Scenario: Sendable {
     package let readings: Int
     package let days: Int
     package let challenges: Int
+    /// What the robot puts into a payment channel with each provider, in whole units; nil pays on the chain.
+    package let deposit: String?
     package let limits: Limits
     /// A run that takes longer has failed.
     package let timeLimitSeconds: Int64
@@ -53,7 +55,7 @@ package struct Scenario: Sendable {
     package init(_ root: JSONField) throws {
         try root.only([
             "name", "summary", "seed", "slot_ms", "tokens", "nodes", "devices", "map", "goal", "units",
-            "archive", "limits",
+            "archive", "limits", "deposit",
             "time_limit_seconds",
         ])
         self.name = try root["name"].string()
@@ -81,6 +83,7 @@ package struct Scenario: Sendable {
         self.readings = try root["archive"]["readings"].integer()
         self.days = try root["archive"]["days"].integer()
         self.challenges = try root["archive"]["challenges"].integer()
+        self.deposit = try root["deposit"].ifPresent?.string()
         self.limits = Limits(
             perPayment: try root["limits"]["per_payment"].integer(),
             perHour: try root["limits"]["per_hour"].integer(),

@@ -136,7 +136,7 @@ package struct Workshop: Sendable {
                 payees.map { payee in
                     [
                         "id": .string(payee.name), "account": .string(payee.account),
-                        "purposes": ["storage", "compute", "service"],
+                        "purposes": ["storage", "compute", "service", "channel"],
                     ]
                 }),
             "limits": [
@@ -144,7 +144,12 @@ package struct Workshop: Sendable {
                     "id": "hour", "asset": .string(asset), "per_payment": .string(String(limits.perPayment)),
                     "window_seconds": 3600, "sum": .string(String(limits.perHour)), "count": 100,
                     "lifetime": .string(String(limits.lifetime)),
-                ]
+                ],
+                [
+                    "id": "escrow", "asset": .string(asset), "purpose": "channel",
+                    "per_payment": .string(String(limits.perHour)),
+                    "lifetime": .string(String(limits.lifetime)),
+                ],
             ],
             "approval": [],
         ]
@@ -161,9 +166,9 @@ package struct Workshop: Sendable {
             "payees": [["id": "network", "account": "network", "purposes": ["fee"]]],
             "limits": [
                 [
-                    "id": "fees", "purpose": "fee", "asset": .string(sol.id), "per_payment": "20000",
-                    "window_seconds": 86400,
-                    "sum": "20000000", "count": 1000,
+                    "id": "fees", "purpose": "fee", "asset": .string(sol.id),
+                    // A channel\'s rent is paid with its opening and comes back when it ends.
+                    "per_payment": "5000000", "window_seconds": 86400, "sum": "100000000", "count": 1000,
                 ]
             ],
             "approval": [],
@@ -181,6 +186,7 @@ package struct Workshop: Sendable {
                 "decimals": JSON(Treasury.decimals),
             ],
             "storage": settings.storage, "compute": settings.compute,
+            "channels": ["withdraw_delay": 3_600, "claim_seconds": 60],
             "passphrase_file": .string(self.passphraseFile.string),
         ]
         // JSON is YAML.
@@ -202,7 +208,7 @@ package struct Workshop: Sendable {
                 "url": .string(nodeURLs[index]), "identity": .string(Base58.encode(identity?.bytes ?? [])),
             ]
         }
-        let configuration: JSON = [
+        var configuration: JSON = [
             "network": "devnet", "rpc": .string(rpc), "passphrase_file": .string(self.passphraseFile.string),
             "broker": [
                 "host": "127.0.0.1", "port": JSON(broker.port), "client_id": "depai-robot",
@@ -223,6 +229,7 @@ package struct Workshop: Sendable {
                 "units": JSON(scenario.units),
             ],
         ]
+        if let deposit = scenario.deposit { configuration["channels"] = ["deposit": .string(deposit)] }
         try DurableFile.write(
             Array((configuration.prettyText + "\n").utf8), to: self.robot.configurationPath)
     }

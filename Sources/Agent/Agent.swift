@@ -120,7 +120,7 @@ public struct Agent: Sendable {
             web: self.web, timeline: self.timeline, entropy: self.entropy)
         let procurement = Procurement(
             directory: Directory(providers: self.configuration.providers, web: self.web), buyer: buyer,
-            ledger: ledger, store: store, timeline: self.timeline)
+            ledger: ledger, store: store, timeline: self.timeline, channels: self.configuration.channels)
         try await self.reconcile(ledger, rpc, buyer, store)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await self.behave(store, procurement, wallet, devices, readings) }

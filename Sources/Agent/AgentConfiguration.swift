@@ -2,6 +2,7 @@ internal import Database
 public import Encoding
 public import Home
 public import Market
+public import Payments
 internal import Sodium
 public import SystemPackage
 
@@ -16,6 +17,9 @@ public struct AgentConfiguration: Sendable {
     public let providers: [Provider]
     public let archive: Archive?
     public let errand: Errand?
+    /// How providers are paid: a deposit in whole units opens a payment channel with whoever takes one;
+    /// without it only channels that are open already are used.
+    public let channels: Order.ChannelUse
 
     public struct Broker: Sendable {
         public let host: String
@@ -56,7 +60,7 @@ public struct AgentConfiguration: Sendable {
     public init(_ root: JSONField) throws {
         try root.only([
             "network", "rpc", "rpc_witnesses", "passphrase_file", "broker", "devices", "providers", "archive",
-            "errand",
+            "errand", "channels",
         ])
         self.chain = try ChainSettings(root)
         self.passphraseFile = FilePath(try root["passphrase_file"].string())
@@ -73,6 +77,11 @@ public struct AgentConfiguration: Sendable {
                 url: try field["url"].string(),
                 identity: try PublicKey(try Base58.decode(try field["identity"].string())))
         }
+        self.channels =
+            try root["channels"].ifPresent.map { field in
+                try field.only(["deposit"])
+                return .open(deposit: .decimal(try field["deposit"].string()))
+            } ?? .existing
         self.archive = try root["archive"].ifPresent.map { field in
             try field.only(["readings", "days", "challenges", "batches"])
             return Archive(

@@ -12,6 +12,8 @@ struct Procurement: Sendable {
     let ledger: PaymentLedger
     let store: AgentStore
     let timeline: any Timeline
+    /// Whether payment channels are used.
+    let channels: Order.ChannelUse
 
     /// How long a failed provider is left alone, and how long we wait when there is nobody to ask.
     static let pause: Duration = .seconds(2)
@@ -40,7 +42,9 @@ struct Procurement: Sendable {
                 continue
             }
             let name = chosen.offer.name
-            switch try await self.buyer.buy(want.order(chosen, project.ceiling)) {
+            var order = want.order(chosen, project.ceiling)
+            order.channel = self.channels
+            switch try await self.buyer.buy(order) {
             case .answered(let intent, let response):
                 let verdict: Result<(receipt: String, result: [UInt8]), any Error>
                 do {

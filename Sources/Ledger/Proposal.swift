@@ -43,8 +43,8 @@ public struct Proposal: Sendable, Hashable {
 
     static let depositPrefix = "channel:"
 
-    /// The channel that this fills.
-    var filledChannel: String? {
+    /// The channel that this fills; nil for a payment of its own.
+    public var filledChannel: String? {
         guard self.purpose == .channel, self.job.hasPrefix(Self.depositPrefix) else { return nil }
         return String(self.job.dropFirst(Self.depositPrefix.count))
     }

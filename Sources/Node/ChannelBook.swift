@@ -49,6 +49,11 @@ extension SalesBook {
     /// Channels that may still bring money.
     borrowing func openChannels() throws -> [SoldChannel] { try self.channels("WHERE open = 1") }
 
+    borrowing func charged() throws -> [String: UInt64] {
+        Dictionary(
+            try self.channels("").map { ($0.id.description, $0.charged) }, uniquingKeysWith: { $1 })
+    }
+
     private borrowing func channels(_ clause: String, _ parameters: DatabaseValue...) throws -> [SoldChannel]
     {
         try self.database.query(

@@ -11,9 +11,13 @@ public struct NodeView: Sendable {
     public let objects: Int
     public let storedBytes: Int
     public let balances: [Balance]
+    /// What customers' channels were charged in all, by address, in atomic units.
+    public let charged: [String: UInt64]
 
     public init(_ home: Home) throws {
-        let totals = try SalesBook(reading: home.path.appending("sales.db")).totals()
+        let book = try SalesBook(reading: home.path.appending("sales.db"))
+        let totals = try book.totals()
+        self.charged = try book.charged()
         self.salesDone = totals.done
         self.salesOpen = totals.open
         self.objects = totals.objects
