@@ -124,7 +124,13 @@ public struct Agent: Sendable {
         try await self.reconcile(ledger, rpc, buyer, store)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await self.behave(store, procurement, wallet, devices, readings) }
-            group.addTask { try await self.keepBooks(buyer, store) }
+            let sponsor: Sponsor =
+                self.configuration.facilitator.map { .service(url: $0, web: self.web) }
+                ?? .own(
+                    Facilitator(
+                        ledger: ledger, wallet: wallet, rpc: rpc, network: chain.network,
+                        timeline: self.timeline))
+            group.addTask { try await self.keepBooks(buyer, sponsor, store) }
             defer { group.cancelAll() }
             try await group.next()
         }
@@ -156,15 +162,30 @@ public struct Agent: Sendable {
     /// How often open payments and new money are looked after while the robot runs.
     private static let bookkeeping = Duration.seconds(30)
 
-    /// Follows payments whose outcome an outage left open, and books what the owner sends.
-    private func keepBooks(_ buyer: Buyer, _ store: AgentStore) async throws {
+    /// Follows payments whose outcome an outage left open, books what the owner sends, and sends back what
+    /// is above the owner's ceiling.
+    private func keepBooks(_ buyer: Buyer, _ sponsor: Sponsor, _ store: AgentStore) async throws {
         var isSilent = false
+        var obstacle = ""
         while true {
             try await self.timeline.sleep(for: Self.bookkeeping)
             do {
                 try await buyer.reconcileOpenPayments()
                 try await buyer.bookDeposits()
                 isSilent = false
+                for result in try await buyer.sweep(through: sponsor) {
+                    switch result {
+                    case .swept(let amount, let asset, let account):
+                        obstacle = ""
+                        try await store.log("sweep", "\(asset.text(amount)) went back to \(account)")
+                    case .waits(let asset, let reason):
+                        // Said once.
+                        if reason != obstacle {
+                            try await store.log("sweep", "\(asset.symbol) above the ceiling waits: \(reason)")
+                        }
+                        obstacle = reason
+                    }
+                }
             } catch let error as RPCError {
                 // Said once for each outage.
                 if !isSilent { try await store.log("chain", "no answer: \(error)") }

@@ -20,6 +20,9 @@ public struct AgentConfiguration: Sendable {
     /// How providers are paid: a deposit in whole units opens a payment channel with whoever takes one;
     /// without it only channels that are open already are used.
     public let channels: Order.ChannelUse
+    /// URL of the x402 facilitator that pays the network's fee when money above the owner's ceiling goes
+    /// back; without it the wallet's own sponsor address pays.
+    public let facilitator: String?
 
     public struct Broker: Sendable {
         public let host: String
@@ -60,7 +63,7 @@ public struct AgentConfiguration: Sendable {
     public init(_ root: JSONField) throws {
         try root.only([
             "network", "rpc", "rpc_witnesses", "passphrase_file", "broker", "devices", "providers", "archive",
-            "errand", "channels",
+            "errand", "channels", "facilitator",
         ])
         self.chain = try ChainSettings(root)
         self.passphraseFile = FilePath(try root["passphrase_file"].string())
@@ -82,6 +85,7 @@ public struct AgentConfiguration: Sendable {
                 try field.only(["deposit"])
                 return .open(deposit: .decimal(try field["deposit"].string()))
             } ?? .existing
+        self.facilitator = try root["facilitator"].ifPresent?.string()
         self.archive = try root["archive"].ifPresent.map { field in
             try field.only(["readings", "days", "challenges", "batches"])
             return Archive(

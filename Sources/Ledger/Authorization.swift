@@ -8,14 +8,17 @@ public struct Authorization: ~Copyable, Sendable {
     public let proposal: Proposal
     /// 1 for the first signature of this intent; more only after proof that the earlier one is dead.
     public let attempt: Int
-    /// The payment channel whose voucher this allows; nil for a payment of its own on the chain.
-    public let channel: String?
+    /// The voucher that this allows; nil for a payment of its own on the chain.
+    public let voucher: VoucherAuthority?
 
-    init(intent: IntentID, proposal: Proposal, attempt: Int, channel: String?) {
+    /// The payment channel of that voucher.
+    public var channel: String? { self.voucher?.channel }
+
+    init(intent: IntentID, proposal: Proposal, attempt: Int, voucher: VoucherAuthority?) {
         self.intent = intent
         self.proposal = proposal
         self.attempt = attempt
-        self.channel = channel
+        self.voucher = voucher
     }
 
     /// Uses the permission up: signs `message` with `key`, which verifies what it made.
@@ -27,6 +30,13 @@ public struct Authorization: ~Copyable, Sendable {
             intent: self.intent, proposal: self.proposal, attempt: self.attempt, channel: self.channel,
             message: message, signature: try key.signature(over: message), key: key.publicKey)
     }
+}
+
+/// What an authorized voucher has to say, to the unit.
+public struct VoucherAuthority: Sendable, Hashable {
+    public let channel: String
+    /// What the payee accepted so far and this payment, in atomic units.
+    public let cumulative: UInt64
 }
 
 /// A verified signature that exists only in memory so far. Only an ``Authorization`` makes one; the ledger

@@ -23,7 +23,7 @@ struct History: SpendingHistory {
         let row = try self.database.query(
             """
             SELECT COALESCE(SUM(sum), 0), COALESCE(SUM(count), 0) FROM spending WHERE asset = ?1
-            AND CASE WHEN ?2 IS NULL THEN purpose NOT IN ('fee', 'channel') ELSE purpose = ?2 END
+            AND CASE WHEN ?2 IS NULL THEN purpose NOT IN ('fee', 'channel', 'sweep') ELSE purpose = ?2 END
             AND (?3 IS NULL OR payee = ?3)
             """, .text(selection.asset), selection.purposeValue, selection.payeeValue
         ).first
@@ -50,7 +50,7 @@ struct History: SpendingHistory {
             """
             SELECT \(what) FROM intent WHERE asset = ?1 AND reserved_at IS NOT NULL AND reserved_at > ?4
             AND reserved_at <= ?5
-            AND CASE WHEN ?2 IS NULL THEN purpose NOT IN ('fee', 'channel') ELSE purpose = ?2 END
+            AND CASE WHEN ?2 IS NULL THEN purpose NOT IN ('fee', 'channel', 'sweep') ELSE purpose = ?2 END
             AND (?3 IS NULL OR payee = ?3)
             """, .text(selection.asset), selection.purposeValue, selection.payeeValue, .integer(since),
             .integer(end)

@@ -102,7 +102,8 @@ extension PaymentLedger {
 
     /// Books a voucher that the payee accepted: the money is the payee's, whether it redeems it or not.
     ///
-    /// Open vouchers that promised no more than is accepted now are dead: what they promised is counted.
+    /// On disk a moment later, with whatever is written next. Open vouchers that promised no more than is
+    /// accepted now are dead: what they promised is counted.
     ///
     /// - Parameter commitment: how the payee names it.
     public func accept(_ id: IntentID, commitment: String) async throws {
@@ -110,7 +111,7 @@ extension PaymentLedger {
         guard let channel = record.channel else {
             throw LedgerError.wrongState(id, expected: ["voucher"], found: record.state)
         }
-        guard record.state != .settled else { return try await self.durable() }
+        guard record.state != .settled else { return }
         try self.move(
             id, from: [.signed, .submitted, .unknown], to: .settled, detail: "accepted by the payee",
             transaction: commitment, postings: self.spending(record)
@@ -121,7 +122,8 @@ extension PaymentLedger {
         }
         let spent = try self.channel(channel).spent
         try self.expireVouchers(of: channel, why: "a later voucher covers it") { $0 <= spent }
-        try await self.durable()
+        // Nothing depends on it: after a crash the payee says the same again.
+        self.commitSoon()
     }
 
     /// Lets a voucher be signed anew, above one that the payee accepted meanwhile; its money stays set aside.

@@ -30,15 +30,18 @@ extension PaymentLedger {
         // try.
         self.finished(id)
         guard self.signers.contains(attempt.key) else { throw LedgerError.foreignSignature(id) }
+        // A voucher is good as soon as somebody has it: from the start it counts as one that may have left.
+        let state: IntentState = attempt.channel == nil ? .signed : .submitted
         let payment = JournalledPayment(
-            intent: id, proposal: attempt.proposal, attempt: attempt.attempt, state: .signed,
+            intent: id, proposal: attempt.proposal, attempt: attempt.attempt, state: state,
             payload: payload,
             message: attempt.message, signature: attempt.signature,
             lastValidBlockHeight: lastValidBlockHeight,
             transaction: nil, channel: attempt.channel)
         let digest = BLAKE2b.digest(of: payment.message + payment.signature.bytes + payload)
         try self.move(
-            id, from: [.reserved], to: .signed, detail: "attempt \(payment.attempt)", digest: digest
+            id, from: [.reserved], to: state, detail: "attempt \(payment.attempt)", digest: digest,
+            signs: true
         ) {
             try self.database.run(
                 "INSERT INTO attempt VALUES (?, ?, ?, ?, ?, ?)", .integer(self.head.sequence),
@@ -47,6 +50,22 @@ extension PaymentLedger {
         }
         try await self.durable()
         return payment
+    }
+
+    /// Gives an unused permission back: nothing was signed, so the money is free again.
+    public func release(_ authorization: consuming Authorization, reason: String) async throws {
+        let id = authorization.intent
+        try self.move(
+            id, from: [.reserved], to: .failed, detail: reason,
+            postings: Pot(channel: authorization.channel).release)
+        self.finished(id)
+        try await self.durable()
+    }
+
+    /// Forgets an unused permission but keeps its reservation: the same proposal will get it again.
+    public func suspend(_ authorization: consuming Authorization) async throws {
+        self.finished(authorization.intent)
+        try await self.durable()
     }
 
     /// Notes that the bytes are about to leave. Must return before the first one does.

@@ -47,7 +47,7 @@ extension PaymentLedger {
     /// Moves an intent to another state, with its postings, in one piece.
     func move(
         _ id: IntentID, from allowed: Set<IntentState>, to state: IntentState, detail: String,
-        transaction: String? = nil, digest: [UInt8] = [],
+        transaction: String? = nil, digest: [UInt8] = [], signs: Bool = false,
         postings: [(account: String, sign: Int64)] = [], also: () throws -> Void = {}
     ) throws {
         let record = try self.intent(id)
@@ -58,7 +58,7 @@ extension PaymentLedger {
         // Named only when it changes: an index stands on it.
         let isFreed = record.state.holdsMoney && !state.holdsMoney
         let freed = isFreed ? "reserved_at = NULL," : ""
-        let signed = state == .signed ? "attempts = attempts + 1, signed_in = ?6," : ""
+        let signed = signs ? "attempts = attempts + 1, signed_in = ?6," : ""
         try self.write {
             if isFreed { try self.count(record.proposal, reservedAt: record.reservedAt, by: -1) }
             try self.database.run(

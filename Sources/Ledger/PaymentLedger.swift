@@ -8,8 +8,9 @@ public import World
 /// owner's policy.
 ///
 /// The actor owns the only writing connection. What a public function says is on disk when it returns,
-/// with one exception: an ``Authorization`` may be younger than its reservation's commit, because nothing
-/// can leave with it before ``journal(_:payload:lastValidBlockHeight:)``, which waits for both. Calls
+/// with two exceptions: an ``Authorization`` may be younger than its reservation's commit, because nothing
+/// can leave with it before ``journal(_:payload:lastValidBlockHeight:)``, which waits for both; and an
+/// accepted voucher may be younger than its commit, because its payee says so again. Calls
 /// that run at the same time share a commit. After a storage fault the ledger refuses to write until it
 /// is opened again.
 public actor PaymentLedger {
@@ -232,28 +233,16 @@ public actor PaymentLedger {
         return try self.policy?.standstill(history: self.history(), at: self.clock())
     }
 
-    /// Gives an unused permission back: nothing was signed, so the money is free again.
-    public func release(_ authorization: consuming Authorization, reason: String) async throws {
-        let id = authorization.intent
-        try self.move(
-            id, from: [.reserved], to: .failed, detail: reason,
-            postings: Pot(channel: authorization.channel).release)
-        self.outstanding.remove(id)
-        try await self.durable()
-    }
-
-    /// Forgets an unused permission but keeps its reservation: the same proposal will get it again.
-    public func suspend(_ authorization: consuming Authorization) async throws {
-        self.outstanding.remove(authorization.intent)
-        try await self.durable()
-    }
-
     func authorization(
         _ id: IntentID, _ proposal: Proposal, _ channel: String?, after record: IntentRecord?
     ) throws -> Authorization {
         guard self.outstanding.insert(id).inserted else { throw LedgerError.busy(id) }
+        let voucher = try channel.map { channel in
+            VoucherAuthority(
+                channel: channel, cumulative: try self.channel(channel).spent + proposal.amount)
+        }
         return Authorization(
-            intent: id, proposal: proposal, attempt: (record?.attempts ?? 0) + 1, channel: channel)
+            intent: id, proposal: proposal, attempt: (record?.attempts ?? 0) + 1, voucher: voucher)
     }
 
     func finished(_ id: IntentID) { self.outstanding.remove(id) }
@@ -358,7 +347,7 @@ public actor PaymentLedger {
 
     /// Commits a little later, unless somebody does so before. One timer serves all groups that come and go
     /// meanwhile; a young one is committed early, which only costs a sync.
-    private func commitSoon() {
+    func commitSoon() {
         guard self.group.isOpen, !self.isTimed else { return }
         self.isTimed = true
         Task { [weak self, timeline] in

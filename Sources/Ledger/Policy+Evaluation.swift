@@ -52,6 +52,7 @@ extension Policy {
         else {
             return .denied(Denial(rule: "asset", reason: "the policy does not know \(proposal.asset.id)"))
         }
+        if proposal.purpose == .sweep { return try self.sweepVerdict(proposal, history: history) }
         let payee = self.payees.first { $0.account == proposal.payee }
         if let payee {
             if let denial = try self.check(payee, proposal, asset, history, now) { return .denied(denial) }
@@ -76,6 +77,23 @@ extension Policy {
             return .denied(Denial(rule: Denial.funds, reason: reason, allowedNow: available))
         }
         return self.approvalRule(proposal, payee, asset, approvals)
+    }
+
+    /// The owner's own money needs no limit: only its ceiling, and the account that the owner named.
+    private func sweepVerdict(_ proposal: Proposal, history: some SpendingHistory) throws -> Verdict {
+        guard let rule = self.sweeps.first(where: { $0.asset == proposal.asset.id }),
+            rule.account == proposal.payee
+        else {
+            return .denied(
+                Denial(rule: "sweep", reason: "the policy sweeps nothing to \(proposal.payee)"))
+        }
+        let available = try history.available(asset: proposal.asset.id)
+        let over = available > rule.above ? available - rule.above : 0
+        guard proposal.amount <= over else {
+            let reason = "\(proposal.asset.text(over)) are above the ceiling"
+            return .denied(Denial(rule: "sweep", reason: reason, allowedNow: over))
+        }
+        return .allowed
     }
 
     /// Why the wallet spends nothing at all now: the lease has run out, or the owner stopped it. Nil when it

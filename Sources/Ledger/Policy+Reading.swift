@@ -41,7 +41,7 @@ extension Policy {
         let root = JSONField(document)
         try root.only([
             "schema", "wallet", "owner", "seq", "issued_at", "mode", "lease", "assets", "payees",
-            "unknown_payees", "limits", "approval", "approvers", "guardians", "notes",
+            "unknown_payees", "limits", "approval", "approvers", "guardians", "sweep", "notes",
         ])
         guard try root["schema"].string() == Self.schema else {
             throw root["schema"].fault("expected \(Self.schema)")
@@ -60,6 +60,7 @@ extension Policy {
         self.limits = try root["limits"].elements().map(Self.limit)
         self.approvers = try root["approvers"].ifPresent?.elements().map(Self.key) ?? [owner]
         self.guardians = try root["guardians"].ifPresent?.elements().map(Self.key) ?? []
+        self.sweeps = try root["sweep"].ifPresent?.elements().map(Self.sweep) ?? []
         var approvals: [String: Approval] = [:]
         for field in try root["approval"].ifPresent?.elements() ?? [] {
             try field.only(["asset", "above", "quorum"])
@@ -96,6 +97,9 @@ extension Policy {
         }
         _ = try unique(self.approvers.map { Base58.encode($0.bytes) }, "approvers")
         guard !self.approvers.isEmpty else { throw root["approvers"].fault("somebody has to approve") }
+        guard assets.isSuperset(of: try unique(self.sweeps.map(\.asset), "sweep")) else {
+            throw root["sweep"].fault("names an asset that is not among the assets")
+        }
         guard assets.isSuperset(of: self.approvals.keys) else {
             throw root["approval"].fault("names an asset that is not among the assets")
         }
@@ -147,6 +151,13 @@ extension Policy {
             throw field["max_offline_seconds"].fault("must be positive")
         }
         return lease
+    }
+
+    private static func sweep(_ field: JSONField) throws -> Sweep {
+        try field.only(["asset", "above", "account"])
+        return Sweep(
+            asset: try field["asset"].string(), above: try field["above"].decimal(),
+            account: try field["account"].string())
     }
 
     private static func window(_ field: JSONField) throws -> Window? {

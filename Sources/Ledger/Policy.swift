@@ -75,6 +75,15 @@ public struct Policy: Sendable {
         public let quorum: Int
     }
 
+    /// Money above a ceiling goes back to the owner.
+    public struct Sweep: Sendable, Hashable {
+        public let asset: String
+        /// What stays, in atomic units.
+        public let above: UInt64
+        /// CAIP-10 account of the owner.
+        public let account: String
+    }
+
     public let wallet: String
     public let owner: PublicKey
     public let sequence: UInt64
@@ -90,6 +99,8 @@ public struct Policy: Sendable {
     public let approvers: [PublicKey]
     /// Who may stop the wallet besides owner and approvers, and do nothing else.
     public let guardians: [PublicKey]
+    /// One for each asset at most.
+    public let sweeps: [Sweep]
     /// The signed document as it was received.
     public let document: JSON
     /// BLAKE2b-256 of the document's canonical bytes, with the domain in front: the policy's fingerprint.

@@ -11,9 +11,16 @@ public enum Purpose: String, Sendable, Hashable, CaseIterable {
     case fee
     /// The deposit of a payment channel: still the wallet's, until vouchers spend it for the other purposes.
     case channel
+    /// What is above the owner's ceiling, back to the owner. Only the policy's `sweep` allows it.
+    case sweep
 
     /// Whether only limits count it that name it: no payee gets this money for its work.
-    public var isApart: Bool { self == .fee || self == .channel }
+    public var isApart: Bool {
+        switch self {
+        case .storage, .compute, .service: false
+        case .fee, .channel, .sweep: true
+        }
+    }
 }
 
 /// A wish to pay: made from what is bought, before any policy looked at it.

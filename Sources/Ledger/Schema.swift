@@ -91,7 +91,8 @@ enum Account {
     static let deposits = "equity:owner"
     /// Where the money of a settled payment is.
     static func destination(of proposal: Proposal) -> String {
-        proposal.filledChannel.map { Pot(channel: $0).free } ?? "expenses:\(proposal.purpose.rawValue)"
+        if proposal.purpose == .sweep { return self.deposits }
+        return proposal.filledChannel.map { Pot(channel: $0).free } ?? "expenses:\(proposal.purpose.rawValue)"
     }
     static func income(_ purpose: Purpose) -> String { "income:\(purpose.rawValue)" }
     static let losses = "expenses:losses"

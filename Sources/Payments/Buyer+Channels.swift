@@ -148,11 +148,9 @@ extension Buyer {
     private func voucher(
         _ authorization: consuming Authorization, _ id: String
     ) async throws -> SignedAttempt {
-        guard let record = try await self.ledger.read({ try $0.channel(id) }) else {
-            throw LedgerError.unknownChannel(id)
-        }
+        guard let wanted = authorization.voucher else { throw LedgerError.unknownChannel(id) }
         let voucher = ChannelVoucher(
-            channel: try Address(id), cumulative: record.spent + authorization.proposal.amount)
+            channel: try Address(wanted.channel), cumulative: wanted.cumulative)
         return try await self.wallet.sign(authorization, message: voucher.bytes)
     }
 
@@ -257,7 +255,6 @@ extension Buyer {
             if attempt > 0 { try await self.timeline.sleep(for: .milliseconds(500 << min(attempt, 3))) }
             let deposit = try await self.deposit(under: payment)
             if let deposit { try await self.ledger.markSubmitted(deposit) }
-            try await self.ledger.markSubmitted(payment)
             var request = order.request
             request.headers.append(Header(X402.signatureHeader, Base64.standard.encode(payment.payload)))
             var response: WebResponse?

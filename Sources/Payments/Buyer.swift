@@ -101,10 +101,17 @@ public struct Buyer: Sendable {
             let amount = try await self.reconciler.bookDeposits(of: asset, account: account, mint: mint)
             amounts.append((asset, amount))
         }
+        let sol = SolanaNames.sol(on: self.network)
+        if try await self.ledger.read({ try $0.assets().contains { $0.id == sol.id } }) {
+            // What the wallet pays fees with itself.
+            let account = Address(self.wallet.publicKey(.sponsor))
+            amounts.append(
+                (sol, try await self.reconciler.bookDeposits(of: sol, account: account, mint: nil)))
+        }
         return amounts
     }
 
-    private enum Preparation {
+    enum Preparation {
         case signed(JournalledPayment)
         case stopped(Purchase)
     }
@@ -182,7 +189,7 @@ public struct Buyer: Sendable {
     }
 
     /// Everything before the first byte of a payment leaves.
-    private func prepare(_ quote: Quote, reserved: IntentRecord?) async throws -> Preparation {
+    func prepare(_ quote: Quote, reserved: IntentRecord?) async throws -> Preparation {
         if let reserved, reserved.id != quote.proposal.id {
             // A crash left a reservation and the price has changed since: nothing was signed, so it is given
             // back.
@@ -327,8 +334,7 @@ public struct Buyer: Sendable {
     private func doubt(_ payment: JournalledPayment) async throws {
         // A deposit that turned out dead a moment ago took its voucher along.
         let state = try await self.ledger.read { try $0.intent(payment.intent)?.state }
-        guard state == .signed || state == .submitted else { return }
-        try await self.ledger.markSubmitted(payment)
+        guard state == .submitted else { return }
         try await self.ledger.markUnknown(payment.intent, reason: "the answer never came")
     }
 

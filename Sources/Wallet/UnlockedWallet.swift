@@ -43,23 +43,27 @@ public actor UnlockedWallet {
     public func sign(
         _ authorization: consuming Authorization, message: [UInt8]
     ) throws -> SignedAttempt {
-        if let channel = authorization.channel {
-            guard Self.isVoucher(message), Base58.encode(Array(message[2..<34])) == channel else {
-                throw SigningRefusal.notAVoucher(channel: channel)
+        if let voucher = authorization.voucher {
+            guard Self.isVoucher(message, saying: voucher) else {
+                throw SigningRefusal.notAVoucher(channel: voucher.channel)
             }
             return try authorization.signed(message, by: self.voucher)
         }
         guard !Self.isVoucher(message) else { throw SigningRefusal.voucher }
         switch authorization.proposal.purpose {
         case .fee: return try authorization.signed(message, by: self.sponsor)
-        case .storage, .compute, .service, .channel:
+        case .storage, .compute, .service, .channel, .sweep:
             return try authorization.signed(message, by: self.payment)
         }
     }
 
     /// The shape of a voucher: 0x56 0x01, channel, amount, expiry. No transaction begins so.
-    private static func isVoucher(_ message: [UInt8]) -> Bool {
-        message.count == 50 && message[0] == 0x56 && message[1] == 0x01
+    private static func isVoucher(_ message: [UInt8], saying wanted: VoucherAuthority? = nil) -> Bool {
+        guard message.count == 50, message[0] == 0x56, message[1] == 0x01 else { return false }
+        guard let wanted else { return true }
+        var amount: [UInt8] = []
+        amount.append(little: wanted.cumulative)
+        return Base58.encode(Array(message[2..<34])) == wanted.channel && Array(message[34..<42]) == amount
     }
 
     /// Signs a statement with the identity key.
@@ -91,7 +95,7 @@ public enum SigningRefusal: Error, Equatable, CustomStringConvertible {
 
     public var description: String {
         switch self {
-        case .notAVoucher(let channel): "the message is no voucher of channel \(channel)"
+        case .notAVoucher(let channel): "the message is not the authorized voucher of channel \(channel)"
         case .voucher: "the message is a voucher, the authorization is for a payment on the chain"
         }
     }

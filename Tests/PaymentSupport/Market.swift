@@ -1,5 +1,5 @@
 import Database
-import Encoding
+package import Encoding
 import Glibc
 package import Ledger
 package import Market
@@ -139,29 +139,30 @@ package struct TestMarket: Sendable {
     /// Opens the robot's ledger: the first time with a policy that pays the node up to 50,000 an order, and
     /// its money.
     package func robotLedger(
-        file: String = "robot.db", observer: @escaping @Sendable (JournalEntry) -> Void = { _ in }
+        file: String = "robot.db", observer: @escaping @Sendable (JournalEntry) -> Void = { _ in },
+        change: (inout JSON) -> Void = { _ in }
     ) async throws -> PaymentLedger {
-        let ledger = try await self.open(
-            self.robot, self.robotWallet, file,
-            [
-                "assets": [["asset": .string(self.asset.id), "symbol": "USD", "decimals": 6]],
-                "payees": [
-                    [
-                        "id": "node-a", "account": .string(SolanaNames.account(self.payTo, on: self.network)),
-                        "purposes": ["storage", "compute", "channel"],
-                    ]
+        var rules: JSON = [
+            "assets": [["asset": .string(self.asset.id), "symbol": "USD", "decimals": 6]],
+            "payees": [
+                [
+                    "id": "node-a", "account": .string(SolanaNames.account(self.payTo, on: self.network)),
+                    "purposes": ["storage", "compute", "channel"],
+                ]
+            ],
+            "limits": [
+                [
+                    "id": "all", "asset": .string(self.asset.id), "per_payment": "50000",
+                    "window_seconds": 3600, "sum": "100000",
                 ],
-                "limits": [
-                    [
-                        "id": "all", "asset": .string(self.asset.id), "per_payment": "50000",
-                        "window_seconds": 3600, "sum": "100000",
-                    ],
-                    [
-                        "id": "escrow", "asset": .string(self.asset.id), "purpose": "channel",
-                        "per_payment": "100000",
-                    ],
+                [
+                    "id": "escrow", "asset": .string(self.asset.id), "purpose": "channel",
+                    "per_payment": "100000",
                 ],
-            ], observer: observer)
+            ],
+        ]
+        change(&rules)
+        let ledger = try await self.open(self.robot, self.robotWallet, file, rules, observer: observer)
         try await ledger.deposit(Self.money, asset: self.asset, reference: "first")
         return ledger
     }

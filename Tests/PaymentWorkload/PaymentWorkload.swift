@@ -10,6 +10,8 @@ import SystemPackage
 ///
 ///     depai-payments run FILE COUNT CONCURRENCY     pays job-0 … and acknowledges every durable step
 ///     depai-payments bench FILE COUNT CONCURRENCY   authorises, signs and journals, and prints the rate
+///     depai-payments vouchers FILE COUNT CHANNELS   the same with vouchers, each accepted before the next;
+///                                                   prints the rate and the 99th percentile in microseconds
 ///
 /// Ends with 8 when the storage failed, with 1 for any other error.
 @main
@@ -18,16 +20,24 @@ struct PaymentWorkload {
 
     static func main() async throws {
         let arguments = CommandLine.arguments
-        guard arguments.count == 5, ["run", "bench"].contains(arguments[1]), let count = Int(arguments[3]),
+        guard arguments.count == 5, ["run", "bench", "vouchers"].contains(arguments[1]),
+            let count = Int(arguments[3]),
             let concurrency = Int(arguments[4]), count > 0, concurrency > 0
         else {
-            self.say("usage: depai-payments run|bench FILE COUNT CONCURRENCY", to: .standardError)
+            self.say("usage: depai-payments run|bench|vouchers FILE COUNT CONCURRENCY", to: .standardError)
             exit(2)
         }
         do {
             let teller = try await Teller(FilePath(arguments[2]))
             if arguments[1] == "run" {
                 try await teller.each(of: count, concurrency) { try await teller.pay($0) }
+            } else if arguments[1] == "vouchers" {
+                let channels = try await teller.openChannels(concurrency)
+                let start = ContinuousClock.now
+                let latencies = try await teller.spend(count, channels)
+                let seconds = (ContinuousClock.now - start) / .seconds(1)
+                let slow = latencies.sorted()[latencies.count * 99 / 100] / .microseconds(1)
+                self.say("\(Int(Double(count) / seconds)) \(Int(slow))", to: .standardOutput)
             } else {
                 let start = ContinuousClock.now
                 try await teller.each(of: count, concurrency) { _ = try await teller.sign($0) }
@@ -70,12 +80,16 @@ struct Teller: Sendable {
                 "schema": "depai-policy/1", "wallet": .string(Base58.encode(wallet.publicKey.bytes)),
                 "owner": .string(Base58.encode(owner.publicKey.bytes)), "seq": 1, "mode": "active",
                 "assets": [["asset": .string(dollar.id), "symbol": "USD", "decimals": 6]],
-                "payees": [["id": "alpha", "account": "chain:alpha", "purposes": ["storage"]]],
+                "payees": [["id": "alpha", "account": "chain:alpha", "purposes": ["storage", "channel"]]],
                 "limits": [
                     [
                         "id": "all", "asset": .string(dollar.id), "per_payment": "1000",
                         "window_seconds": 3_600, "sum": "1000000",
-                    ]
+                    ],
+                    [
+                        "id": "escrow", "purpose": "channel", "asset": .string(dollar.id),
+                        "per_payment": "5000000",
+                    ],
                 ],
             ]
             try await self.ledger.apply(policy: Policy.sign(document, with: owner))
@@ -113,6 +127,61 @@ struct Teller: Sendable {
         case .denied(let denial): throw denial
         case .waiting(let denial): throw denial
         }
+    }
+
+    /// Channels whose deposits are on the chain, as far as the ledger knows.
+    func openChannels(_ count: Int) async throws -> [String] {
+        var channels: [String] = []
+        for number in 0..<count {
+            let id = Base58.encode([UInt8](repeating: 7, count: 31) + [UInt8(number)])
+            channels.append(id)
+            try await self.ledger.prepareChannel(
+                id, payee: "chain:alpha", asset: PaymentWorkload.dollar, terms: [])
+            let proposal = Proposal(
+                depositInto: id, payee: "chain:alpha", asset: PaymentWorkload.dollar, amount: 5_000_000,
+                note: "escrow")
+            guard case .authorized(let authorization) = try await self.ledger.authorize(proposal) else {
+                throw Denial(rule: "benchmark", reason: "no deposit is allowed")
+            }
+            let attempt = try authorization.signed(Array(id.utf8), by: self.key.key)
+            let payment = try await self.ledger.journal(attempt, payload: [1], lastValidBlockHeight: 9)
+            try await self.ledger.settle(payment.intent, proof: .init(transaction: id, slot: 1))
+        }
+        return channels
+    }
+
+    /// Spends from all channels at once, in each one voucher after the other.
+    /// - Returns: how long each voucher took from the wish to the bytes on disk.
+    func spend(_ count: Int, _ channels: [String]) async throws -> [Duration] {
+        try await withThrowingTaskGroup(of: [Duration].self) { group in
+            for (lane, channel) in channels.enumerated() {
+                group.addTask {
+                    var latencies: [Duration] = []
+                    for job in stride(from: lane, to: count, by: channels.count) {
+                        let start = ContinuousClock.now
+                        let payment = try await self.voucher(job, channel)
+                        latencies.append(ContinuousClock.now - start)
+                        try await self.ledger.accept(payment.intent, commitment: "voucher \(job)")
+                    }
+                    return latencies
+                }
+            }
+            return try await group.reduce(into: []) { $0 += $1 }
+        }
+    }
+
+    private func voucher(_ job: Int, _ channel: String) async throws -> JournalledPayment {
+        let proposal = Proposal(
+            purpose: .storage, job: "voucher-\(job)", payee: "chain:alpha", asset: PaymentWorkload.dollar,
+            amount: 5, note: "a voucher of the workload")
+        guard case .authorized(let authorization) = try await self.ledger.authorize(proposal, from: channel),
+            let voucher = authorization.voucher
+        else { throw Denial(rule: "benchmark", reason: "no voucher is allowed") }
+        var message: [UInt8] = [0x56, 0x01] + (try Base58.decode(voucher.channel))
+        message.append(little: voucher.cumulative)
+        message.append(little: UInt64(0))
+        let attempt = try authorization.signed(message, by: self.key.key)
+        return try await self.ledger.journal(attempt, payload: [1] + message, lastValidBlockHeight: .max)
     }
 
     func pay(_ job: Int) async throws {

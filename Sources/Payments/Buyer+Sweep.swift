@@ -1,0 +1,156 @@
+internal import Encoding
+public import Ledger
+internal import Solana
+public import World
+
+/// Who pays the network's fee for a payment that no seller sponsors.
+public enum Sponsor: Sendable {
+    /// The wallet's own sponsor key, out of the lamports at its address.
+    case own(Facilitator)
+    /// An x402 facilitator.
+    case service(url: String, web: any Web)
+
+    /// Account 0 of what it sponsors; nil when it does not serve this network.
+    func feePayer(on network: Network) async throws -> Address? {
+        switch self {
+        case .own(let facilitator): return facilitator.feePayer
+        case .service(let url, let web):
+            let response = try await web.send(WebRequest("GET", url + "/supported"))
+            let kinds = JSONField(try JSON.read(response.body, limits: .init(bytes: 64 << 10, depth: 16)))[
+                "kinds"]
+            for kind in try kinds.elements()
+            where try kind["scheme"].string() == "exact" && kind["network"].string() == network.chainID {
+                return try Address(try kind["extra"]["feePayer"].string())
+            }
+            return nil
+        }
+    }
+
+    /// Brings a signed payment to the chain. The same payment again is the same transaction.
+    func settle(_ payload: PaymentPayload, _ requirements: PaymentRequirements) async throws
+        -> SettlementResponse
+    {
+        switch self {
+        case .own(let facilitator): return try await facilitator.settle(payload, against: requirements)
+        case .service(let url, let web):
+            let body: JSON = [
+                "x402Version": JSON(X402.version), "paymentPayload": try JSON.read(payload.bytes),
+                "paymentRequirements": requirements.json,
+            ]
+            let response = try await web.send(
+                WebRequest(
+                    "POST", url + "/settle", headers: [Header("Content-Type", "application/json")],
+                    body: Array(body.text.utf8)))
+            return try SettlementResponse(
+                JSONField(try JSON.read(response.body, limits: .init(bytes: 64 << 10, depth: 16))))
+        }
+    }
+}
+
+/// What became of one rule of the policy's `sweep`.
+public enum Sweeping: Sendable, Equatable {
+    case swept(amount: UInt64, asset: Asset, to: String)
+    /// Not done, or not known to be: asked for again with the next look at the books.
+    case waits(asset: Asset, reason: String)
+}
+
+extension Buyer {
+    /// Sends what is above the owner's ceilings back to the owner, by the policy's `sweep`. A sweep that was
+    /// interrupted is gone on with first.
+    /// - Returns: what was done; empty when nothing is above a ceiling.
+    public func sweep(through sponsor: Sponsor) async throws -> [Sweeping] {
+        guard let policy = await self.ledger.policyInForce else { return [] }
+        var done: [Sweeping] = []
+        for rule in policy.sweeps {
+            guard let asset = policy.assets.first(where: { $0.id == rule.asset }) else { continue }
+            do {
+                if let result = try await self.sweep(asset, rule, sponsor) { done.append(result) }
+            } catch let error as RPCError {
+                done.append(.waits(asset: asset, reason: "\(error)"))
+            } catch let error as WebError {
+                done.append(.waits(asset: asset, reason: "\(error)"))
+            }
+        }
+        return done
+    }
+
+    private func sweep(_ asset: Asset, _ rule: Policy.Sweep, _ sponsor: Sponsor) async throws -> Sweeping? {
+        let (open, free, last) = try await self.ledger.read { view in
+            let open = try view.intents(in: [.reserved, .signed, .submitted, .unknown]).first {
+                $0.proposal.purpose == .sweep && $0.proposal.asset.id == asset.id
+            }
+            let free = try view.balances().first { $0.asset.id == asset.id }?.available ?? 0
+            return (open, free, try view.lastSeries(purpose: .sweep, job: Self.sweepJob(asset)))
+        }
+        if let open, let payment = try await self.ledger.read({ try $0.payment(open) }) {
+            return try await self.finish(payment, sponsor)
+        }
+        guard let mint = SolanaNames.mint(of: asset, on: self.network),
+            let payTo = try? Address(rule.account.split(separator: ":").last.map(String.init) ?? ""),
+            rule.account == SolanaNames.account(payTo, on: self.network)
+        else {
+            return .waits(asset: asset, reason: "\(rule.account) is no account on \(self.network.chainID)")
+        }
+        let proposal =
+            open?.proposal
+            ?? Proposal(
+                purpose: .sweep, job: Self.sweepJob(asset), payee: rule.account, asset: asset,
+                amount: UInt64(max(0, free - Int64(clamping: rule.above))), series: (last ?? 0) + 1,
+                note: "above the owner's ceiling")
+        guard proposal.amount > 0 else { return nil }
+        let destination = Address.associatedToken(owner: payTo, mint: mint)
+        guard try await self.rpc.tokenBalance(of: destination) != nil else {
+            return .waits(asset: asset, reason: "the owner has no token account \(destination)")
+        }
+        guard let feePayer = try await sponsor.feePayer(on: self.network) else {
+            return .waits(asset: asset, reason: "the facilitator does not serve this network")
+        }
+        let requirements = PaymentRequirements(
+            network: self.network.chainID, amount: proposal.amount, asset: mint.description,
+            payTo: payTo.description, maxTimeoutSeconds: 60, feePayer: feePayer.description, memo: nil,
+            paymentFlow: "upfront")
+        let quote = Quote(
+            required: PaymentRequired(resource: Self.sweepJob(asset), accepts: [requirements]),
+            requirements: requirements, asset: asset, payTo: payTo, mint: mint, feePayer: feePayer,
+            ceiling: proposal.amount, proposal: proposal)
+        switch try await self.prepare(quote, reserved: open) {
+        case .signed(let payment): return try await self.finish(payment, sponsor)
+        case .stopped(.denied(let denial)), .stopped(.waiting(_, let denial)):
+            return .waits(asset: asset, reason: "\(denial)")
+        case .stopped(let purchase): return .waits(asset: asset, reason: "\(purchase)")
+        }
+    }
+
+    private static func sweepJob(_ asset: Asset) -> String { "sweep:\(asset.id)" }
+
+    /// Sends the journalled bytes until the chain has answered, or patience ends.
+    private func finish(_ payment: JournalledPayment, _ sponsor: Sponsor) async throws -> Sweeping {
+        let asset = payment.proposal.asset
+        let payload = try PaymentPayload(bytes: payment.payload)
+        var reason = ""
+        for attempt in 0..<3 {
+            if attempt > 0 { try await self.timeline.sleep(for: .seconds(1)) }
+            try await self.ledger.markSubmitted(payment)
+            var hint: String?
+            do {
+                let settlement = try await sponsor.settle(payload, payload.accepted)
+                hint = settlement.transaction.isEmpty ? nil : settlement.transaction
+                reason = settlement.errorMessage ?? settlement.errorReason ?? reason
+            } catch let error as WebError {
+                if error == .cancelled { throw CancellationError() }
+                reason = "\(error)"
+            }
+            switch try await self.reconciler.reconcile(
+                payment, hint: hint, account: try Self.payingAccount(payment))
+            {
+            case .settled:
+                return .swept(amount: payment.proposal.amount, asset: asset, to: payment.proposal.payee)
+            case .failed(_, let why): return .waits(asset: asset, reason: why)
+            case .dead: return .waits(asset: asset, reason: "the transfer expired unexecuted: \(reason)")
+            case .open: break
+            }
+        }
+        try await self.ledger.markUnknown(payment.intent, reason: reason)
+        return .waits(asset: asset, reason: reason)
+    }
+}
