@@ -120,7 +120,7 @@ extension PaymentLedger {
                 "UPDATE channel SET spent = spent + ?, last_voucher = ? WHERE id = ?",
                 .integer(Int64(record.proposal.amount)), .text(id.description), .text(channel))
         }
-        let spent = try self.channel(channel).spent
+        let spent = try self.progress(of: channel).spent
         try self.expireVouchers(of: channel, why: "a later voucher covers it") { $0 <= spent }
         // Nothing depends on it: after a crash the payee says the same again.
         self.commitSoon()
@@ -199,6 +199,17 @@ extension PaymentLedger {
         return channel
     }
 
+    /// What a voucher needs to know of its channel, and nothing more: this is asked for with each.
+    func progress(of channel: String) throws -> (state: ChannelRecord.State, spent: UInt64) {
+        let row = try self.database.query(
+            "SELECT state, spent FROM channel WHERE id = ?", .text(channel)
+        ).first
+        guard let row, let state = ChannelRecord.State(rawValue: row.text(0)) else {
+            throw LedgerError.unknownChannel(channel)
+        }
+        return (state, UInt64(row.integer(1)))
+    }
+
     func setState(of channel: String, to state: ChannelRecord.State) throws {
         try self.database.run(
             "UPDATE channel SET state = ? WHERE id = ?", .text(state.rawValue), .text(channel))
@@ -206,14 +217,12 @@ extension PaymentLedger {
 
     /// Two vouchers on their way at once would promise the same money twice.
     func checkFree(_ id: String) throws {
-        let channel = try self.channel(id)
-        guard channel.state == .open || channel.state == .opening else {
-            throw LedgerError.unknownChannel(id)
-        }
-        let open = try LedgerView(self.database).vouchers(openIn: id)
-        guard !open.contains(where: { $0.state == .signed || $0.state == .submitted }) else {
-            throw LedgerError.channelBusy(id)
-        }
+        let state = try self.progress(of: id).state
+        guard state == .open || state == .opening else { throw LedgerError.unknownChannel(id) }
+        let underway = try self.database.query(
+            "SELECT 1 FROM intent WHERE channel = ? AND \(Schema.openStates) AND state = 'submitted'",
+            .text(id))
+        guard underway.isEmpty else { throw LedgerError.channelBusy(id) }
     }
 
     /// A deposit that can never arrive takes its channel and the vouchers on it along.

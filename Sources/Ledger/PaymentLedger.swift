@@ -239,7 +239,7 @@ public actor PaymentLedger {
         guard self.outstanding.insert(id).inserted else { throw LedgerError.busy(id) }
         let voucher = try channel.map { channel in
             VoucherAuthority(
-                channel: channel, cumulative: try self.channel(channel).spent + proposal.amount)
+                channel: channel, cumulative: try self.progress(of: channel).spent + proposal.amount)
         }
         return Authorization(
             intent: id, proposal: proposal, attempt: (record?.attempts ?? 0) + 1, voucher: voucher)

@@ -11,6 +11,8 @@ public enum ChannelClosing: Sendable, Equatable {
     case closed(redeemed: UInt64, returned: UInt64, transaction: String)
     /// The seller did not close it; the money is where it was.
     case refused(reason: String)
+    /// The chain closes it without the seller: from then on, in seconds since 1970, the rest can be fetched.
+    case closing(until: Int64)
 }
 
 extension Buyer {
@@ -57,6 +59,91 @@ extension Buyer {
             _ = try await self.takeUp(id, response)
         }
         return .refused(reason: reason)
+    }
+
+    /// Closes a channel without its seller, step by step: asks the chain, waits for the grace period that
+    /// the seller has for its last voucher, seals and fetches the rest. Each call does what can be done now.
+    ///
+    /// - Parameter facilitator: of our own wallet; pays the network's fees.
+    public func forceClose(_ id: String, through facilitator: Facilitator) async throws -> ChannelClosing {
+        try await self.locks.alone(id) {
+            guard let record = try await self.ledger.read({ try $0.channel(id) }) else {
+                throw LedgerError.unknownChannel(id)
+            }
+            if record.state == .closed { return .refused(reason: "the channel is closed already") }
+            let terms = try ChannelTerms(bytes: record.terms)
+            let channel = try Address(id)
+            if let ended = try await self.ended(record, redeemed: nil) { return ended }
+            guard let account = try await self.rpc.channel(channel) else {
+                return .refused(reason: "the chain has no such channel")
+            }
+            let distribution = Instruction.distributeChannel(
+                channel, terms.config.seeds(feePayer: terms.feePayer),
+                shares: ChannelShare.all(to: terms.config.receiver), rentPayer: account.rentPayer)
+            let settlement: SettlementResponse
+            switch account.status {
+            case .open:
+                try await self.ledger.beginClosing(id)
+                settlement = try await self.requestClose(record, channel, facilitator)
+            case .closing:
+                let until = account.closingSince + Int64(account.grace)
+                guard self.timeline.now.milliseconds / 1_000 >= until else { return .closing(until: until) }
+                settlement = try await facilitator.execute([.sealChannel(channel), distribution], proofs: 0)
+            case .sealed: settlement = try await facilitator.execute([distribution], proofs: 0)
+            case .distributed: return .refused(reason: "the chain just closed it; ask again")
+            }
+            guard settlement.success else {
+                return .refused(reason: settlement.errorMessage ?? settlement.errorReason ?? "no answer")
+            }
+            if let ended = try await self.ended(
+                record, redeemed: account.settled, transaction: settlement.transaction)
+            {
+                return ended
+            }
+            let since = try await self.rpc.channel(channel)?.closingSince ?? 0
+            return .closing(until: since + Int64(account.grace))
+        }
+    }
+
+    /// The payer's signature under the wish to leave is a payment of nothing: the ledger knows of it.
+    private func requestClose(
+        _ record: ChannelRecord, _ channel: Address, _ facilitator: Facilitator
+    ) async throws -> SettlementResponse {
+        let proposal = Proposal(
+            purpose: .channel, job: "close:\(record.id)", payee: record.payee, asset: record.asset,
+            amount: 0, note: "closes a channel")
+        let payment: JournalledPayment
+        switch try await self.ledger.authorize(proposal) {
+        case .denied(let denial): throw denial
+        case .waiting(let denial): throw denial
+        case .settled(let settled):
+            return SettlementResponse(
+                transaction: settled.transaction ?? "", payer: nil, network: self.network.chainID)
+        case .inFlight(let known): payment = known
+        case .authorized(let authorization):
+            let recent = try await self.rpc.latestBlockhash(.confirmed)
+            let message = try TransactionMessage.build(
+                version: .zero, feePayer: facilitator.feePayer,
+                instructions: [
+                    .requestCloseOfChannel(channel, payer: self.payer),
+                    .memo(Hex.encode(self.entropy.bytes(16))),
+                ], recentBlockhash: recent.blockhash)
+            guard
+                InstructionContent.contents(of: try TransactionMessage(decoding: message.bytes)).first
+                    == .requestCloseOfChannel(payer: self.payer, channel: channel)
+            else { throw X402Error.malformed("the message is not ours") }
+            let signed = try await self.wallet.sign(authorization, message: message.bytes)
+            var transaction = try Transaction(message)
+            try transaction.place(signed.signature, of: self.payer)
+            payment = try await self.ledger.journal(
+                signed, payload: transaction.bytes, lastValidBlockHeight: recent.lastValidBlockHeight)
+        }
+        try await self.ledger.markSubmitted(payment)
+        let settlement = try await facilitator.sponsor(
+            try Transaction(decoding: payment.payload), payer: self.payer, cost: 10_000)
+        _ = try await self.reconciler.reconcile(
+            payment, hint: settlement.transaction.isEmpty ? nil : settlement.transaction, account: channel)
+        return settlement
     }
 
     /// Books the end that the chain shows; nil while the channel goes on.

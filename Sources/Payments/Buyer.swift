@@ -345,6 +345,7 @@ public struct Buyer: Sendable {
             case .transferChecked(let transfer): return transfer.source
             case .openChannel(let opening): return opening.source
             case .topUpChannel(_, _, let source, _, _, _, _): return source
+            case .requestCloseOfChannel(_, let channel): return channel
             default: continue
             }
         }

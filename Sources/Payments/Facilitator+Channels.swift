@@ -88,7 +88,7 @@ extension Facilitator {
 
     /// A transaction that nobody but us signs.
     /// - Parameter proofs: signatures in its instructions; each costs like one of its own.
-    private func execute(_ instructions: [Instruction], proofs: Int) async throws -> SettlementResponse {
+    func execute(_ instructions: [Instruction], proofs: Int) async throws -> SettlementResponse {
         let recent = try await self.rpc.latestBlockhash(.confirmed)
         let message = try TransactionMessage.build(
             version: .zero, feePayer: self.feePayer,

@@ -14,7 +14,7 @@ public struct Facilitator: Sendable {
     private let ledger: PaymentLedger
     private let wallet: UnlockedWallet
     let rpc: RPCClient
-    let network: Network
+    public let network: Network
     private let timeline: any Timeline
     /// How long a settlement waits for the chain before it answers `settlement_pending`.
     private let patience: Duration

@@ -30,7 +30,7 @@ struct ChainOptions: ParsableArguments {
 
     /// Does `body` with the home's wallet open and its books up to date. Nobody else writes meanwhile.
     func spending(
-        from home: Home, _ body: (Buyer, PaymentLedger, Network) async throws -> Void
+        from home: Home, _ body: (Buyer, PaymentLedger, Facilitator) async throws -> Void
     ) async throws {
         let (chain, passphraseFile) = try self.settings(home)
         let lock = try home.lock()
@@ -50,7 +50,9 @@ struct ChainOptions: ParsableArguments {
             network: chain.network, web: CurlWeb(), timeline: timeline, entropy: SystemEntropy())
         try await buyer.reconcileOpenPayments()
         try await buyer.bookDeposits()
-        try await body(buyer, ledger, chain.network)
+        let facilitator = Facilitator(
+            ledger: ledger, wallet: wallet, rpc: rpc, network: chain.network, timeline: timeline)
+        try await body(buyer, ledger, facilitator)
     }
 
     private func settings(_ home: Home) throws -> (ChainSettings, FilePath) {

@@ -58,18 +58,37 @@ struct ChannelCommand: AsyncParsableCommand {
         @OptionGroup var home: HomeOption
         @OptionGroup var output: OutputOption
         @Argument(help: "The channel's address, as \"depai channel list\" shows it.") var channel: String
+        @Flag(
+            help: """
+                Without the seller: the chain closes it after the seller's grace period; run this again \
+                then. The wallet's sponsor address pays the fees.
+                """)
+        var force = false
         @OptionGroup var chain: ChainOptions
 
         func run() async throws {
-            try await self.chain.spending(from: self.home.home) { buyer, ledger, _ in
+            try await self.chain.spending(from: self.home.home) { buyer, ledger, facilitator in
                 guard let record = try await ledger.read({ try $0.channel(self.channel) }) else {
                     throw Failure(2, "there is no channel \(self.channel)", hint: "depai channel list")
                 }
-                switch try await buyer.closeChannel(self.channel) {
+                let closing =
+                    self.force
+                    ? try await buyer.forceClose(self.channel, through: facilitator)
+                    : try await buyer.closeChannel(self.channel)
+                switch closing {
+                case .closing(let until):
+                    let text = rfc3339(until * 1_000)
+                    guard self.output.json else {
+                        return Terminal.out("closing; run this again after \(text)")
+                    }
+                    Terminal.out([
+                        "schema": "depai.channel/1", "channel": .string(self.channel), "state": "closing",
+                        "until": .string(text),
+                    ])
                 case .refused(let reason):
                     throw Failure(
                         9, "the channel is not closed: \(reason)",
-                        hint: "the money is where it was; try again")
+                        hint: "the money is where it was; try again, or without the seller: --force")
                 case .closed(let redeemed, let returned, let transaction):
                     let asset = record.asset
                     guard self.output.json else {

@@ -69,7 +69,7 @@ struct PayCommand: AsyncParsableCommand {
     private static let probe = Asset(id: "", symbol: "", decimals: 18)
 
     func run() async throws {
-        try await self.chain.spending(from: self.home.home) { buyer, ledger, network in
+        try await self.chain.spending(from: self.home.home) { buyer, ledger, facilitator in
             let request = try self.request()
             if self.anew { try await Self.giveUp(request, ledger) }
             let ceiling = self.max.map { Order.Ceiling.decimal($0) } ?? .policy
@@ -77,7 +77,7 @@ struct PayCommand: AsyncParsableCommand {
             let order = try await ledger.read {
                 try Order.fetch(request, ceiling: ceiling, known: $0, channel: use)
             }
-            let report = PaymentReport(json: self.output.json, network: network)
+            let report = PaymentReport(json: self.output.json, network: facilitator.network)
             if self.dryRun {
                 try await report.show(try await buyer.preview(order), ledger)
             } else {

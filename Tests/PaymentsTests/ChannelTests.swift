@@ -284,6 +284,64 @@ import World
         }
     }
 
+    @Test func `without its seller a channel is closed by the chain`() async throws {
+        try await TestMarket.with { market in
+            try await market.openShop(channels: Self.terms)
+            let ledger = try await market.robotLedger(change: { rules in
+                let sol = JSON.string(market.sol.id)
+                rules["assets"] = [
+                    ["asset": .string(market.asset.id), "symbol": "USD", "decimals": 6],
+                    ["asset": sol, "symbol": "SOL", "decimals": 9],
+                ]
+                rules["payees"] = [
+                    [
+                        "id": "node-a", "account": .string(SolanaNames.account(market.payTo, on: .devnet)),
+                        "purposes": ["storage", "channel"],
+                    ], ["id": "network", "account": "network", "purposes": ["fee"]],
+                ]
+                rules["limits"] = [
+                    ["id": "all", "asset": .string(market.asset.id), "per_payment": "50000"],
+                    [
+                        "id": "escrow", "asset": .string(market.asset.id), "purpose": "channel",
+                        "per_payment": "100000",
+                    ],
+                    ["id": "fees", "asset": sol, "purpose": "fee", "per_payment": "20000"],
+                ]
+            })
+            let sponsor = Address(market.robotWallet.publicKey(.sponsor))
+            await market.cluster.withBank { _ = $0.airdrop(10_000_000, to: sponsor) }
+            await market.cluster.tick(40)
+            let buyer = market.buyer(ledger)
+            try await buyer.bookDeposits()
+            #expect(self.end(try await buyer.buy(market.order("1", channel: Self.opening))) == "answered 200")
+            market.web.change { $0.shop = nil }
+            let id = try await self.channel(ledger).id
+            guard case .refused = try await buyer.closeChannel(id) else {
+                Issue.record("nobody could close it")
+                return
+            }
+            let own = Facilitator(
+                ledger: ledger, wallet: market.robotWallet, rpc: market.rpc, network: market.network,
+                timeline: market.timeline)
+            guard case .closing(let until) = try await buyer.forceClose(id, through: own) else {
+                Issue.record("it is not closing")
+                return
+            }
+            #expect(try await buyer.forceClose(id, through: own) == .closing(until: until))
+            #expect(try await self.channel(ledger).state == .closing)
+            // An hour in slots of 400 milliseconds. The seller never redeemed its voucher.
+            try await market.timeline.pass(slots: 9_100)
+            guard case .closed(0, 10_000, _) = try await buyer.forceClose(id, through: own) else {
+                Issue.record("it is not closed")
+                return
+            }
+            #expect(try await market.tokens(of: market.payer) == TestMarket.money)
+            let balance = try await self.balance(market, ledger)
+            #expect((balance.available, balance.escrowed) == (Int64(TestMarket.money), 0))
+            #expect(try await ledger.read { try $0.faults() + $0.chainFaults() } == [])
+        }
+    }
+
     @Test func `a shop that starts again knows what is charged`() async throws {
         try await TestMarket.with { market in
             try await market.openShop(channels: Self.terms)
