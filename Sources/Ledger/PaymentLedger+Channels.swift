@@ -167,6 +167,11 @@ extension PaymentLedger {
             try await self.accept(voucher.record.id, commitment: transaction)
         }
         try self.expireVouchers(of: id, why: "the channel is closed") { _ in true }
+        for unsigned in try LedgerView(self.database).vouchers(openIn: id) {
+            try self.move(
+                unsigned.id, from: [.reserved], to: .failed, detail: "the channel is closed",
+                postings: Pot(channel: id).release)
+        }
         let channel = try self.channel(id)
         let back = channel.deposit - Int64(redeemed)
         let difference = back - channel.free

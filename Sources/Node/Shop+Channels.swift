@@ -132,6 +132,8 @@ extension Shop {
             _ = try await self.alone(known.id.description) {
                 guard let channel = try self.sales.channel(known.id) else { return ShopResponse(status: 404) }
                 switch account.status {
+                // Without a voucher nothing is owed: the customer gets everything back without us.
+                case .closing where channel.voucher == nil: break
                 case .closing: _ = try await self.seal(channel)
                 case .sealed, .distributed:
                     try self.sales.note(redeemed: account.settled, of: channel.id, ended: true)
@@ -205,7 +207,13 @@ extension Shop {
     private func channel(
         _ id: Address, _ payment: ChannelPayment, _ requirements: PaymentRequirements
     ) async throws -> SoldChannel {
-        if case .deposit = payment.kind {
+        if case .deposit(let amount, _) = payment.kind {
+            // A channel's rent is ours until it ends: for a few units nobody gets us to lend it.
+            if let least = self.channelSales?.minDeposit, amount < least {
+                throw X402Error.invalid(
+                    code: BatchSettlement.prefix + "deposit_below_min_deposit",
+                    reason: "at least \(least) are deposited here")
+            }
             let settlement = try await self.facilitator.deposit(payment, into: id, against: requirements)
             guard settlement.success else {
                 throw X402Error.invalid(

@@ -22,7 +22,9 @@ import World
 
         init(_ market: TestMarket) async throws {
             self.market = market
-            self.shop = try await market.openShop(channels: ChannelSales(withdrawDelay: 3_600)).shop
+            self.shop = try await market.openShop(
+                channels: ChannelSales(withdrawDelay: 3_600, minDeposit: 2_000)
+            ).shop
             let bare = await self.shop.respond(to: try Self.request(market, nil))
             let header = try #require(bare.headers.first { $0.name == X402.requiredHeader })
             let required = try PaymentRequired(header: header.value)
@@ -110,6 +112,9 @@ import World
             }
             let rule = "402 invalid_batch_settlement_svm_deposit_transaction"
             #expect(try await refusal(amount: 6_000) == rule)
+            #expect(
+                try await refusal(deposit: 1_999, amount: 1_999)
+                    == "402 invalid_batch_settlement_svm_deposit_below_min_deposit")
             #expect(try await refusal { $0.removeLast() } == rule)
             #expect(try await refusal { $0.remove(at: 2) } == rule)
             #expect(try await refusal { $0.append($0[2]) } == rule)

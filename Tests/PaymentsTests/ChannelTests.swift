@@ -11,7 +11,7 @@ import World
 
 /// A robot that pays a node from a channel: everything real but the wires.
 @Suite struct ChannelTests {
-    static let terms = ChannelSales(withdrawDelay: 3_600, minDeposit: 10_000, claimSeconds: 60)
+    static let terms = ChannelSales(withdrawDelay: 3_600, minDeposit: 1_000, claimSeconds: 60)
     static let opening = Order.ChannelUse.open(deposit: .units(10_000))
 
     private func end(_ purchase: Purchase) -> String {

@@ -1,0 +1,121 @@
+import Encoding
+import Ledger
+import Sodium
+import Testing
+import World
+
+/// Channels in the books alone: a payee that redeems more or less than it accepted, reservations at the close.
+@Suite struct ChannelLedgerTests {
+    private static let id = Base58.encode([UInt8](repeating: 9, count: 32))
+
+    /// A ledger with an open channel of 10,000.
+    private func open(_ body: (PaymentLedger) async throws -> Void) async throws {
+        let wallet = try key(2)
+        let owner = try key(11)
+        let ledger = try PaymentLedger(
+            path: nil, wallet: wallet.publicKey, owner: owner.publicKey, timeline: Clock())
+        let document: JSON = [
+            "schema": "depai-policy/1", "wallet": .string(Base58.encode(wallet.publicKey.bytes)),
+            "owner": .string(Base58.encode(owner.publicKey.bytes)), "seq": 1, "mode": "active",
+            "assets": [["asset": .string(self.dollar.id), "symbol": "USD", "decimals": 6]],
+            "payees": [["id": "a", "account": "chain:a", "purposes": ["storage", "channel"]]],
+            "limits": [
+                ["id": "all", "asset": .string(self.dollar.id), "per_payment": "5000"],
+                [
+                    "id": "escrow", "asset": .string(self.dollar.id), "purpose": "channel",
+                    "per_payment": "10000",
+                ],
+            ],
+        ]
+        try await ledger.apply(policy: Policy.sign(document, with: owner))
+        try await ledger.deposit(50_000, asset: self.dollar, reference: "first")
+        try await ledger.prepareChannel(Self.id, payee: "chain:a", asset: self.dollar, terms: [])
+        let deposit = Proposal(
+            depositInto: Self.id, payee: "chain:a", asset: self.dollar, amount: 10_000, note: "escrow")
+        guard case .authorized(let authorization) = try await ledger.authorize(deposit) else {
+            Issue.record("the deposit is not allowed")
+            return
+        }
+        let payment = try await ledger.journal(
+            try authorization.signed([1], by: wallet), payload: [2], lastValidBlockHeight: 9)
+        try await ledger.settle(payment.intent, proof: .init(transaction: "open", slot: 1))
+        try await body(ledger)
+        #expect(try await ledger.read { try $0.faults() + $0.chainFaults() } == [])
+    }
+
+    private let dollar = Asset(id: "chain/token:dollar", symbol: "USD", decimals: 6)
+
+    private func sign(_ ledger: PaymentLedger, _ job: String, _ amount: UInt64) async throws
+        -> JournalledPayment
+    {
+        let proposal = Proposal(
+            purpose: .storage, job: job, payee: "chain:a", asset: self.dollar, amount: amount, note: "")
+        guard case .authorized(let authorization) = try await ledger.authorize(proposal, from: Self.id),
+            let voucher = authorization.voucher
+        else { throw Denial(rule: "test", reason: "not allowed") }
+        var message: [UInt8] = [0x56, 0x01] + [UInt8](repeating: 9, count: 32)
+        message.append(little: voucher.cumulative)
+        message.append(little: UInt64(0))
+        let attempt = try authorization.signed(message, by: key(2))
+        return try await ledger.journal(attempt, payload: [3], lastValidBlockHeight: .max)
+    }
+
+    private func balance(_ ledger: PaymentLedger) async throws -> Balance {
+        try #require(try await ledger.read { try $0.balances().first })
+    }
+
+    @Test func `a payee that redeems less leaves the rest to the wallet`() async throws {
+        try await self.open { ledger in
+            try await ledger.accept(self.sign(ledger, "1", 3_000).intent, commitment: "c:3000")
+            try await ledger.closeChannel(Self.id, redeemed: 1_000, transaction: "end")
+            let balance = try await self.balance(ledger)
+            #expect((balance.available, balance.escrowed, balance.spent) == (49_000, 0, 3_000))
+            #expect(balance.earned == 2_000, "vouchers that were never redeemed")
+        }
+    }
+
+    @Test func `a payee that redeems a voucher which it said it never got has it, and it is seen`()
+        async throws
+    {
+        try await self.open { ledger in
+            try await ledger.accept(self.sign(ledger, "1", 3_000).intent, commitment: "c:3000")
+            let lost = try await self.sign(ledger, "2", 4_000)
+            try await ledger.markUnknown(lost.intent, reason: "no answer")
+            try await ledger.closeChannel(Self.id, redeemed: 7_000, transaction: "end")
+            let balance = try await self.balance(ledger)
+            #expect((balance.available, balance.escrowed, balance.spent) == (43_000, 0, 7_000))
+            #expect(try await ledger.read { try $0.intent(lost.intent)?.state } == .settled)
+        }
+    }
+
+    @Test func `what is open at the close is given back with the rest`() async throws {
+        try await self.open { ledger in
+            let lost = try await self.sign(ledger, "1", 4_000)
+            try await ledger.markUnknown(lost.intent, reason: "no answer")
+            let proposal = Proposal(
+                purpose: .storage, job: "2", payee: "chain:a", asset: self.dollar, amount: 500, note: "")
+            guard case .authorized(let unsigned) = try await ledger.authorize(proposal, from: Self.id) else {
+                Issue.record("not allowed")
+                return
+            }
+            try await ledger.suspend(unsigned)
+            try await ledger.closeChannel(Self.id, redeemed: 0, transaction: "end")
+            let balance = try await self.balance(ledger)
+            #expect((balance.available, balance.escrowed, balance.spent) == (50_000, 0, 0))
+            let states = try await ledger.read { try $0.intents().map(\.state) }
+            #expect(Set(states) == [.settled, .expired, .failed])
+        }
+    }
+
+    @Test func `one voucher at a time is on its way, and no more than the deposit`() async throws {
+        try await self.open { ledger in
+            let first = try await self.sign(ledger, "1", 5_000)
+            await #expect(throws: LedgerError.self) { try await self.sign(ledger, "2", 1_000) }
+            try await ledger.accept(first.intent, commitment: "c:5000")
+            try await ledger.accept(self.sign(ledger, "2", 4_999).intent, commitment: "c:9999")
+            await #expect(throws: Denial.self) { try await self.sign(ledger, "3", 2) }
+            try await ledger.accept(self.sign(ledger, "3", 1).intent, commitment: "c:10000")
+            #expect(try await self.balance(ledger).escrowed == 0)
+        }
+    }
+}
