@@ -113,7 +113,7 @@ public struct Agent: Sendable {
         _ readings: AsyncStream<Reading>
     ) async throws {
         let chain = self.configuration.chain
-        let rpc = RPCClient(url: chain.rpc, web: self.web)
+        let rpc = RPCClient(urls: chain.rpc, network: chain.network, web: self.web)
         let buyer = Buyer(
             ledger: ledger, wallet: wallet, rpc: rpc,
             witnesses: chain.witnesses.map { RPCClient(url: $0, web: self.web) }, network: chain.network,
@@ -121,7 +121,7 @@ public struct Agent: Sendable {
         let procurement = Procurement(
             directory: Directory(providers: self.configuration.providers, web: self.web), buyer: buyer,
             ledger: ledger, store: store, timeline: self.timeline, channels: self.configuration.channels)
-        try await self.reconcile(ledger, rpc, buyer, store)
+        try await self.reconcile(buyer, store)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await self.behave(store, procurement, wallet, devices, readings) }
             let sponsor: Sponsor =
@@ -196,21 +196,17 @@ public struct Agent: Sendable {
 
     /// Asks the chain about everything that an earlier run left open, and books what the owner sent. Goes on
     /// without the chain: devices need no money.
-    private func reconcile(
-        _ ledger: PaymentLedger, _ rpc: RPCClient, _ buyer: Buyer, _ store: AgentStore
-    ) async throws {
-        let network = self.configuration.chain.network
+    private func reconcile(_ buyer: Buyer, _ store: AgentStore) async throws {
         while true {
             do {
-                guard try await rpc.genesisHash() == network.genesisHash else {
-                    throw AgentError.otherChain(expected: network.chainID)
-                }
                 try await buyer.reconcileOpenPayments()
                 for (asset, amount) in try await buyer.bookDeposits() {
                     try await store.log("balance", "the chain shows \(asset.text(amount))")
                 }
                 return
             } catch let error as RPCError {
+                // A wrong configuration does not heal by waiting.
+                if case .otherNetwork = error { throw error }
                 try await store.log("chain", "no answer: \(error)")
                 try await self.timeline.sleep(for: .seconds(2))
             }
@@ -240,12 +236,10 @@ extension Home {
 
 /// Why a robot does not start.
 public enum AgentError: Error, CustomStringConvertible {
-    case otherChain(expected: String)
     case device(file: String, reason: String)
 
     public var description: String {
         switch self {
-        case .otherChain(let expected): "the RPC node serves another chain than \(expected)"
         case .device(let file, let reason): "\(file): \(reason)"
         }
     }

@@ -57,7 +57,8 @@ public struct SettingsError: Error, CustomStringConvertible {
 /// Which chain and which of its nodes: `network`, `rpc` and `rpc_witnesses` of every configuration.
 public struct ChainSettings: Sendable {
     public let network: Network
-    public let rpc: String
+    /// URLs of nodes, in the order of preference: who does not answer is left for the next.
+    public let rpc: [String]
     /// URLs of further nodes of the network, whose word it takes before a payment counts as dead.
     public let witnesses: [String]
 
@@ -66,16 +67,22 @@ public struct ChainSettings: Sendable {
             throw root["network"].fault("one of mainnet, devnet, testnet")
         }
         self.network = network
-        self.rpc = try root["rpc"].string()
+        if case .array? = root["rpc"].value {
+            self.rpc = try root["rpc"].elements().map { try $0.string() }
+            guard !self.rpc.isEmpty else { throw root["rpc"].fault("some node has to be asked") }
+        } else {
+            self.rpc = [try root["rpc"].string()]
+        }
         self.witnesses = try root["rpc_witnesses"].ifPresent?.elements().map { try $0.string() } ?? []
     }
 
     /// By a network's short name, `solana-devnet`, or CAIP-2 name; nil for another one.
-    public init?(network: String, rpc: String, witnesses: [String] = []) {
+    public init?(network: String, rpc: [String], witnesses: [String] = []) {
         let short = network.hasPrefix("solana-") ? String(network.dropFirst(7)) : network
         guard
             let network = Self.networks[short] ?? Self.networks.values.first(where: { $0.chainID == network })
         else { return nil }
+        guard !rpc.isEmpty else { return nil }
         self.network = network
         self.rpc = rpc
         self.witnesses = witnesses

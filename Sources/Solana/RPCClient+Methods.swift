@@ -15,8 +15,16 @@ extension RPCClient {
 
     /// `getBlockHeight`.
     public func blockHeight(_ commitment: Commitment = .confirmed) async throws(RPCError) -> UInt64 {
-        let result = try await self.call("getBlockHeight", [Self.options(commitment)])
-        return try self.reading { () throws(JSONError) in try result.integer() }
+        var failure: RPCError?
+        for _ in self.urls {
+            let result = try await self.call("getBlockHeight", [Self.options(commitment)])
+            let height = try self.reading { () throws(JSONError) in try result.integer(UInt64.self) }
+            do throws(RPCError) {
+                try self.checkProgress(height, commitment)
+                return height
+            } catch { failure = error }
+        }
+        throw failure ?? .status(0)
     }
 
     /// `getLatestBlockhash`. A hash that is only processed may belong to a fork that vanishes.

@@ -1,11 +1,15 @@
 public import Encoding
 public import World
 
-/// Speaks JSON-RPC 2.0 with one Solana node. Keeps nothing and repeats nothing: what to do after an error is
-/// decided by who knows what was at stake.
+/// Speaks JSON-RPC 2.0 with a Solana node, or with the first of several that is of use. Where a node does
+/// not answer, or is one of another network, the next one is asked the same; asking twice is harmless for
+/// every method, since a transaction's bytes are the same each time. What to do after an error is decided by
+/// who knows what was at stake.
 public struct RPCClient: Sendable {
-    /// Where the node listens.
-    public let url: String
+    /// Where the nodes listen, in the order of preference.
+    public let urls: [String]
+    private let network: Network?
+    private let ring: NodeRing
     /// For each exchange.
     public let timeout: Duration
     /// The longest answer that is read, in bytes.
@@ -13,14 +17,65 @@ public struct RPCClient: Sendable {
     private let web: any Web
 
     public init(url: String, web: any Web, timeout: Duration = .seconds(15), bodyLimit: Int = 1 << 20) {
-        self.url = url
-        self.web = web
+        self.init(urls: [url], network: nil, web: web, timeout: timeout, bodyLimit: bodyLimit)
+    }
+
+    /// - Parameters:
+    ///   - urls: at least one.
+    ///   - network: what every node has to show before it is believed; nil believes.
+    public init(
+        urls: [String], network: Network?, web: any Web, timeout: Duration = .seconds(15),
+        bodyLimit: Int = 1 << 20
+    ) {
+        precondition(!urls.isEmpty, "some node has to be asked")
+        self.urls = urls
+        self.network = network
+        self.ring = NodeRing(count: urls.count)
         self.timeout = timeout
         self.bodyLimit = bodyLimit
+        self.web = web
     }
 
     /// One call: the `result`, whatever it is.
+    /// - Throws: what the last node that was asked said.
     public func call(_ method: String, _ parameters: [JSON]) async throws(RPCError) -> JSONField {
+        var failure: RPCError?
+        for _ in self.urls {
+            let place = self.ring.current
+            do throws(RPCError) {
+                try await self.checkNetwork(of: place)
+                return try await self.call(method, parameters, at: self.urls[place])
+            } catch {
+                guard error.isOfTheNode else { throw error }
+                failure = error
+                self.ring.leave(place)
+            }
+        }
+        throw failure ?? .status(0)
+    }
+
+    /// A node is asked once which network it belongs to.
+    private func checkNetwork(of place: Int) async throws(RPCError) {
+        guard let network = self.network, !self.ring.isKnown(place) else { return }
+        let answer = try await self.call("getGenesisHash", [], at: self.urls[place])
+        guard try self.reading(answer.string) == network.genesisHash else {
+            throw .otherNetwork(url: self.urls[place], expected: network.chainID)
+        }
+        self.ring.know(place)
+    }
+
+    /// Notes a block height. One that lies further back than a blockhash lives comes from a node that lags
+    /// or lies: what it says about the present is of no use.
+    func checkProgress(_ height: UInt64, _ commitment: Commitment) throws(RPCError) {
+        guard let seen = self.ring.regression(height, commitment) else { return }
+        let url = self.urls[self.ring.current]
+        self.ring.leave(self.ring.current)
+        throw .wentBack(url: url, from: seen, to: height)
+    }
+
+    private func call(
+        _ method: String, _ parameters: [JSON], at url: String
+    ) async throws(RPCError) -> JSONField {
         let request: JSON = [
             "jsonrpc": "2.0", "id": 1, "method": .string(method), "params": .array(parameters),
         ]
@@ -28,7 +83,7 @@ public struct RPCClient: Sendable {
         do throws(WebError) {
             response = try await self.web.send(
                 WebRequest(
-                    "POST", self.url, headers: [Header("Content-Type", "application/json")],
+                    "POST", url, headers: [Header("Content-Type", "application/json")],
                     body: Array(request.text.utf8), timeout: self.timeout, bodyLimit: self.bodyLimit))
         } catch {
             throw .transport(error)

@@ -16,8 +16,12 @@ struct ChainOptions: ParsableArguments {
     @Option(help: "mainnet, devnet, testnet or their CAIP-2 names; the configuration's by default.")
     var network: String?
 
-    @Option(help: "URL of a node of that network; the configuration's by default.")
-    var rpc: String?
+    @Option(
+        help: """
+            URL of a node of that network; the configuration's by default. May be repeated: who does not \
+            answer is left for the next.
+            """)
+    var rpc: [String] = []
 
     @Option(help: "URL of a further node, which must agree before a payment counts as dead; may be repeated.")
     var witness: [String] = []
@@ -38,12 +42,9 @@ struct ChainOptions: ParsableArguments {
         let timeline = SystemTimeline()
         let ledger = try home.openLedger(try home.keystore(), timeline: timeline)
         let wallet = try home.unlock(passphraseFile: passphraseFile)
-        let rpc = RPCClient(url: chain.rpc, web: CurlWeb())
-        guard try await rpc.genesisHash() == chain.network.genesisHash else {
-            throw Failure(
-                1, "\(chain.rpc) is a node of another network than \(chain.network.chainID)",
-                hint: "check --network and --rpc")
-        }
+        let rpc = RPCClient(urls: chain.rpc, network: chain.network, web: CurlWeb())
+        // A node of another network is noticed before a seller is asked.
+        _ = try await rpc.blockHeight()
         let buyer = Buyer(
             ledger: ledger, wallet: wallet, rpc: rpc,
             witnesses: chain.witnesses.map { RPCClient(url: $0, web: CurlWeb()) },
@@ -59,15 +60,15 @@ struct ChainOptions: ParsableArguments {
         let path = self.config.map { FilePath($0) } ?? home.configurationPath
         let file: JSONField? =
             self.config != nil || DurableFile.exists(path) ? try Settings.read(path) : nil
+        let known = file.flatMap { try? ChainSettings($0) }
         guard let network = try self.network ?? file?["network"].ifPresent?.string(),
-            let rpc = try self.rpc ?? file?["rpc"].ifPresent?.string()
+            let rpc = self.rpc.isEmpty ? known?.rpc : self.rpc
         else {
             throw Failure(
                 2, "which network, and which of its nodes?",
                 hint: "give --network and --rpc, or set network and rpc in \(path)")
         }
-        let known = try file?["rpc_witnesses"].ifPresent?.elements().map { try $0.string() } ?? []
-        let witnesses = self.witness.isEmpty ? known : self.witness
+        let witnesses = self.witness.isEmpty ? known?.witnesses ?? [] : self.witness
         guard let chain = ChainSettings(network: network, rpc: rpc, witnesses: witnesses) else {
             throw Failure(2, "\"\(network)\" is no network known here", hint: "mainnet, devnet or testnet")
         }

@@ -101,6 +101,8 @@ struct Failure: Error {
             self.init(
                 1, "there is no ledger at \(path) yet", hint: "it is made by the first start: depai run")
         case let error as HomeError: self.init(1, "\(error)", hint: nil)
+        case RPCError.otherNetwork:
+            self.init(1, "\(error)", hint: "check --network and --rpc")
         case let error as RPCError:
             self.init(9, "the chain does not answer: \(error)", hint: "check rpc in the configuration")
         case let error as FileError: self.init(1, "\(error)", hint: nil)

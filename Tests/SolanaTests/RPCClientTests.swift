@@ -1,5 +1,6 @@
 import Encoding
 import Solana
+import Synchronization
 import Testing
 import World
 
@@ -96,5 +97,57 @@ import World
         await #expect(throws: RPCError.transport(.timedOut)) {
             try await RPCClient(url: "u", web: web).slot()
         }
+    }
+
+    /// Nodes with a network and a height of their own; "down" answers nothing.
+    private final class Nodes: Web {
+        let heights: Mutex<[String: UInt64]>
+        let asked = Mutex<[String]>([])
+
+        init(heights: [String: UInt64]) { self.heights = Mutex(heights) }
+
+        func send(_ request: WebRequest) async throws(WebError) -> WebResponse {
+            self.asked.withLock { $0.append(request.url) }
+            guard let height = self.heights.withLock({ $0[request.url] }) else {
+                throw .unreachable(request.url)
+            }
+            let isGenesis = String(decoding: request.body, as: UTF8.self).contains("getGenesisHash")
+            let genesis =
+                request.url.contains("main") ? Network.mainnet.genesisHash : Network.devnet.genesisHash
+            let result = isGenesis ? #""\#(genesis)""# : String(height)
+            let answer = #"{"jsonrpc":"2.0","id":1,"result":\#(result)}"#
+            return WebResponse(status: 200, headers: [], body: Array(answer.utf8))
+        }
+    }
+
+    @Test func `who does not answer or is of another network is left for the next`() async throws {
+        let nodes = Nodes(heights: ["http://main": 9, "http://dev": 10])
+        let client = RPCClient(
+            urls: ["http://down", "http://main", "http://dev"], network: .devnet, web: nodes)
+        #expect(try await client.blockHeight() == 10)
+        #expect(try await client.blockHeight() == 10)
+        // The network is asked for once, and the good one is stayed with.
+        #expect(
+            nodes.asked.withLock { $0 }
+                == ["http://down", "http://main", "http://dev", "http://dev", "http://dev"])
+        let wrong = RPCClient(urls: ["http://main"], network: .devnet, web: nodes)
+        await #expect(
+            throws: RPCError.otherNetwork(url: "http://main", expected: Network.devnet.chainID)
+        ) { try await wrong.blockHeight() }
+        let silent = RPCClient(urls: ["http://down", "http://off"], network: .devnet, web: nodes)
+        await #expect(throws: RPCError.transport(.unreachable("http://off"))) {
+            try await silent.blockHeight()
+        }
+    }
+
+    @Test func `a node whose height goes back is not believed`() async throws {
+        let nodes = Nodes(heights: ["http://new": 1_000, "http://old": 849, "http://near": 851])
+        let client = RPCClient(urls: ["http://new", "http://old", "http://near"], network: nil, web: nodes)
+        #expect(try await client.blockHeight() == 1_000)
+        // The first one goes away; the second is behind by more than a blockhash lives.
+        nodes.heights.withLock { $0["http://new"] = nil }
+        #expect(try await client.blockHeight() == 851)
+        nodes.heights.withLock { $0["http://near"] = 849 }
+        await #expect(throws: RPCError.self) { try await client.blockHeight() }
     }
 }

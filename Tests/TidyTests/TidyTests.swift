@@ -124,7 +124,7 @@ import Testing
         "Linux": ["World", "CMosquitto", "CCurl", "CLinux", "Glibc", "Dispatch", "Synchronization"],
         "Ledger": Self.floor1.union(["Database", "SystemPackage"]),
         "Wallet": Self.floor1.union(["CUnistring", "Ledger", "Database", "SystemPackage", "Glibc"]),
-        "Solana": Self.floor1,
+        "Solana": Self.floor1.union(["Synchronization"]),
         "Payments": Self.floor1.union(["Wallet", "Ledger", "Solana"]),
         "Home": Self.floor1.union([
             "Wallet", "Ledger", "Solana", "Database", "SystemPackage", "Glibc", "Yams",
