@@ -211,7 +211,7 @@ struct PaymentChannelsProgram: Program {
         var state = try self.state(of: accounts[1], execution)
         guard accounts[0].isSigner else { throw .custom(Code.missingSignature) }
         guard accounts[0].address == state.payee else { throw .custom(Code.payee) }
-        let inGrace = state.status == .closing && execution.unixSeconds < Self.deadline(of: state)
+        let inGrace = state.status == .closing && execution.unixSeconds < state.closesAt
         guard state.status == .open || inGrace else { throw .custom(Code.status) }
         if hasVoucher {
             state.settled = try self.voucher(for: accounts[1].address, state, call, execution)
@@ -237,13 +237,9 @@ struct PaymentChannelsProgram: Program {
         let accounts = try call.accounts(1)
         var state = try self.state(of: accounts[0], execution)
         guard state.status == .closing else { throw .custom(Code.status) }
-        guard execution.unixSeconds >= Self.deadline(of: state) else { throw .custom(Code.graceRuns) }
+        guard execution.unixSeconds >= state.closesAt else { throw .custom(Code.graceRuns) }
         state.status = .sealed
         try execution.write(state.bytes, to: accounts[0], by: call)
-    }
-
-    private static func deadline(of state: ChannelAccount) -> Int64 {
-        state.closingSince + Int64(state.grace)
     }
 
     /// The amount of the voucher that the instruction before shows.

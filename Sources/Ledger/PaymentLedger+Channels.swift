@@ -173,7 +173,7 @@ extension PaymentLedger {
                 postings: Pot(channel: id).release)
         }
         let channel = try self.channel(id)
-        let back = channel.deposit - Int64(redeemed)
+        let back = channel.deposit - Int64(clamping: redeemed)
         let difference = back - channel.free
         var lines = [
             (Pot(channel: id).free, -channel.free), (Account.wallet, back),

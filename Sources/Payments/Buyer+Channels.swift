@@ -26,7 +26,9 @@ extension Buyer {
         }
         for quote in quotes where quote.isFromChannel {
             let fitting = open.filter { $1.fits(quote.requirements) && $0.asset.id == quote.asset.id }
-            if let (channel, terms) = fitting.first(where: { $0.0.free >= Int64(quote.proposal.amount) }) {
+            if let (channel, terms) = fitting.first(where: {
+                $0.0.free >= Int64(clamping: quote.proposal.amount)
+            }) {
                 return (quote, .channel(channel, terms))
             }
             guard case .open(let wish) = order.channel, let deposit = wish.atomic(in: quote.asset),
@@ -48,11 +50,8 @@ extension Buyer {
                 try await self.spend(quote, record.id, terms, order)
             }
         case .opening(let deposit):
-            let recent: LatestBlockhash
-            do {
-                recent = try await self.rpc.latestBlockhash(.confirmed)
-            } catch {
-                return .unpaid(reason: "the chain does not answer: \(error)")
+            guard let recent = try? await self.rpc.latestBlockhash(.confirmed) else {
+                return Self.silentChain
             }
             let terms = try self.terms(quote, at: order.request.url, recent)
             guard let id = terms.config.seeds(feePayer: terms.feePayer).derived?.address else {
@@ -69,13 +68,17 @@ extension Buyer {
             let series = try await self.ledger.read {
                 try $0.lastSeries(purpose: .channel, job: "channel:\(record.id)")
             }
-            let recent = try await self.rpc.latestBlockhash(.confirmed)
+            guard let recent = try? await self.rpc.latestBlockhash(.confirmed) else {
+                return Self.silentChain
+            }
             return try await self.locks.alone(record.id) {
                 try await self.fill(
                     quote, try Address(record.id), terms, amount, (series ?? 0) + 1, recent, order)
             }
         }
     }
+
+    private static let silentChain = Purchase.unpaid(reason: "the chain does not answer; nothing was signed")
 
     /// The channel that `quote` asks for, with a name of its own.
     func terms(_ quote: Quote, at url: String, _ recent: LatestBlockhash) throws -> ChannelTerms {
@@ -101,7 +104,7 @@ extension Buyer {
     private func spend(
         _ quote: Quote, _ id: String, _ terms: ChannelTerms, _ order: Order
     ) async throws -> Purchase {
-        try await self.giveBack(order, but: quote.proposal)
+        try await self.giveBack(order)
         switch try await self.ledger.authorize(quote.proposal, from: id) {
         case .denied(let denial): return .denied(denial)
         case .waiting(let denial): return .waiting(quote.proposal.id, denial)
@@ -118,7 +121,7 @@ extension Buyer {
     }
 
     /// A reservation that a crash left for the same thing at another price, or from another pot.
-    private func giveBack(_ order: Order, but proposal: Proposal) async throws {
+    private func giveBack(_ order: Order) async throws {
         let reserved = try await self.ledger.read {
             try $0.intents(purpose: order.purpose, job: order.job, series: order.series).filter {
                 $0.state == .reserved
@@ -170,7 +173,7 @@ extension Buyer {
         _ quote: Quote, _ id: Address, _ terms: ChannelTerms, _ amount: UInt64, _ series: UInt32,
         _ recent: LatestBlockhash, _ order: Order
     ) async throws -> Purchase {
-        try await self.giveBack(order, but: quote.proposal)
+        try await self.giveBack(order)
         let proposal = Proposal(
             depositInto: id.description, payee: quote.proposal.payee, asset: quote.asset, amount: amount,
             series: series, note: "escrow for \(order.note)")

@@ -86,7 +86,7 @@ extension Buyer {
                 try await self.ledger.beginClosing(id)
                 settlement = try await self.requestClose(record, channel, facilitator)
             case .closing:
-                let until = account.closingSince + Int64(account.grace)
+                let until = account.closesAt
                 guard self.timeline.now.milliseconds / 1_000 >= until else { return .closing(until: until) }
                 settlement = try await facilitator.execute([.sealChannel(channel), distribution], proofs: 0)
             case .sealed: settlement = try await facilitator.execute([distribution], proofs: 0)
@@ -100,8 +100,7 @@ extension Buyer {
             {
                 return ended
             }
-            let since = try await self.rpc.channel(channel)?.closingSince ?? 0
-            return .closing(until: since + Int64(account.grace))
+            return .closing(until: try await self.rpc.channel(channel)?.closesAt ?? account.closesAt)
         }
     }
 

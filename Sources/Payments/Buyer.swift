@@ -190,10 +190,12 @@ public struct Buyer: Sendable {
 
     /// Everything before the first byte of a payment leaves.
     func prepare(_ quote: Quote, reserved: IntentRecord?) async throws -> Preparation {
-        if let reserved, reserved.id != quote.proposal.id {
-            // A crash left a reservation and the price has changed since: nothing was signed, so it is given
-            // back.
-            if case .authorized(let old) = try await self.ledger.authorize(reserved.proposal) {
+        if let reserved, reserved.id != quote.proposal.id || reserved.channel != nil {
+            // A crash left a reservation, and the price or the way to pay has changed since: nothing was
+            // signed, so it is given back.
+            if case .authorized(let old) = try await self.ledger.authorize(
+                reserved.proposal, from: reserved.channel)
+            {
                 try await self.ledger.release(old, reason: "the quote changed before anything was signed")
             }
         }

@@ -39,7 +39,13 @@ extension Facilitator {
         var cost = setup.networkFee
         if case .open = setup.action {
             for space in [ChannelAccount.byteCount, TokenAccount.byteCount] {
-                cost += try await self.rpc.minimumBalanceForRentExemption(space: space)
+                let rent = try await self.rpc.minimumBalanceForRentExemption(space: space)
+                // The network's is some thousandth of a SOL; more than one is no price, but a fault.
+                guard rent < 1_000_000_000 else {
+                    throw X402Error.invalid(
+                        code: "unexpected_settle_error", reason: "the chain's price of rent is absurd")
+                }
+                cost += rent
             }
         }
         return try await self.sponsor(transaction, payer: setup.payer, cost: cost)

@@ -107,6 +107,12 @@ public struct ChannelAccount: Sendable, Hashable {
         return bytes
     }
 
+    /// From when on anybody may seal a closing channel, in seconds since 1970; at most the year 9999.
+    public var closesAt: Int64 {
+        let (end, overflow) = self.closingSince.addingReportingOverflow(Int64(self.grace))
+        return overflow ? 253_402_300_799 : min(end, 253_402_300_799)
+    }
+
     public var seeds: ChannelSeeds {
         ChannelSeeds(
             payer: self.payer, payee: self.payee, mint: self.mint, voucherSigner: self.voucherSigner,

@@ -342,6 +342,48 @@ import World
         }
     }
 
+    @Test func `prices without measure and a silent chain end nothing but the purchase`() async throws {
+        try await TestMarket.with { market in
+            try await market.openShop(channels: Self.terms)
+            let ledger = try await market.robotLedger()
+            let buyer = market.buyer(ledger)
+            #expect(self.end(try await buyer.buy(market.order("1", channel: Self.opening))) == "answered 200")
+            let offer = ChannelOffer(
+                receiverAuthorizer: Address(market.nodeWallet.publicKey(.identity)).description,
+                withdrawDelay: 3_600, tokenProgram: Address.tokenProgram.description, minDeposit: 1_000)
+            let header = PaymentRequired(
+                resource: "/",
+                accepts: [
+                    PaymentRequirements(
+                        network: market.network.chainID, amount: .max, asset: market.mint.description,
+                        payTo: market.payTo.description, maxTimeoutSeconds: 60,
+                        feePayer: market.sponsor.description, channel: offer)
+                ]
+            ).header
+            market.web.change { state in
+                state.impostor = { _ in
+                    WebResponse(status: 402, headers: [Header(X402.requiredHeader, header)], body: [])
+                }
+            }
+            let greedy = try market.order("2", ceiling: .max, channel: Self.opening)
+            #expect(self.end(try await buyer.buy(greedy)).hasPrefix("unpaid"))
+            market.web.change { state in
+                state.impostor = nil
+                state.rpcSilent = true
+            }
+            // Vouchers need no chain; filling a channel does.
+            #expect(self.end(try await buyer.buy(market.order("3"))) == "answered 200")
+            for number in 4...11 {
+                #expect(self.end(try await buyer.buy(market.order("\(number)"))) == "answered 200")
+            }
+            let last = try market.order("12", channel: Self.opening)
+            #expect(self.end(try await buyer.buy(last)).contains("the chain does not answer"))
+            market.web.change { $0.rpcSilent = false }
+            #expect(self.end(try await buyer.buy(last)) == "answered 200")
+            try await self.expectBooks(market, ledger, spent: 11_000, escrowed: 9_000)
+        }
+    }
+
     @Test func `a shop that starts again knows what is charged`() async throws {
         try await TestMarket.with { market in
             try await market.openShop(channels: Self.terms)
