@@ -92,6 +92,49 @@ import World
         }
     }
 
+    /// The HTTP interface of a facilitator that sponsors for everybody.
+    private struct FacilitatorWeb: Web {
+        let facilitator: Facilitator
+
+        func send(_ request: WebRequest) async throws(WebError) -> WebResponse {
+            do {
+                let answer: JSON
+                if request.method == "GET", request.url == "http://sponsor/supported" {
+                    answer = self.facilitator.supported
+                } else {
+                    let root = JSONField(try JSON.read(request.body))
+                    let payload = try #require(root["paymentPayload"].value)
+                    answer =
+                        try await self.facilitator.settle(
+                            PaymentPayload(bytes: Array(payload.text.utf8)),
+                            against: PaymentRequirements(facilitator: root["paymentRequirements"])
+                        ).json
+                }
+                return WebResponse(status: 200, headers: [], body: Array(answer.text.utf8))
+            } catch {
+                return WebResponse(status: 500, headers: [], body: [])
+            }
+        }
+    }
+
+    @Test func `a facilitator elsewhere pays the fee`() async throws {
+        try await TestMarket.with { market in
+            let ledger = try await self.ledger(market, above: 400_000)
+            let node = try await market.nodeLedger()
+            let sponsor = Sponsor.service(
+                url: "http://sponsor", web: FacilitatorWeb(facilitator: market.facilitator(node)))
+            guard case .swept(600_000, _, _)? = try await market.buyer(ledger).sweep(through: sponsor).first
+            else {
+                Issue.record("it was not swept")
+                return
+            }
+            #expect(try await market.tokens(of: market.payTo) == 600_000)
+            // The robot has no lamports, and its ledger says that it paid none.
+            let coins = try await ledger.read { try $0.balances().first { $0.asset.id == market.sol.id } }
+            #expect(coins?.spent == 0)
+        }
+    }
+
     @Test func `only what the policy says is swept`() async throws {
         try await TestMarket.with { market in
             let ledger = try await self.ledger(market, above: 300_000)
