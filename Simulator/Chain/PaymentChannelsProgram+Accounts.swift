@@ -11,6 +11,13 @@ extension PaymentChannelsProgram {
         return state
     }
 
+    func checkSigner(
+        _ account: Call.Account, is address: Address, orElse code: UInt32
+    ) throws(InstructionFailure) {
+        guard account.isSigner else { throw .custom(Code.missingSignature) }
+        guard account.address == address else { throw .custom(code) }
+    }
+
     func checkEscrow(
         _ escrow: Call.Account, _ mint: Call.Account, _ tokenProgram: Call.Account,
         of channel: Call.Account, _ state: ChannelAccount

@@ -178,8 +178,7 @@ struct PaymentChannelsProgram: Program {
         execution.log("Program log: Instruction: TopUp")
         let accounts = try call.accounts(6)
         var state = try self.state(of: accounts[1], execution)
-        guard accounts[0].isSigner else { throw .custom(Code.missingSignature) }
-        guard accounts[0].address == state.payer else { throw .custom(Code.payer) }
+        try self.checkSigner(accounts[0], is: state.payer, orElse: Code.payer)
         guard state.status == .open else { throw .custom(Code.status) }
         guard amount > 0 else { throw .custom(Code.deposit) }
         try self.checkEscrow(accounts[3], accounts[4], accounts[5], of: accounts[1], state)
@@ -209,8 +208,7 @@ struct PaymentChannelsProgram: Program {
         execution.log("Program log: Instruction: SettleAndSeal")
         let accounts = try call.accounts(3)
         var state = try self.state(of: accounts[1], execution)
-        guard accounts[0].isSigner else { throw .custom(Code.missingSignature) }
-        guard accounts[0].address == state.payee else { throw .custom(Code.payee) }
+        try self.checkSigner(accounts[0], is: state.payee, orElse: Code.payee)
         let inGrace = state.status == .closing && execution.unixSeconds < state.closesAt
         guard state.status == .open || inGrace else { throw .custom(Code.status) }
         if hasVoucher {
@@ -224,8 +222,7 @@ struct PaymentChannelsProgram: Program {
         execution.log("Program log: Instruction: RequestClose")
         let accounts = try call.accounts(2)
         var state = try self.state(of: accounts[1], execution)
-        guard accounts[0].isSigner else { throw .custom(Code.missingSignature) }
-        guard accounts[0].address == state.payer else { throw .custom(Code.payer) }
+        try self.checkSigner(accounts[0], is: state.payer, orElse: Code.payer)
         guard state.status == .open else { throw .custom(Code.status) }
         state.status = .closing
         state.closingSince = execution.unixSeconds
@@ -320,8 +317,7 @@ struct PaymentChannelsProgram: Program {
         execution.log("Program log: Instruction: WithdrawPayer")
         let accounts = try call.accounts(6)
         var state = try self.state(of: accounts[1], execution)
-        guard accounts[0].isSigner else { throw .custom(Code.missingSignature) }
-        guard accounts[0].address == state.payer else { throw .custom(Code.payer) }
+        try self.checkSigner(accounts[0], is: state.payer, orElse: Code.payer)
         guard state.status == .sealed else { throw .custom(Code.status) }
         guard state.withdrawnAt == 0 else { throw .custom(Code.withdrawn) }
         try self.checkEscrow(accounts[2], accounts[4], accounts[5], of: accounts[1], state)

@@ -19,11 +19,15 @@ struct History: SpendingHistory {
         return (UInt64(max(0, sum)), Int(count))
     }
 
+    /// As ``Purpose/isApart`` says.
+    private static let apart = Purpose.allCases.filter(\.isApart).map { "'\($0.rawValue)'" }
+        .joined(separator: ", ")
+
     private func ever(_ selection: SpendingSelection) throws -> (Int64, Int64) {
         let row = try self.database.query(
             """
             SELECT COALESCE(SUM(sum), 0), COALESCE(SUM(count), 0) FROM spending WHERE asset = ?1
-            AND CASE WHEN ?2 IS NULL THEN purpose NOT IN ('fee', 'channel', 'sweep') ELSE purpose = ?2 END
+            AND CASE WHEN ?2 IS NULL THEN purpose NOT IN (\(Self.apart)) ELSE purpose = ?2 END
             AND (?3 IS NULL OR payee = ?3)
             """, .text(selection.asset), selection.purposeValue, selection.payeeValue
         ).first
@@ -50,7 +54,7 @@ struct History: SpendingHistory {
             """
             SELECT \(what) FROM intent WHERE asset = ?1 AND reserved_at IS NOT NULL AND reserved_at > ?4
             AND reserved_at <= ?5
-            AND CASE WHEN ?2 IS NULL THEN purpose NOT IN ('fee', 'channel', 'sweep') ELSE purpose = ?2 END
+            AND CASE WHEN ?2 IS NULL THEN purpose NOT IN (\(Self.apart)) ELSE purpose = ?2 END
             AND (?3 IS NULL OR payee = ?3)
             """, .text(selection.asset), selection.purposeValue, selection.payeeValue, .integer(since),
             .integer(end)
@@ -72,7 +76,7 @@ struct History: SpendingHistory {
             """
             SELECT COALESCE(SUM(amount), 0) FROM intent
             WHERE purpose = 'channel' AND job = ? AND state IN ('reserved', 'signed', 'submitted', 'unknown')
-            """, .text(Proposal.depositPrefix + channel)
+            """, .text(Proposal.depositJob(of: channel))
         ).first?.integer(0) ?? 0
     }
 

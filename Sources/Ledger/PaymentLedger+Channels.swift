@@ -93,7 +93,7 @@ extension PaymentLedger {
     /// Gives up a channel whose deposit was never signed.
     public func dropChannel(_ id: String) async throws {
         let hasDeposit = try LedgerView(self.database).intents(
-            purpose: .channel, job: Proposal.depositPrefix + id, series: 0
+            purpose: .channel, job: Proposal.depositJob(of: id), series: 0
         ).contains { $0.state.holdsMoney }
         guard !hasDeposit, try self.channel(id).state == .opening else { return try await self.durable() }
         try self.write { try self.setState(of: id, to: .closed) }

@@ -44,11 +44,14 @@ public struct Proposal: Sendable, Hashable {
         note: String
     ) {
         self.init(
-            purpose: .channel, job: Self.depositPrefix + channel, payee: payee, asset: asset, amount: amount,
+            purpose: .channel, job: Self.depositJob(of: channel), payee: payee, asset: asset, amount: amount,
             series: series, note: note)
     }
 
-    static let depositPrefix = "channel:"
+    private static let depositPrefix = "channel:"
+
+    /// The job of everything that is put into a channel.
+    public static func depositJob(of channel: String) -> String { self.depositPrefix + channel }
 
     /// The channel that this fills; nil for a payment of its own.
     public var filledChannel: String? {

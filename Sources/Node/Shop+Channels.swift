@@ -86,7 +86,7 @@ extension Shop {
                 throw Refusal(status: 500, reason: "the sale is gone")
             }
             return try self.answer(done)
-        }
+        } ?? Self.busyAnswer
     }
 
     /// Gives a customer the rest of the deposit back: what is charged is redeemed, and the channel ends.
@@ -116,7 +116,7 @@ extension Shop {
                 : settlement
             response.headers.append(Header(X402.responseHeader, answer.header))
             return response
-        }
+        } ?? Self.busyAnswer
     }
 
     /// Redeems what is owed: vouchers that are old enough, and all of a channel that its customer closes.
@@ -128,9 +128,8 @@ extension Shop {
                 known.charged > known.claimed && now >= known.owedSince + Int64(terms.claimSeconds) * 1_000
             guard let account = try await self.facilitator.channel(known.id) else { continue }
             guard isDue || account.status != .open else { continue }
-            guard !self.isBusy(known.id.description) else { continue }
             _ = try await self.alone(known.id.description) {
-                guard let channel = try self.sales.channel(known.id) else { return ShopResponse(status: 404) }
+                guard let channel = try self.sales.channel(known.id) else { return }
                 switch account.status {
                 // Without a voucher nothing is owed: the customer gets everything back without us.
                 case .closing where channel.voucher == nil: break
@@ -144,7 +143,6 @@ extension Shop {
                         try await self.book(channel, settlement, ended: false)
                     }
                 }
-                return ShopResponse(status: 200)
             }
         }
     }
@@ -258,15 +256,10 @@ extension Shop {
         let known = try? self.sales.channel(id)
         let accepts = self.channelRequirements(
             price, correcting: error.code == BatchSettlement.mismatch ? known : nil)
-        let required = PaymentRequired(
-            resource: resource, accepts: accepts.map { [$0] } ?? [], error: error.code)
-        let settlement = SettlementResponse(
-            failure: error.code, message: "\(error)", payer: nil, network: self.offer.network)
-        var response = ShopResponse.json(402, ["error": .string("\(error)")])
-        response.headers += [
-            Header(X402.requiredHeader, required.header), Header(X402.responseHeader, settlement.header),
-        ]
-        return response
+        return self.refuse(
+            SettlementResponse(
+                failure: error.code, message: "\(error)", payer: nil, network: self.offer.network),
+            resource, accepts.map { [$0] } ?? [], error: error.code)
     }
 
     /// The PAYMENT-RESPONSE of a voucher.

@@ -208,28 +208,27 @@ public actor Shop {
                         SettlementResponse(
                             failure: error.code, message: "\(error)", payer: nil,
                             network: self.offer.network),
-                        resource, requirements)
+                        resource, [requirements])
                 }
                 try self.sales.open(
                     key, identifier: identifier, target: request.target, payload: payload.bytes,
                     at: self.timeline.now.milliseconds)
             }
             return try await self.finish(kind, key, payload, resource, requirements)
-        }
+        } ?? Self.busyAnswer
     }
 
-    /// Works on what has a name alone; who comes meanwhile is told to ask again.
-    func alone(
-        _ name: String, _ work: () async throws -> ShopResponse
-    ) async throws -> ShopResponse {
-        guard self.busy.insert(name).inserted else {
-            return .error(409, "this payment is being worked on; ask again")
-        }
+    /// Works on what has a name alone; nil when somebody does already.
+    func alone<Result: Sendable>(
+        _ name: String, _ work: () async throws -> Result
+    ) async throws -> Result? {
+        guard self.busy.insert(name).inserted else { return nil }
         defer { self.busy.remove(name) }
         return try await work()
     }
 
-    func isBusy(_ name: String) -> Bool { self.busy.contains(name) }
+    /// Who comes while the same is worked on.
+    static let busyAnswer = ShopResponse.error(409, "this payment is being worked on; ask again")
 
     private func resource(_ request: ShopRequest) -> String {
         request.headers["host"].map { "http://\($0)\(request.target)" } ?? request.target
@@ -243,7 +242,7 @@ public actor Shop {
         try kind.check()
         if let sale = try self.sales.sale(key), sale.state == .settling {
             let settlement = try await self.facilitator.settle(payload, against: requirements)
-            guard settlement.success else { return self.refuse(settlement, resource, requirements) }
+            guard settlement.success else { return self.refuse(settlement, resource, [requirements]) }
             try self.sales.markSettled(key, transaction: settlement.transaction)
         }
         guard let sale = try self.sales.sale(key) else {
@@ -277,11 +276,14 @@ public actor Shop {
             body: sale.body)
     }
 
-    private func refuse(
-        _ settlement: SettlementResponse, _ resource: String, _ requirements: PaymentRequirements
+    /// Status 402 with why, and how it could be paid.
+    /// - Parameter error: for the quote; the message by default.
+    func refuse(
+        _ settlement: SettlementResponse, _ resource: String, _ accepts: [PaymentRequirements],
+        error: String? = nil
     ) -> ShopResponse {
         let required = PaymentRequired(
-            resource: resource, accepts: [requirements], error: settlement.errorMessage)
+            resource: resource, accepts: accepts, error: error ?? settlement.errorMessage)
         var response = ShopResponse.json(402, ["error": JSON(settlement.errorMessage)])
         response.headers += [
             Header(X402.requiredHeader, required.header), Header(X402.responseHeader, settlement.header),

@@ -66,7 +66,7 @@ extension Buyer {
             }
         case .topUp(let record, let terms, let amount):
             let series = try await self.ledger.read {
-                try $0.lastSeries(purpose: .channel, job: "channel:\(record.id)")
+                try $0.lastSeries(purpose: .channel, job: Proposal.depositJob(of: record.id))
             }
             guard let recent = try? await self.rpc.latestBlockhash(.confirmed) else {
                 return Self.silentChain
@@ -228,16 +228,9 @@ extension Buyer {
         _ recent: LatestBlockhash
     ) throws -> [UInt8] {
         let memo = quote.requirements.memo ?? Hex.encode(self.entropy.bytes(16))
-        let bytes =
-            isNew
-            ? try ChannelSetup.opening(
-                id, terms.config, feePayer: terms.feePayer, deposit: amount,
-                tokenProgram: terms.tokenProgram, memo: memo, recentBlockhash: recent.blockhash
-            ).bytes
-            : try ChannelSetup.topUp(
-                id, terms.config, feePayer: terms.feePayer, amount: amount,
-                tokenProgram: terms.tokenProgram, memo: memo, recentBlockhash: recent.blockhash
-            ).bytes
+        let bytes = try ChannelSetup.message(
+            opening: isNew, id, terms, amount: amount, memo: memo, recentBlockhash: recent.blockhash
+        ).bytes
         let setup = try ChannelSetup(decoding: try TransactionMessage(decoding: bytes))
         try setup.fills(
             id, terms.config, amount: amount, tokenProgram: terms.tokenProgram, memo: quote.requirements.memo)
@@ -258,16 +251,8 @@ extension Buyer {
             if attempt > 0 { try await self.timeline.sleep(for: .milliseconds(500 << min(attempt, 3))) }
             let deposit = try await self.deposit(under: payment)
             if let deposit { try await self.ledger.markSubmitted(deposit) }
-            var request = order.request
-            request.headers.append(Header(X402.signatureHeader, Base64.standard.encode(payment.payload)))
-            var response: WebResponse?
-            do throws(WebError) {
-                response = try await self.web.send(request)
-            } catch {
-                if error == .cancelled { throw CancellationError() }
-                reason = "\(error)"
-            }
-            let claim = response?.header(X402.responseHeader).flatMap { try? SettlementResponse(header: $0) }
+            let (response, claim, silence) = try await self.present(payment.payload, with: order.request)
+            reason = silence ?? reason
             if let deposit {
                 switch try await self.standing(of: deposit, claim) {
                 case .arrived: break
@@ -325,7 +310,7 @@ extension Buyer {
         guard let channel = payment.channel else { return nil }
         return try await self.ledger.read { view in
             let open = try view.intents(in: [.signed, .submitted, .unknown]).filter {
-                $0.proposal.purpose == .channel && $0.proposal.job == "channel:\(channel)"
+                $0.proposal.filledChannel == channel
             }
             return try open.compactMap { try view.payment($0) }.first { $0.payload == payment.payload }
         }

@@ -36,17 +36,13 @@ extension Buyer {
         var reason = "the seller never accepted a voucher; nothing shows it what is due"
         for attempt in 0..<3 {
             guard let last = try await self.lastVoucher(of: id) else { break }
-            let request = self.refundRequest(terms, last)
-            let response: WebResponse
-            do throws(WebError) {
-                response = try await self.web.send(request)
-            } catch {
-                if error == .cancelled { throw CancellationError() }
-                reason = "\(error)"
+            let (response, claim, silence) = try await self.present(
+                self.refund(terms, last).bytes, with: WebRequest("GET", terms.resource))
+            guard let response else {
+                reason = silence ?? reason
                 try await self.timeline.sleep(for: .milliseconds(500 << attempt))
                 continue
             }
-            let claim = response.header(X402.responseHeader).flatMap { try? SettlementResponse(header: $0) }
             if let claim, claim.success {
                 let redeemed = last.voucher.cumulative
                 if let ended = try await self.ended(
@@ -175,7 +171,7 @@ extension Buyer {
         }
     }
 
-    private func refundRequest(_ terms: ChannelTerms, _ voucher: SignedVoucher) -> WebRequest {
+    private func refund(_ terms: ChannelTerms, _ voucher: SignedVoucher) -> PaymentPayload {
         let accepted = PaymentRequirements(
             network: self.network.chainID, amount: 0, asset: terms.config.token.description,
             payTo: terms.config.receiver.description, maxTimeoutSeconds: 60,
@@ -184,12 +180,9 @@ extension Buyer {
                 receiverAuthorizer: terms.config.receiverAuthorizer.description,
                 withdrawDelay: terms.config.withdrawDelay, tokenProgram: terms.tokenProgram.description,
                 minDeposit: nil))
-        let payload = PaymentPayload(
+        return PaymentPayload(
             resource: terms.resource, accepted: accepted,
             content: .channel(ChannelPayment(.refund, config: terms.config, voucher: voucher)),
             identifier: nil)
-        return WebRequest(
-            "GET", terms.resource,
-            headers: [Header(X402.signatureHeader, Base64.standard.encode(payload.bytes))])
     }
 }

@@ -255,21 +255,13 @@ public struct Buyer: Sendable {
     /// Sends the journalled bytes until the chain and the seller have answered, or patience ends.
     private func complete(_ payment: JournalledPayment, _ order: Order) async throws -> Purchase {
         let account = try Self.payingAccount(payment)
-        var request = order.request
-        request.headers.append(Header(X402.signatureHeader, Base64.standard.encode(payment.payload)))
         var settled = false
         var reason = ""
         for attempt in 0..<order.tries {
             if attempt > 0 { try await self.timeline.sleep(for: .milliseconds(500 << min(attempt, 3))) }
             try await self.ledger.markSubmitted(payment)
-            var response: WebResponse?
-            do throws(WebError) {
-                response = try await self.web.send(request)
-            } catch {
-                if error == .cancelled { throw CancellationError() }
-                reason = "\(error)"
-            }
-            let claim = response?.header(X402.responseHeader).flatMap { try? SettlementResponse(header: $0) }
+            let (response, claim, silence) = try await self.present(payment.payload, with: order.request)
+            reason = silence ?? reason
             if let response, !(200..<300).contains(response.status) {
                 reason = Self.refusal(response, claim)
             }
@@ -291,6 +283,23 @@ public struct Buyer: Sendable {
         if settled { return .unanswered(payment.intent, reason: reason) }
         try await self.ledger.markUnknown(payment.intent, reason: reason)
         return .open(payment.intent, reason: reason)
+    }
+
+    /// Sends a request with its payment.
+    /// - Returns: the seller's answer and what it says of the payment, or why there is no answer.
+    func present(
+        _ payload: [UInt8], with request: WebRequest
+    ) async throws -> (WebResponse?, SettlementResponse?, silence: String?) {
+        var request = request
+        request.headers.append(Header(X402.signatureHeader, Base64.standard.encode(payload)))
+        do throws(WebError) {
+            let response = try await self.web.send(request)
+            let claim = response.header(X402.responseHeader).flatMap { try? SettlementResponse(header: $0) }
+            return (response, claim, nil)
+        } catch {
+            if error == .cancelled { throw CancellationError() }
+            return (nil, nil, "\(error)")
+        }
     }
 
     /// Why the seller did not answer with what was bought, in its own words where it has some.

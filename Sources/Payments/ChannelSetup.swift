@@ -25,36 +25,31 @@ public struct ChannelSetup: Sendable, Hashable {
     private static let unitCap: UInt32 = 400_000
     private static let priceCap: UInt64 = 5_000_000
 
-    /// The message of a new channel.
-    static func opening(
-        _ channel: Address, _ config: ChannelConfig, feePayer: Address, deposit: UInt64,
-        tokenProgram: Address, memo: String, recentBlockhash: Blockhash
+    /// The message that opens a channel, or fills one that is open.
+    static func message(
+        opening isNew: Bool, _ channel: Address, _ terms: ChannelTerms, amount: UInt64, memo: String,
+        recentBlockhash: Blockhash
     ) throws(WireError) -> TransactionMessage {
-        try TransactionMessage.build(
-            version: .zero, feePayer: feePayer,
-            instructions: [
-                .setComputeUnitLimit(Self.computeUnits), .setComputeUnitPrice(microLamports: 1),
+        let config = terms.config
+        let filling: [Instruction] =
+            isNew
+            ? [
                 .openChannel(
-                    channel, config.seeds(feePayer: feePayer), deposit: deposit,
+                    channel, config.seeds(feePayer: terms.feePayer), deposit: amount,
                     grace: config.withdrawDelay, shares: ChannelShare.all(to: config.receiver),
-                    rentPayer: feePayer, tokenProgram: tokenProgram),
-                .memo(memo), .memo(BatchSettlement.binding(config.receiverAuthorizer.description)),
-            ], recentBlockhash: recentBlockhash)
-    }
-
-    /// The message of a top-up.
-    static func topUp(
-        _ channel: Address, _ config: ChannelConfig, feePayer: Address, amount: UInt64,
-        tokenProgram: Address, memo: String, recentBlockhash: Blockhash
-    ) throws(WireError) -> TransactionMessage {
-        try TransactionMessage.build(
-            version: .zero, feePayer: feePayer,
-            instructions: [
-                .setComputeUnitLimit(Self.computeUnits), .setComputeUnitPrice(microLamports: 1),
+                    rentPayer: terms.feePayer, tokenProgram: terms.tokenProgram), .memo(memo),
+                .memo(BatchSettlement.binding(config.receiverAuthorizer.description)),
+            ]
+            : [
                 .topUpChannel(
                     channel, payer: config.payer, mint: config.token, amount: amount,
-                    tokenProgram: tokenProgram), .memo(memo),
-            ], recentBlockhash: recentBlockhash)
+                    tokenProgram: terms.tokenProgram), .memo(memo),
+            ]
+        return try TransactionMessage.build(
+            version: .zero, feePayer: terms.feePayer,
+            instructions: [
+                .setComputeUnitLimit(Self.computeUnits), .setComputeUnitPrice(microLamports: 1),
+            ] + filling, recentBlockhash: recentBlockhash)
     }
 
     /// - Throws: `X402Error.invalid` naming the rule that the message breaks.
