@@ -34,6 +34,17 @@ let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummi
 let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
 let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
 
+/// Its `main` is libFuzzer's, so it can be linked by `Tests/Fuzzing/run` only.
+let fuzzer: [Target] =
+    Context.environment["DEPAI_FUZZING"] == nil
+    ? []
+    : [
+        .executableTarget(
+            name: "depai-fuzzer", dependencies: ["Fuzzing"], path: "Tests/Fuzzing",
+            exclude: ["Corpus", "Decoders.swift", "run"], sources: ["Fuzzer.swift"],
+            swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])])
+    ]
+
 let package = Package(
     name: "depai",
     products: [
@@ -193,5 +204,10 @@ let package = Package(
                 "depai-crashing",
             ]),
         .testTarget(name: "TidyTests", swiftSettings: testing),
-    ]
+        .target(
+            name: "Fuzzing", dependencies: ["Devices", "Payments", "Solana", "Wasm", "Encoding"],
+            path: "Tests/Fuzzing", exclude: ["Corpus", "Fuzzer.swift", "run"], sources: ["Decoders.swift"],
+            swiftSettings: strict),
+        tests(of: "Fuzzing"),
+    ] + fuzzer
 )

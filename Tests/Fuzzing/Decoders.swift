@@ -1,0 +1,96 @@
+internal import Devices
+internal import Encoding
+internal import Payments
+internal import Solana
+internal import Wasm
+
+/// What reads bytes from outside, as functions from bytes that anyone may have made. A wrong input is answered
+/// by an error; a trap, a hang or a broken promise between reading and writing is a finding.
+public enum Decoder: String, CaseIterable, Sendable {
+    case transaction
+    case x402
+    case voucher
+    case json
+    case thing
+    case module
+
+    /// Feeds it.
+    /// - Returns: what does not hold, or nil.
+    public func finding(in bytes: [UInt8]) -> String? {
+        switch self {
+        case .transaction: Self.transaction(bytes)
+        case .x402: Self.x402(bytes)
+        case .voucher: Self.voucher(bytes)
+        case .json: Self.json(bytes)
+        case .thing: Self.thing(bytes)
+        case .module: Self.module(bytes)
+        }
+    }
+
+    private static func transaction(_ bytes: [UInt8]) -> String? {
+        guard let transaction = try? Transaction(decoding: bytes) else { return nil }
+        if transaction.bytes != bytes { return "a transaction is not written as it was read" }
+        guard let message = try? TransactionMessage(decoding: transaction.messageBytes) else {
+            return "the message of a transaction cannot be read alone"
+        }
+        if message.bytes != transaction.messageBytes { return "a message is not written as it was read" }
+        _ = InstructionContent.contents(of: message)
+        _ = try? ExactPayment(decoding: message)
+        return nil
+    }
+
+    private static func x402(_ bytes: [UInt8]) -> String? {
+        let header = Base64.standard.encode(bytes)
+        if let required = try? PaymentRequired(header: header) {
+            guard let again = try? PaymentRequired(header: required.header) else {
+                return "a quote cannot be read again"
+            }
+            if again.accepts != required.accepts { return "a quote is not written as it was read" }
+        }
+        if let settlement = try? SettlementResponse(header: header),
+            (try? SettlementResponse(header: settlement.header)) != settlement
+        {
+            return "a settlement is not written as it was read"
+        }
+        guard let payload = try? PaymentPayload(bytes: bytes) else { return nil }
+        let again = PaymentPayload(
+            resource: payload.resource, accepted: payload.accepted, content: payload.content,
+            identifier: payload.identifier)
+        guard let read = try? PaymentPayload(bytes: again.bytes) else {
+            return "a payment cannot be read again"
+        }
+        return read.content == payload.content && read.identifier == payload.identifier
+            ? nil : "a payment is not written as it was read"
+    }
+
+    private static func voucher(_ bytes: [UInt8]) -> String? {
+        if let voucher = try? ChannelVoucher(decoding: bytes), voucher.bytes != bytes {
+            return "a voucher is not written as it was read"
+        }
+        _ = try? ChannelAccount(decoding: bytes)
+        return nil
+    }
+
+    private static func json(_ bytes: [UInt8]) -> String? {
+        guard let json = try? JSON.read(bytes) else { return nil }
+        guard let again = try? JSON.read(Array(json.text.utf8)) else { return "JSON cannot be read again" }
+        return again == json ? nil : "JSON is not written as it was read"
+    }
+
+    private static func thing(_ bytes: [UInt8]) -> String? {
+        // The first line describes, what follows is a payload for everything that listens.
+        let parts = bytes.split(separator: 0x0a, maxSplits: 1).map(Array.init)
+        guard let description = parts.first, let json = try? JSON.read(description) else { return nil }
+        guard let thing = try? Thing(description: json) else { return nil }
+        guard parts.count == 2 else { return nil }
+        for property in thing.properties {
+            for form in property.reports { _ = try? form.report(parts[1], schema: property.schema) }
+        }
+        return nil
+    }
+
+    private static func module(_ bytes: [UInt8]) -> String? {
+        _ = try? Module(bytes)
+        return nil
+    }
+}
