@@ -83,7 +83,7 @@ let package = Package(
         library("Solana", ["World", "Encoding", "Sodium"]),
         library("Wallet", ["CUnistring", "Ledger", "World", "Encoding", "Sodium", "Database", system]),
         // Floor 4
-        library("Payments", ["Wallet", "Ledger", "Solana", "World", "Encoding", "Sodium"]),
+        library("Payments", ["Wallet", "Ledger", "Solana", "World", "Encoding", "Sodium", "Database"]),
         library(
             "Home", ["Wallet", "Ledger", "Solana", "World", "Encoding", "Sodium", "Database", system, yaml]),
         library("Devices", ["World", "Encoding", "Database", system]),

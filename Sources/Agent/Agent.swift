@@ -67,14 +67,16 @@ public struct Agent: Sendable {
         let desk = OwnerDesk(
             address: keystore.address, ledger: ledger, control: control, wallet: wallet, bus: self.bus,
             store: store, timeline: self.timeline)
+        let till = wallet.map { self.till(ledger, $0) }
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await devices.run() }
             group.addTask { try await desk.run() }
             if let channel = self.control {
-                group.addTask { try await self.serve(channel, control, store) }
+                let counter = ControlCounter(wallet: control, cashier: till?.cashier)
+                group.addTask { try await self.serve(channel, counter, store) }
             }
-            if let wallet {
-                group.addTask { try await self.trade(ledger, wallet, store, devices, readings) }
+            if let wallet, let till {
+                group.addTask { try await self.trade(till, ledger, wallet, store, devices, readings) }
             }
             // The first part that fails ends the others; a behaviour that is done just waits.
             try await group.next()
@@ -93,13 +95,10 @@ public struct Agent: Sendable {
 
     /// A machine whose socket cannot be made still does its work; its owner has the broker.
     private func serve(
-        _ channel: any ControlChannel, _ control: WalletControl, _ store: AgentStore
+        _ channel: any ControlChannel, _ counter: ControlCounter, _ store: AgentStore
     ) async throws {
         do {
-            try await channel.serve { request in
-                // An answer that has no canonical form cannot happen: it holds numbers and short texts.
-                (try? await control.answer(request, from: .machine).json.canonicalBytes()) ?? []
-            }
+            try await channel.serve { await counter.answer($0) }
         } catch let error as CancellationError {
             throw error
         } catch {
@@ -108,16 +107,32 @@ public struct Agent: Sendable {
         }
     }
 
-    private func trade(
-        _ ledger: PaymentLedger, _ wallet: UnlockedWallet, _ store: AgentStore, _ devices: DeviceHub,
-        _ readings: AsyncStream<Reading>
-    ) async throws {
+    /// What pays: the robot's behaviours and whoever asks at its socket use the same.
+    private struct Till {
+        let buyer: Buyer
+        let facilitator: Facilitator
+        let cashier: Cashier
+    }
+
+    private func till(_ ledger: PaymentLedger, _ wallet: UnlockedWallet) -> Till {
         let chain = self.configuration.chain
         let rpc = RPCClient(urls: chain.rpc, network: chain.network, web: self.web)
         let buyer = Buyer(
             ledger: ledger, wallet: wallet, rpc: rpc,
             witnesses: chain.witnesses.map { RPCClient(url: $0, web: self.web) }, network: chain.network,
             web: self.web, timeline: self.timeline, entropy: self.entropy)
+        let facilitator = Facilitator(
+            ledger: ledger, wallet: wallet, rpc: rpc, network: chain.network, timeline: self.timeline)
+        return Till(
+            buyer: buyer, facilitator: facilitator,
+            cashier: Cashier(buyer: buyer, ledger: ledger, facilitator: facilitator))
+    }
+
+    private func trade(
+        _ till: Till, _ ledger: PaymentLedger, _ wallet: UnlockedWallet, _ store: AgentStore,
+        _ devices: DeviceHub, _ readings: AsyncStream<Reading>
+    ) async throws {
+        let buyer = till.buyer
         let procurement = Procurement(
             directory: Directory(providers: self.configuration.providers, web: self.web), buyer: buyer,
             ledger: ledger, store: store, timeline: self.timeline, channels: self.configuration.channels)
@@ -126,10 +141,7 @@ public struct Agent: Sendable {
             group.addTask { try await self.behave(store, procurement, wallet, devices, readings) }
             let sponsor: Sponsor =
                 self.configuration.facilitator.map { .service(url: $0, web: self.web) }
-                ?? .own(
-                    Facilitator(
-                        ledger: ledger, wallet: wallet, rpc: rpc, network: chain.network,
-                        timeline: self.timeline))
+                ?? .own(till.facilitator)
             group.addTask { try await self.keepBooks(buyer, sponsor, store) }
             defer { group.cancelAll() }
             try await group.next()

@@ -78,14 +78,16 @@ public struct ChainSettings: Sendable {
 
     /// By a network's short name, `solana-devnet`, or CAIP-2 name; nil for another one.
     public init?(network: String, rpc: [String], witnesses: [String] = []) {
-        let short = network.hasPrefix("solana-") ? String(network.dropFirst(7)) : network
-        guard
-            let network = Self.networks[short] ?? Self.networks.values.first(where: { $0.chainID == network })
-        else { return nil }
-        guard !rpc.isEmpty else { return nil }
+        guard let network = Self.network(named: network), !rpc.isEmpty else { return nil }
         self.network = network
         self.rpc = rpc
         self.witnesses = witnesses
+    }
+
+    /// By a short name, `solana-devnet`, or CAIP-2 name; nil for another one.
+    public static func network(named name: String) -> Network? {
+        let short = name.hasPrefix("solana-") ? String(name.dropFirst(7)) : name
+        return self.networks[short] ?? Network(chainID: name)
     }
 
     private static let networks = ["mainnet": Network.mainnet, "devnet": .devnet, "testnet": .testnet]

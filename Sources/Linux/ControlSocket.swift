@@ -5,13 +5,18 @@ public import World
 /// A Unix socket in a private folder: one request and one answer per connection, each ended by closing the
 /// sending side.
 public struct ControlSocket: ControlChannel {
-    /// The longest request or answer, in bytes.
-    public static let byteLimit = 512 << 10
-    /// How long a peer may take for its request or its answer.
+    /// How long a peer may take to send its request, or to take its answer.
     static let patience = Duration.seconds(5)
+    /// Requests that are answered at once; more wait in the kernel's queue.
+    static let room = 8
     private let path: String
+    /// The longest request or answer, in bytes.
+    private let byteLimit: Int
 
-    public init(path: String) { self.path = path }
+    public init(path: String, byteLimit: Int = 512 << 10) {
+        self.path = path
+        self.byteLimit = byteLimit
+    }
 
     /// Why nobody answers, or nothing is served.
     public enum Fault: Error, CustomStringConvertible {
@@ -43,20 +48,36 @@ public struct ControlSocket: ControlChannel {
         source.setEventHandler { arrival.yield() }
         source.resume()
         defer { source.cancel() }
-        for await _ in arrivals {
-            while case let peer = accept(listener, nil, nil), peer >= 0 {
-                defer { close(peer) }
-                _ = fcntl(peer, F_SETFD, FD_CLOEXEC)
-                _ = fcntl(peer, F_SETFL, O_NONBLOCK)
-                guard Self.isOurs(peer), let request = try await Self.readAll(peer) else { continue }
-                try await Self.writeAll(await answer(request), to: peer)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            var busy = 0
+            for await _ in arrivals {
+                while case let peer = accept(listener, nil, nil), peer >= 0 {
+                    group.addTask { try await self.attend(peer, answer) }
+                    busy += 1
+                    if busy == Self.room {
+                        try await group.next()
+                        busy -= 1
+                    }
+                }
             }
         }
     }
 
+    /// One connection, from its request to its answer.
+    private func attend(_ peer: Int32, _ answer: @Sendable ([UInt8]) async -> [UInt8]) async throws {
+        defer { close(peer) }
+        _ = fcntl(peer, F_SETFD, FD_CLOEXEC)
+        _ = fcntl(peer, F_SETFL, O_NONBLOCK)
+        guard Self.isOurs(peer), let request = try await self.readAll(peer, within: Self.patience) else {
+            return
+        }
+        try await Self.writeAll(await answer(request), to: peer)
+    }
+
     /// Asks the process that serves `path`.
+    /// - Parameter patience: how long the answer may take.
     /// - Throws: ``Fault``; after `.brokenAnswer` the request may have been carried out.
-    public func ask(_ request: [UInt8]) async throws -> [UInt8] {
+    public func ask(_ request: [UInt8], patience: Duration = .seconds(10)) async throws -> [UInt8] {
         let peer: Int32
         do {
             peer = try self.socket { connect($0, $1, $2) }
@@ -66,7 +87,9 @@ public struct ControlSocket: ControlChannel {
         defer { close(peer) }
         try await Self.writeAll(request, to: peer)
         shutdown(peer, Int32(SHUT_WR))
-        guard let answer = try await Self.readAll(peer), !answer.isEmpty else { throw Fault.brokenAnswer }
+        guard let answer = try await self.readAll(peer, within: patience), !answer.isEmpty else {
+            throw Fault.brokenAnswer
+        }
         return answer
     }
 
@@ -114,18 +137,22 @@ public struct ControlSocket: ControlChannel {
     }
 
     /// Everything until the peer closes its side; nil when it is too slow or too long.
-    private static func readAll(_ peer: Int32) async throws -> [UInt8]? {
+    private func readAll(_ peer: Int32, within patience: Duration) async throws -> [UInt8]? {
         var bytes: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 16 << 10)
-        let end = ContinuousClock.now + self.patience
+        let end = ContinuousClock.now + patience
+        var pause = 1
         while ContinuousClock.now < end {
             let count = recv(peer, &chunk, chunk.count, 0)
             if count == 0 { return bytes }
             if count > 0 {
+                pause = 1
                 bytes.append(contentsOf: chunk[..<count])
                 if bytes.count > self.byteLimit { return nil }
             } else if errno == EAGAIN {
-                try await Task.sleep(for: .milliseconds(2))
+                // Most answers come at once; a payment takes its time.
+                try await Task.sleep(for: .milliseconds(pause))
+                pause = min(2 * pause, 50)
             } else if errno != EINTR {
                 return nil
             }
@@ -135,7 +162,7 @@ public struct ControlSocket: ControlChannel {
 
     private static func writeAll(_ bytes: [UInt8], to peer: Int32) async throws {
         var sent = 0
-        let end = ContinuousClock.now + self.patience
+        let end = ContinuousClock.now + Self.patience
         while sent < bytes.count, ContinuousClock.now < end {
             let count = bytes.withUnsafeBytes { bytes in
                 send(

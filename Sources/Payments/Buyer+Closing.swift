@@ -6,7 +6,7 @@ internal import Wallet
 internal import World
 
 /// How closing a channel went.
-public enum ChannelClosing: Sendable, Equatable {
+public enum ChannelClosing: Sendable, Hashable {
     /// The chain shows the end, and the rest is back in the wallet.
     case closed(redeemed: UInt64, returned: UInt64, transaction: String)
     /// The seller did not close it; the money is where it was.

@@ -1,6 +1,6 @@
 /// Where somebody on the same machine asks a running robot: on a robot a socket that only its owner may open.
 public protocol ControlChannel: Sendable {
-    /// Answers each request, one after the other, until the task is cancelled.
+    /// Answers requests, a few at a time, until the task is cancelled.
     /// - Throws: what keeps the channel from being opened.
     func serve(_ answer: @escaping @Sendable ([UInt8]) async -> [UInt8]) async throws
 }

@@ -32,10 +32,43 @@ struct ChainOptions: ParsableArguments {
     @Option(help: "Configuration file; HOME/depai.yaml by default.")
     var config: String?
 
-    /// Does `body` with the home's wallet open and its books up to date. Nobody else writes meanwhile.
-    func spending(
-        from home: Home, _ body: (Buyer, PaymentLedger, Facilitator) async throws -> Void
-    ) async throws {
+    /// How long a robot that runs may take for a purchase: the chain, the seller, and what was open before.
+    private static let patience = Duration.seconds(600)
+
+    /// Asks the robot that runs in this home, or does it here when none runs.
+    func perform(_ wish: CashierRequest.Wish, in home: Home) async throws -> CashierAnswer {
+        let request = CashierRequest(wish, network: try self.namedNetwork?.chainID)
+        do {
+            return try await self.ask(request, home)
+        } catch ControlSocket.Fault.nobodyListens {
+            return try await self.cashier(home) { try await $0.perform(request) }
+        } catch ControlSocket.Fault.brokenAnswer {
+            throw Failure(
+                7, "the robot hung up before it answered; it may have paid",
+                hint: "the same command again goes on with the same payment and makes no other")
+        }
+    }
+
+    private func ask(_ request: CashierRequest, _ home: Home) async throws -> CashierAnswer {
+        if case .fetch(let fetch) = request.wish, fetch.request.body.count > CashierRequest.bodyLimit,
+            DurableFile.exists(home.controlPath)
+        {
+            throw Failure(
+                2, "while a robot runs, a body has \(CashierRequest.bodyLimit >> 20) MiB at most",
+                hint: "stop the robot for this purchase")
+        }
+        let answer = try await home.controlSocket.ask(
+            try request.json.canonicalBytes(), patience: Self.patience)
+        if !(self.rpc.isEmpty && self.witness.isEmpty) {
+            Terminal.talk("depai: the robot that runs here pays, over its own chain nodes")
+        }
+        return try Result<CashierAnswer, CashierFault>(answer).get()
+    }
+
+    /// Lends a cashier of the home's wallet. Nobody else writes meanwhile.
+    private func cashier<Answer>(
+        _ home: Home, _ body: (Cashier) async throws -> Answer
+    ) async throws -> Answer {
         let (chain, passphraseFile) = try self.settings(home)
         let lock = try home.lock()
         defer { lock.release() }
@@ -43,17 +76,25 @@ struct ChainOptions: ParsableArguments {
         let ledger = try home.openLedger(try home.keystore(), timeline: timeline)
         let wallet = try home.unlock(passphraseFile: passphraseFile)
         let rpc = RPCClient(urls: chain.rpc, network: chain.network, web: CurlWeb())
-        // A node of another network is noticed before a seller is asked.
-        _ = try await rpc.blockHeight()
         let buyer = Buyer(
             ledger: ledger, wallet: wallet, rpc: rpc,
             witnesses: chain.witnesses.map { RPCClient(url: $0, web: CurlWeb()) },
             network: chain.network, web: CurlWeb(), timeline: timeline, entropy: SystemEntropy())
-        try await buyer.reconcileOpenPayments()
-        try await buyer.bookDeposits()
         let facilitator = Facilitator(
             ledger: ledger, wallet: wallet, rpc: rpc, network: chain.network, timeline: timeline)
-        try await body(buyer, ledger, facilitator)
+        return try await body(Cashier(buyer: buyer, ledger: ledger, facilitator: facilitator))
+    }
+
+    /// The network of the option; nil without one.
+    private var namedNetwork: Network? {
+        get throws {
+            guard let name = self.network else { return nil }
+            guard let network = ChainSettings.network(named: name) else {
+                throw Failure(
+                    2, "\"\(name)\" is no network known here", hint: "mainnet, devnet or testnet")
+            }
+            return network
+        }
     }
 
     private func settings(_ home: Home) throws -> (ChainSettings, FilePath) {

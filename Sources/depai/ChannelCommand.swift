@@ -3,7 +3,6 @@ import Encoding
 import Home
 import Ledger
 import Payments
-import World
 
 /// Money in escrow: many payments for one transaction.
 struct ChannelCommand: AsyncParsableCommand {
@@ -67,40 +66,35 @@ struct ChannelCommand: AsyncParsableCommand {
         @OptionGroup var chain: ChainOptions
 
         func run() async throws {
-            try await self.chain.spending(from: self.home.home) { buyer, ledger, facilitator in
-                guard let record = try await ledger.read({ try $0.channel(self.channel) }) else {
-                    throw Failure(2, "there is no channel \(self.channel)", hint: "depai channel list")
+            let answer = try await self.chain.perform(
+                .close(channel: self.channel, force: self.force), in: self.home.home)
+            guard case .closing(let closing, let asset) = answer else {
+                throw Failure(1, "the robot answered something else", hint: "are both of one version?")
+            }
+            switch closing {
+            case .closing(let until):
+                let text = rfc3339(until * 1_000)
+                guard self.output.json else {
+                    return Terminal.out("closing; run this again after \(text)")
                 }
-                let closing =
-                    self.force
-                    ? try await buyer.forceClose(self.channel, through: facilitator)
-                    : try await buyer.closeChannel(self.channel)
-                switch closing {
-                case .closing(let until):
-                    let text = rfc3339(until * 1_000)
-                    guard self.output.json else {
-                        return Terminal.out("closing; run this again after \(text)")
-                    }
-                    Terminal.out([
-                        "schema": "depai.channel/1", "channel": .string(self.channel), "state": "closing",
-                        "until": .string(text),
-                    ])
-                case .refused(let reason):
-                    throw Failure(
-                        9, "the channel is not closed: \(reason)",
-                        hint: "the money is where it was; try again, or without the seller: --force")
-                case .closed(let redeemed, let returned, let transaction):
-                    let asset = record.asset
-                    guard self.output.json else {
-                        return Terminal.out(
-                            "\(asset.text(redeemed)) went to the seller, \(asset.text(returned)) came back")
-                    }
-                    Terminal.out([
-                        "schema": "depai.channel/1", "channel": .string(self.channel), "state": "closed",
-                        "redeemed": .string(String(redeemed)), "returned": .string(String(returned)),
-                        "transaction": .string(transaction),
-                    ])
+                Terminal.out([
+                    "schema": "depai.channel/1", "channel": .string(self.channel), "state": "closing",
+                    "until": .string(text),
+                ])
+            case .refused(let reason):
+                throw Failure(
+                    9, "the channel is not closed: \(reason)",
+                    hint: "the money is where it was; try again, or without the seller: --force")
+            case .closed(let redeemed, let returned, let transaction):
+                guard self.output.json else {
+                    return Terminal.out(
+                        "\(asset.text(redeemed)) went to the seller, \(asset.text(returned)) came back")
                 }
+                Terminal.out([
+                    "schema": "depai.channel/1", "channel": .string(self.channel), "state": "closed",
+                    "redeemed": .string(String(redeemed)), "returned": .string(String(returned)),
+                    "transaction": .string(transaction),
+                ])
             }
         }
     }

@@ -105,6 +105,7 @@ struct Failure: Error {
             self.init(1, "\(error)", hint: "check --network and --rpc")
         case let error as RPCError:
             self.init(9, "the chain does not answer: \(error)", hint: "check rpc in the configuration")
+        case let fault as CashierFault: self.init(fault)
         case let error as FileError: self.init(1, "\(error)", hint: nil)
         case let error as DatabaseError:
             self.init(
@@ -116,6 +117,20 @@ struct Failure: Error {
             is JSONError, is SettingsError, is Encoding.DecodingError:
             self.init(1, "\(error)", hint: nil)
         default: return nil
+        }
+    }
+}
+
+extension Failure {
+    private init(_ fault: CashierFault) {
+        switch fault {
+        case .chain: self.init(9, "\(fault)", hint: "check rpc in the configuration")
+        case .otherNetwork: self.init(1, "\(fault)", hint: "check --network and --rpc")
+        case .storage:
+            self.init(8, "\(fault)", hint: "free some space or replace the disk, then start again")
+        case .locked: self.init(3, "\(fault)", hint: "the robot runs without its passphrase or credential")
+        case .unknownChannel: self.init(2, "\(fault)", hint: "depai channel list")
+        case .refused: self.init(1, "\(fault)")
         }
     }
 }

@@ -47,7 +47,7 @@ struct RobotAssembly {
         self.agent = Agent(
             home: home, configuration: configuration, bus: self.bus, web: CurlWeb(),
             timeline: SystemTimeline(), entropy: SystemEntropy(), credential: Self.credential,
-            control: ControlSocket(path: home.controlPath.string))
+            control: home.controlSocket)
     }
 }
 

@@ -2,15 +2,21 @@ import Database
 import Home
 import Ledger
 import Linux
+import Payments
 import SystemPackage
 import World
 
 extension Home {
+    /// Where the robot that runs in this home is asked.
+    var controlSocket: ControlSocket {
+        ControlSocket(path: self.controlPath.string, byteLimit: CashierRequest.byteLimit)
+    }
+
     /// Asks the robot that runs in this home, or does it here when none runs.
     func ask(_ request: WalletRequest, timeline: some Timeline) async throws -> WalletAnswer {
         do {
             let answer = try WalletAnswer(
-                try await ControlSocket(path: self.controlPath.string).ask(try request.bytes))
+                try await self.controlSocket.ask(try request.bytes))
             if let refusal = answer.refusal { throw Failure(1, refusal) }
             return answer
         } catch ControlSocket.Fault.nobodyListens {

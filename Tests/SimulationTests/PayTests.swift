@@ -140,6 +140,53 @@ struct PayTests {
         }
     }
 
+    @Test func `while a robot runs, the robot pays`() async throws {
+        try await self.withShop { shop in
+            let payTo = try Self.payTo(shop.world)
+            _ = try await shop.world.startRobot()
+            let socket = shop.world.workshop.robot.controlPath.string
+            _ = try await eventually("the socket") {
+                FileManager.default.fileExists(atPath: socket) ? true : nil
+            }
+            let before = try await shop.tokens(of: payTo)
+            let preview = try await shop.depai("pay", "\(shop.url)/weather", "--dry-run", "--json")
+            #expect(preview.code == 0, "\(preview.talk)")
+            #expect(try preview.json()["wouldPay"]["atomic"].string() == "1500")
+
+            // Several at once, and each is bought and answered.
+            try await withThrowingTaskGroup(of: Answer.self) { group in
+                for number in 0..<4 {
+                    group.addTask {
+                        try await shop.depai("pay", "\(shop.url)/weather?number=\(number)", "--json")
+                    }
+                }
+                for try await bought in group {
+                    #expect(bought.code == 0, "\(bought.talk)")
+                    #expect(try bought.json()["body"].string() == #"{"weather":"sunny"}"#)
+                    #expect(try bought.json()["paid"]["atomic"].string() == "1500")
+                }
+            }
+            let bytes = (0..<100_000).map { UInt8(truncatingIfNeeded: $0 * 7) }
+            let echo = try await shop.depai("pay", "\(shop.url)/echo", "--body", "-", input: bytes)
+            #expect(echo.code == 0 && echo.body == bytes, "\(echo.talk)")
+            let dear = try await shop.depai("pay", "\(shop.url)/weather", "--max", "0.001")
+            #expect(dear.code == 1 && dear.talk.contains("0.001500 USDC asked"), "\(dear.talk)")
+            let other = try await shop.depai("pay", "\(shop.url)/weather", "--network", "mainnet")
+            #expect(other.code == 1 && other.talk.contains("this wallet pays on"), "\(other.talk)")
+            let unknown = try await shop.depai("channel", "close", "nobody")
+            #expect(unknown.code == 2 && unknown.talk.contains("no channel nobody"), "\(unknown.talk)")
+            _ = try await shop.depai("wallet", "freeze")
+            let denied = try await shop.depai("pay", "\(shop.url)/weather")
+            #expect(denied.code == 4 && denied.talk.contains("rule hold"), "\(denied.talk)")
+            // The robot itself buys elsewhere meanwhile, and from this seller's owner as well.
+            let services = try shop.world.workshop.robot.viewLedger().intents().filter {
+                $0.proposal.purpose == .service && $0.state == .settled
+            }
+            #expect(services.count == 5 && services.allSatisfy { $0.delivery == .delivered })
+            #expect(try await shop.tokens(of: payTo) >= before + 5 * 1_500)
+        }
+    }
+
     @Test func `killed at any moment, it pays once`() async throws {
         try await self.withShop { shop in
             let payTo = try Self.payTo(shop.world)

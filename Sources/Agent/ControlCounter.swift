@@ -1,0 +1,43 @@
+internal import Encoding
+internal import Home
+internal import Payments
+
+/// Where programs on the same machine are served: what concerns the wallet's rules goes to the wallet's
+/// control, what costs money to the cashier.
+struct ControlCounter: Sendable {
+    let wallet: WalletControl
+    /// Nil while the keystore is locked.
+    let cashier: Cashier?
+
+    /// The longest request or answer, in bytes.
+    static let byteLimit = CashierRequest.byteLimit
+
+    /// Answers bytes from another process; never throws at who sent garbage.
+    func answer(_ bytes: [UInt8]) async -> [UInt8] {
+        let json: JSON
+        if let root = try? JSONField(JSON.read(bytes, limits: .init(bytes: Self.byteLimit, depth: 24))),
+            let ask = try? root["ask"].string(), CashierRequest.names.contains(ask)
+        {
+            json = await self.pay(root).json
+        } else {
+            json = await self.wallet.answer(bytes, from: .machine).json
+        }
+        // An answer that has no canonical form cannot happen: it holds numbers and texts.
+        return (try? json.canonicalBytes()) ?? []
+    }
+
+    private func pay(_ root: JSONField) async -> Result<CashierAnswer, CashierFault> {
+        guard let cashier = self.cashier else { return .failure(.locked) }
+        let request: CashierRequest
+        do {
+            request = try CashierRequest(root)
+        } catch {
+            return .failure(.refused("\(error)"))
+        }
+        do throws(CashierFault) {
+            return .success(try await cashier.perform(request))
+        } catch {
+            return .failure(error)
+        }
+    }
+}

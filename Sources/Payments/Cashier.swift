@@ -1,0 +1,157 @@
+internal import Database
+internal import Encoding
+public import Ledger
+internal import Sodium
+internal import Solana
+internal import World
+
+/// Pays for whoever may use this machine: the command line in its own process, or in a running robot, over
+/// its socket. Both ask the same things and get the same answers.
+public struct Cashier: Sendable {
+    private let buyer: Buyer
+    private let ledger: PaymentLedger
+    private let facilitator: Facilitator
+
+    /// - Parameter facilitator: of the same wallet; pays the network's fees of a close without the seller.
+    public init(buyer: Buyer, ledger: PaymentLedger, facilitator: Facilitator) {
+        self.buyer = buyer
+        self.ledger = ledger
+        self.facilitator = facilitator
+    }
+
+    /// Does what is asked with the books up to date.
+    public func perform(_ request: CashierRequest) async throws(CashierFault) -> CashierAnswer {
+        do {
+            if let network = request.network, network != self.buyer.network.chainID {
+                throw CashierFault.otherNetwork("this wallet pays on \(self.buyer.network.chainID)")
+            }
+            // A node of another network is noticed before a seller is asked.
+            _ = try await self.buyer.rpc.blockHeight()
+            try await self.buyer.reconcileOpenPayments()
+            try await self.buyer.bookDeposits()
+            switch request.wish {
+            case .fetch(let fetch): return try await self.fetch(fetch)
+            case .close(let channel, let force): return try await self.close(channel, force: force)
+            }
+        } catch {
+            throw CashierFault(error)
+        }
+    }
+
+    // MARK: Fetching
+
+    private func fetch(_ fetch: Fetch) async throws -> CashierAnswer {
+        if fetch.anew { try await self.giveUp(fetch.request) }
+        let ceiling = fetch.max.map { Order.Ceiling.decimal($0) } ?? .policy
+        let use = fetch.deposit.map { Order.ChannelUse.open(deposit: .decimal($0)) } ?? .existing
+        let order = try await self.ledger.read {
+            try Order.fetch(fetch.request, ceiling: ceiling, known: $0, channel: use)
+        }
+        guard fetch.isDry else { return try await self.answer(to: try await self.buyer.buy(order)) }
+        switch try await self.buyer.preview(order) {
+        case .ended(let purchase): return try await self.answer(to: purchase)
+        case .wouldSign(let quote, let verdict, let message):
+            let payment = CashierAnswer.Payment(
+                intent: quote.proposal.id, asset: quote.proposal.asset, amount: quote.proposal.amount,
+                payee: quote.proposal.payee, transaction: nil)
+            return .wouldPay(payment, feePayer: "\(quote.feePayer)", message: message, verdict)
+        }
+    }
+
+    private func answer(to purchase: Purchase) async throws -> CashierAnswer {
+        switch purchase {
+        case .answered(let id, let response):
+            let record = try await self.ledger.read { try $0.intent(id) }
+            try await self.ledger.deliver(id, receipt: Self.receipt(response))
+            let payment = record.map {
+                CashierAnswer.Payment(
+                    intent: id, asset: $0.proposal.asset, amount: $0.proposal.amount,
+                    payee: $0.proposal.payee, transaction: $0.transaction)
+            }
+            return .answered(status: response.status, body: response.body, payment)
+        case .unpriced(let response): return .answered(status: response.status, body: response.body, nil)
+        case .unanswered(let id, let reason): return .ended(.unanswered, reason, id, nil)
+        case .unreachable(let reason): return .ended(.unreachable, reason, nil, nil)
+        case .unpaid(let reason): return .ended(.unpaid, reason, nil, nil)
+        case .denied(let denial): return .ended(.denied, "\(denial)", nil, denial)
+        case .waiting(let id, let denial): return .ended(.waiting, "\(denial)", id, denial)
+        case .open(let id, let reason): return .ended(.open, reason, id, nil)
+        }
+    }
+
+    /// What is kept of an answer: enough to show later that it came.
+    private static func receipt(_ response: WebResponse) -> String {
+        var receipt: JSON = [
+            "schema": "depai.fetched/1", "status": JSON(response.status), "bytes": JSON(response.body.count),
+            "digest": .string(Hex.encode(BLAKE2b.digest(of: response.body))),
+        ]
+        if let settlement = response.header(X402.responseHeader) {
+            receipt["settlement"] = .string(settlement)
+        }
+        return receipt.text
+    }
+
+    /// What is paid and was not delivered is lost; what is not decided stays what it is.
+    private func giveUp(_ request: WebRequest) async throws {
+        let order = try await self.ledger.read { try Order.fetch(request, ceiling: .policy, known: $0) }
+        let lost = try await self.ledger.read { view in
+            try view.intents(purpose: order.purpose, job: order.job, series: order.series).filter {
+                $0.state == .settled && $0.delivery == .pending
+            }
+        }
+        let evidence: JSON = ["schema": "depai.loss/1", "from": .string(request.url), "reason": "given up"]
+        for record in lost {
+            try await self.ledger.lose(record.id, reason: "never answered", evidence: evidence.text)
+        }
+    }
+
+    // MARK: Channels
+
+    private func close(_ channel: String, force: Bool) async throws -> CashierAnswer {
+        guard let record = try await self.ledger.read({ try $0.channel(channel) }) else {
+            throw CashierFault.unknownChannel("there is no channel \(channel)")
+        }
+        let closing =
+            force
+            ? try await self.buyer.forceClose(channel, through: self.facilitator)
+            : try await self.buyer.closeChannel(channel)
+        return .closing(closing, record.asset)
+    }
+}
+
+/// Why a cashier could not do what was asked. What became of the money says the ledger.
+public enum CashierFault: Error, Sendable, Hashable, CustomStringConvertible {
+    /// Nobody who knows the chain answers.
+    case chain(String)
+    /// The wallet, or the chain's node, belongs to another network.
+    case otherNetwork(String)
+    /// The disk does not store what must be stored.
+    case storage(String)
+    /// Nothing opened the keystore.
+    case locked
+    case unknownChannel(String)
+    /// The request itself cannot be carried out.
+    case refused(String)
+
+    init(_ error: any Error) {
+        self =
+            switch error {
+            case let fault as CashierFault: fault
+            case RPCError.otherNetwork: .otherNetwork("\(error)")
+            case is RPCError: .chain("\(error)")
+            case LedgerError.storageFault, LedgerError.damaged: .storage("\(error)")
+            case let error as DatabaseError where error.isStorageFault: .storage("\(error)")
+            default: .refused("\(error)")
+            }
+    }
+
+    public var description: String {
+        switch self {
+        case .chain(let reason): "the chain does not answer: \(reason)"
+        case .locked: "the keystore is locked"
+        case .otherNetwork(let reason), .storage(let reason), .unknownChannel(let reason),
+            .refused(let reason):
+            reason
+        }
+    }
+}
