@@ -24,10 +24,17 @@ public enum SecretFile {
     /// - Throws: `FileError.openToOthers` when group or others may read it, `tooLarge` instead of cutting it.
     public static func read(_ path: FilePath) throws -> SecretBytes {
         try DurableFile.requirePrivate(path)
-        let room = try SecretBytes(count: self.limit + 1)
         let file = try FileDescriptor.open(path, .readOnly, options: [.closeOnExec])
-        var count = try file.closeAfter { try room.withMutableBytes { try file.read(into: $0) } }
-        guard count <= self.limit else { throw FileError.tooLarge(path: path.string, limit: self.limit) }
+        defer { try? file.close() }
+        return try self.read(from: file, named: path.string)
+    }
+
+    /// Reads what one call gives, a small file or a line of a terminal, into guarded memory, without the line
+    /// end.
+    public static func read(from file: FileDescriptor, named name: String) throws -> SecretBytes {
+        let room = try SecretBytes(count: self.limit + 1)
+        var count = try room.withMutableBytes { try file.read(into: $0) }
+        guard count <= self.limit else { throw FileError.tooLarge(path: name, limit: self.limit) }
         room.withBytes { bytes in
             while count > 0, bytes[count - 1] == 0x0a || bytes[count - 1] == 0x0d { count -= 1 }
         }

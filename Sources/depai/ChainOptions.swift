@@ -26,8 +26,7 @@ struct ChainOptions: ParsableArguments {
     @Option(help: "URL of a further node, which must agree before a payment counts as dead; may be repeated.")
     var witness: [String] = []
 
-    @Option(help: "File with the keystore's passphrase (mode 0600); the configuration's by default.")
-    var passphraseFile: String?
+    @OptionGroup var passphrase: PassphraseOption
 
     @Option(help: "Configuration file; HOME/depai.yaml by default.")
     var config: String?
@@ -69,12 +68,13 @@ struct ChainOptions: ParsableArguments {
     private func cashier<Answer>(
         _ home: Home, _ body: (Cashier) async throws -> Answer
     ) async throws -> Answer {
-        let (chain, passphraseFile) = try self.settings(home)
+        let (chain, passphrase) = try self.settings(home)
         let lock = try home.lock()
         defer { lock.release() }
         let timeline = SystemTimeline()
-        let ledger = try home.openLedger(try home.keystore(), timeline: timeline)
-        let wallet = try home.unlock(passphraseFile: passphraseFile)
+        let keystore = try home.keystore()
+        let ledger = try home.openLedger(keystore, timeline: timeline)
+        let wallet = try keystore.unlock(passphrase: try passphrase.read(for: keystore.address))
         let rpc = RPCClient(urls: chain.rpc, network: chain.network, web: CurlWeb())
         let buyer = Buyer(
             ledger: ledger, wallet: wallet, rpc: rpc,
@@ -97,7 +97,7 @@ struct ChainOptions: ParsableArguments {
         }
     }
 
-    private func settings(_ home: Home) throws -> (ChainSettings, FilePath) {
+    private func settings(_ home: Home) throws -> (ChainSettings, PassphraseOption) {
         let path = self.config.map { FilePath($0) } ?? home.configurationPath
         let file: JSONField? =
             self.config != nil || DurableFile.exists(path) ? try Settings.read(path) : nil
@@ -113,10 +113,10 @@ struct ChainOptions: ParsableArguments {
         guard let chain = ChainSettings(network: network, rpc: rpc, witnesses: witnesses) else {
             throw Failure(2, "\"\(network)\" is no network known here", hint: "mainnet, devnet or testnet")
         }
-        guard let passphrase = try self.passphraseFile ?? file?["passphrase_file"].ifPresent?.string()
-        else {
-            throw Failure(3, "the keystore is locked", hint: "give --passphrase-file")
+        var passphrase = self.passphrase
+        if passphrase.passphraseFile == nil {
+            passphrase.passphraseFile = try file?["passphrase_file"].ifPresent?.string()
         }
-        return (chain, FilePath(passphrase))
+        return (chain, passphrase)
     }
 }

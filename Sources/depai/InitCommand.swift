@@ -18,8 +18,7 @@ struct InitCommand: AsyncParsableCommand {
 
     @OptionGroup var home: HomeOption
 
-    @Option(help: "File with the passphrase that locks the keystore (mode 0600).")
-    var passphraseFile: String
+    @OptionGroup var passphrase: PassphraseOption
 
     @Option(help: "File with the owner's base58 Ed25519 public key.")
     var ownerKey: String
@@ -60,7 +59,7 @@ struct InitCommand: AsyncParsableCommand {
         guard !DurableFile.exists(home.keystorePath) else {
             throw KeystoreError.exists(home.keystorePath.string)
         }
-        let passphrase = try SecretFile.read(FilePath(self.passphraseFile))
+        let passphrase = try self.passphrase.read(for: "the new keystore", isNew: true)
         let owner = try Home.readKey(FilePath(self.ownerKey))
         let policy = try self.policy.map { try DurableFile.read(FilePath($0), limit: 256 << 10) }
         let cost = try PasswordCost.calibrated(

@@ -25,12 +25,12 @@ struct OwnerGroup: AsyncParsableCommand {
 
     struct Keygen: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Make an owner's key file.")
-        @Option(help: "File with the passphrase that locks the key (mode 0600).") var passphraseFile: String
+        @OptionGroup var passphrase: PassphraseOption
         @Argument(help: "Where the key goes; must not exist.") var file: String
 
         func run() async throws {
             let key = try OwnerKeyFile.create(
-                at: FilePath(self.file), passphrase: try SecretFile.read(FilePath(self.passphraseFile)),
+                at: FilePath(self.file), passphrase: try self.passphrase.read(for: self.file, isNew: true),
                 entropy: SystemEntropy())
             Terminal.out(Base58.encode(key.publicKey.bytes))
         }
@@ -114,11 +114,11 @@ struct OwnerGroup: AsyncParsableCommand {
 /// Whose signature.
 struct SignerOption: ParsableArguments {
     @Option(help: "The owner's key file.") var keyFile: String
-    @Option(help: "File with the passphrase of the key (mode 0600).") var passphraseFile: String
+    @OptionGroup var passphrase: PassphraseOption
 
     func key() throws -> SigningKey {
         try OwnerKeyFile(at: FilePath(self.keyFile)).unlock(
-            passphrase: try SecretFile.read(FilePath(self.passphraseFile)))
+            passphrase: try self.passphrase.read(for: self.keyFile))
     }
 }
 

@@ -60,8 +60,7 @@ extension WalletCommand {
             commandName: "slot", abstract: "Give the keystore another way to unlock.",
             discussion: "The file as it was before is kept beside it as keystore.json.previous.")
         @OptionGroup var home: HomeOption
-        @Option(help: "File with the passphrase that locks the keystore (mode 0600).")
-        var passphraseFile: String
+        @OptionGroup var passphrase: PassphraseOption
         @Option(
             help: "Add the 32 bytes in this file (mode 0600), which the service manager delivers at start.")
         var credential: String?
@@ -80,7 +79,7 @@ extension WalletCommand {
             let lock = try home.lock()
             defer { lock.release() }
             let keystore = try home.keystore()
-            let passphrase = try SecretFile.read(FilePath(self.passphraseFile))
+            let passphrase = try self.passphrase.read(for: keystore.address)
             let opened: Keystore
             if let credential = self.credential {
                 opened = try keystore.adding(

@@ -23,13 +23,12 @@ extension WalletCommand {
         @Option(help: "The file to make; an existing one is never overwritten.")
         var out: String
 
-        @Option(help: "File with the passphrase that locks the keystore (mode 0600).")
-        var passphraseFile: String
+        @OptionGroup var passphrase: PassphraseOption
 
         func run() async throws {
             let keystore = try self.home.home.keystore()
             let seed = try keystore.paymentKey(
-                passphrase: try SecretFile.read(FilePath(self.passphraseFile)))
+                passphrase: try self.passphrase.read(for: keystore.address))
             let key = try SigningKey(seed: seed).publicKey
             try self.confirmation.confirm(
                 "The key of \(keystore.address) will stand in \(self.out) in clear. Is that meant?",
