@@ -158,6 +158,12 @@ let package = Package(
             name: "depai-payments",
             dependencies: ["Ledger", "Linux", "Encoding", "Sodium", "Database", system],
             path: "Tests/PaymentWorkload", swiftSettings: strict),
+        .executableTarget(
+            name: "depai-soak",
+            dependencies: [
+                "Simulation", "SimulatedChain", "Agent", "Node", "Home", "Storage", "Market", "Payments",
+                "Wallet", "Ledger", "Solana", "Linux", "World", "Encoding", "Database", system,
+            ], path: "Tests/Soak", exclude: ["run"], swiftSettings: strict),
         .target(
             name: "PaymentSupport",
             dependencies: [

@@ -67,11 +67,10 @@ package struct PrivateBroker: Sendable {
     }
 
     /// Serves until cancelled.
-    package func run() async throws {
+    package func run(as child: MortalChild) async throws {
         let log = self.folder.appending("mosquitto.log")
-        let code = try await Child.run(
+        let code = try await child.run(
             "/usr/sbin/mosquitto", ["-c", self.folder.appending("mosquitto.conf").string], log: log)
-        try Task.checkCancellation()
         throw SimulationError.process(name: "mosquitto (exit \(code))", log: log.string)
     }
 }

@@ -17,6 +17,9 @@ package struct RunningWorld: Sendable {
     let before: [UInt64]
     let devices: [(thing: String, simulator: DeviceSimulator)]
     let names: [String: String]
+    /// The broker and the nodes, to be killed.
+    package let broker: MortalChild
+    package let nodes: [MortalChild]
     let timeline: any Timeline
     /// The timeline's uptime when everything was ready.
     let start: Duration
@@ -69,6 +72,11 @@ package struct RunningWorld: Sendable {
         let output = try await Child.output(
             self.workshop.programs.appending("depai"), arguments + ["--home", home])
         return "\n$ depai \(arguments.joined(separator: " ")) --home \(home)\n\(output)"
+    }
+
+    /// What the token accounts hold on the chain, in atomic units: the robot's first, then the nodes'.
+    package var tokens: [UInt64] {
+        get async { await Auditor.balances(self.cluster, self.workshop, self.mint) }
     }
 
     /// Checks everything from outside.

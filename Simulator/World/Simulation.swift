@@ -78,7 +78,8 @@ package struct Simulation: Sendable {
         self.say("scenario \(workshop.scenario.name), seed \(seed), state in \(workshop.folder)")
         let broker = try await PrivateBroker(folder: workshop.broker)
         try await broker.prepare(entropy: workshop.entropy("broker"))
-        tasks.add { try await broker.run() }
+        let brokerChild = MortalChild()
+        tasks.add { try await broker.run(as: brokerChild) }
         let cluster = try Cluster(
             Genesis(
                 seed: seed, unixSeconds: self.timeline.now.milliseconds / 1_000,
@@ -91,8 +92,9 @@ package struct Simulation: Sendable {
         let mint = try await workshop.fund(cluster)
         let before = await Auditor.balances(cluster, workshop, mint)
         var urls: [String] = []
-        for index in workshop.scenario.nodes.indices {
-            urls.append(try await self.startNode(index, tasks, rpc: rpc, mint: mint))
+        let nodes = workshop.scenario.nodes.map { _ in MortalChild() }
+        for (index, child) in nodes.enumerated() {
+            urls.append(try await self.startNode(index, as: child, tasks, rpc: rpc, mint: mint))
         }
         try workshop.configureRobot(rpc: rpc, broker: broker, nodeURLs: urls)
         let devices = try await self.startDevices(tasks, broker)
@@ -105,7 +107,8 @@ package struct Simulation: Sendable {
         }
         return RunningWorld(
             workshop: workshop, tasks: tasks, cluster: cluster, mint: mint, before: before, devices: devices,
-            names: Dictionary(names, uniquingKeysWith: { first, _ in first }), timeline: self.timeline,
+            names: Dictionary(names, uniquingKeysWith: { first, _ in first }), broker: brokerChild,
+            nodes: nodes, timeline: self.timeline,
             start: self.timeline.uptime, say: self.say, status: self.status)
     }
 
@@ -118,20 +121,19 @@ package struct Simulation: Sendable {
     }
 
     /// Starts a node and, where the scenario wants it, somebody who betrays in its name.
-    private func startNode(_ index: Int, _ tasks: Tasks, rpc: String, mint: Address) async throws -> String {
+    private func startNode(
+        _ index: Int, as child: MortalChild, _ tasks: Tasks, rpc: String, mint: Address
+    ) async throws -> String {
         let workshop = self.workshop
         let settings = workshop.scenario.nodes[index]
         let home = workshop.node(index).path
         try workshop.configureNode(index, rpc: rpc, mint: mint)
         let portFile = home.appending("port")
-        let process = Atomic32()
         tasks.add {
             let log = home.appending("node.log")
-            let code = try await Child.run(
+            let code = try await child.run(
                 workshop.programs.appending("depai-node"),
-                ["run", "--home", home.string, "--port-file", portFile.string], log: log
-            ) { process.value = $0 }
-            try Task.checkCancellation()
+                ["run", "--home", home.string, "--port-file", portFile.string], log: log)
             // A node that a scenario kills is meant to be gone.
             guard settings.fault == .diesAfterPayment, code == 128 + SIGKILL else {
                 throw SimulationError.process(name: "node \(settings.name) (exit \(code))", log: log.string)
@@ -150,11 +152,13 @@ package struct Simulation: Sendable {
             throw SimulationError.process(
                 name: "node \(settings.name)", log: home.appending("node.log").string)
         }
+        // Should it die, it comes back where it was.
+        try workshop.configureNode(index, rpc: rpc, mint: mint, port: port)
         var url = "http://127.0.0.1:\(port)"
         if let fault = settings.fault {
             let proxy = BetrayingProxy(
                 fault, node: url, web: CurlWeb(), entropy: workshop.entropy("proxy \(index)"),
-                killNode: { Child.kill(process.value) })
+                killNode: { child.end() })
             url = "http://127.0.0.1:\(await self.serve(tasks) { await proxy.answer($0) })"
         }
         let warning = settings.fault.map { " and will betray: \($0.rawValue)" } ?? ""
@@ -194,14 +198,5 @@ extension ClusterWeb {
     /// Serves the cluster to others.
     func answer(_ request: WebRequest) async -> WebResponse {
         (try? await self.send(request)) ?? WebResponse(status: 500, headers: [], body: [])
-    }
-}
-
-/// A number that several tasks see.
-final class Atomic32: Sendable {
-    private let storage = Atomic<Int32>(0)
-    var value: Int32 {
-        get { self.storage.load(ordering: .relaxed) }
-        set { self.storage.store(newValue, ordering: .relaxed) }
     }
 }

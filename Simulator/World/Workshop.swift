@@ -1,5 +1,5 @@
 import Database
-import Encoding
+package import Encoding
 package import Home
 import Ledger
 import Linux
@@ -10,7 +10,7 @@ package import SimulatedChain
 import Sodium
 package import Solana
 package import SystemPackage
-import Wallet
+package import Wallet
 import World
 
 /// The folder and the keys of one simulation: homes of the robot and the nodes, made by the real `depai
@@ -98,14 +98,15 @@ package struct Workshop: Sendable {
         return mint
     }
 
-    private func address(_ home: Home, _ role: KeyRole) throws -> Address {
+    package func address(_ home: Home, _ role: KeyRole) throws -> Address {
         guard let key = try home.keystore().keys[role] else {
             throw KeystoreError.malformed("no \(role.rawValue) key")
         }
         return Address(key)
     }
 
-    private func apply(_ document: JSON, to home: Home) async throws {
+    /// Signs a policy as the owner and puts it in force. Nobody works in that home meanwhile.
+    package func apply(_ document: JSON, to home: Home) async throws {
         var document = document
         let keystore = try home.keystore()
         let owner = try self.ownerKey()
@@ -120,7 +121,7 @@ package struct Workshop: Sendable {
         try await ledger.apply(policy: policy)
     }
 
-    private func robotPolicy(mint: Address, payees: [(name: String, account: String)]) -> JSON {
+    package func robotPolicy(mint: Address, payees: [(name: String, account: String)]) -> JSON {
         let asset = SolanaNames.token(mint, on: .devnet)
         let limits = self.scenario.limits
         return [
@@ -176,11 +177,12 @@ package struct Workshop: Sendable {
     }
 
     /// Writes a node's configuration.
-    package func configureNode(_ index: Int, rpc: String, mint: Address) throws {
+    /// - Parameter port: 0 takes a free one.
+    package func configureNode(_ index: Int, rpc: String, mint: Address, port: Int = 0) throws {
         let settings = self.scenario.nodes[index]
         let configuration: JSON = [
             "name": .string(settings.name), "network": "devnet", "rpc": .string(rpc),
-            "listen": ["host": "127.0.0.1", "port": 0],
+            "listen": ["host": "127.0.0.1", "port": JSON(port)],
             "asset": [
                 "mint": .string(mint.description), "symbol": .string(Treasury.symbol),
                 "decimals": JSON(Treasury.decimals),

@@ -30,7 +30,8 @@ struct PassphraseOption: ParsableArguments {
         do {
             terminal = try FileDescriptor.open("/dev/tty", .readWrite, options: [.closeOnExec])
         } catch {
-            throw Failure(3, "a passphrase is needed, and there is no terminal", hint: "give --passphrase-file")
+            throw Failure(
+                3, "a passphrase is needed, and there is no terminal", hint: "give --passphrase-file")
         }
         defer { try? terminal.close() }
         var shown = termios()

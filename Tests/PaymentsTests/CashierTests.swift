@@ -28,20 +28,21 @@ import World
         #expect(try CashierRequest(JSONField(JSON.read(request.json.canonicalBytes()))) == request)
     }
 
-    @Test(arguments: [
-        .success(.answered(status: 200, body: [1, 2, 255], Self.payment)),
-        .success(.answered(status: 404, body: [], nil)),
-        .success(.ended(.denied, "no", nil, Self.denial)),
-        .success(.ended(.open, "silence", Self.payment.intent, nil)),
-        .success(.wouldPay(Self.payment, feePayer: "f", message: [9], .allowed)),
-        .success(.wouldPay(Self.payment, feePayer: "f", message: [9], .approvalNeeded(Self.denial))),
-        .success(.wouldPay(Self.payment, feePayer: "f", message: [9], .denied(Self.denial))),
-        .success(.closing(.closed(redeemed: 1, returned: .max, transaction: "t"), Self.asset)),
-        .success(.closing(.refused(reason: "no"), Self.asset)),
-        .success(.closing(.closing(until: 5), Self.asset)),
-        .failure(.chain("a")), .failure(.otherNetwork("b")), .failure(.storage("c")), .failure(.locked),
-        .failure(.unknownChannel("d")), .failure(.refused("e")),
-    ] as [Result<CashierAnswer, CashierFault>])
+    @Test(
+        arguments: [
+            .success(.answered(status: 200, body: [1, 2, 255], Self.payment)),
+            .success(.answered(status: 404, body: [], nil)),
+            .success(.ended(.denied, "no", nil, Self.denial)),
+            .success(.ended(.open, "silence", Self.payment.intent, nil)),
+            .success(.wouldPay(Self.payment, feePayer: "f", message: [9], .allowed)),
+            .success(.wouldPay(Self.payment, feePayer: "f", message: [9], .approvalNeeded(Self.denial))),
+            .success(.wouldPay(Self.payment, feePayer: "f", message: [9], .denied(Self.denial))),
+            .success(.closing(.closed(redeemed: 1, returned: .max, transaction: "t"), Self.asset)),
+            .success(.closing(.refused(reason: "no"), Self.asset)),
+            .success(.closing(.closing(until: 5), Self.asset)),
+            .failure(.chain("a")), .failure(.otherNetwork("b")), .failure(.storage("c")), .failure(.locked),
+            .failure(.unknownChannel("d")), .failure(.refused("e")),
+        ] as [Result<CashierAnswer, CashierFault>])
     func `an answer is read as it was written`(_ answer: Result<CashierAnswer, CashierFault>) throws {
         #expect(try Result<CashierAnswer, CashierFault>(answer.json.canonicalBytes()) == answer)
     }
