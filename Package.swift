@@ -111,8 +111,8 @@ let package = Package(
         .executableTarget(
             name: "depai",
             dependencies: [
-                "Agent", "Home", "Payments", "Solana", "Ledger", "Wallet", "Encoding", "Sodium", "Database",
-                "Linux", "World", "CQREncode",
+                "Agent", "Home", "Payments", "Devices", "Solana", "Ledger", "Wallet", "Encoding", "Sodium",
+                "Database", "Linux", "World", "CQREncode",
                 arguments, lifecycle, logging, signals, system,
             ],
             swiftSettings: strict),
@@ -199,7 +199,7 @@ let package = Package(
         tests(of: "SimulatedChain", ["TestSupport", "Solana", "World", "Encoding", "Sodium"]),
         tests(
             of: "Devices",
-            ["TestSupport", "Linux", "SimulatedDevices", "Database", "World", "Encoding", system]),
+            ["TestSupport", subprocess, "Linux", "SimulatedDevices", "Database", "World", "Encoding", system]),
         tests(of: "SimulatedDevices", ["Devices", "World", "Encoding"]),
         tests(
             of: "Simulation",

@@ -89,6 +89,15 @@ struct FormReader {
             staleAfter: stale.map { .milliseconds($0) })
     }
 
+    /// - Throws: when the address and the binding's term name different topics.
+    func checkTopic(_ form: JSONField) throws(JSONError) {
+        // An address that we cannot read names no topic.
+        guard let path = try? self.path(form), !path.isEmpty else { return }
+        for term in ["mqv:topic", "mqv:filter"] where form[term].exists {
+            _ = try Self.place(form, path, term: term) { _ in true }
+        }
+    }
+
     // MARK: parts of a form
 
     private func forms(_ affordance: JSONField) throws(JSONError) -> [JSONField] {

@@ -18,7 +18,8 @@ struct Depai: AsyncParsableCommand {
         commandName: "depai",
         abstract: "A runtime for machines that own money.",
         subcommands: [
-            InitCommand.self, RunCommand.self, PayCommand.self, ChannelCommand.self, StatusCommand.self,
+            InitCommand.self, RunCommand.self, PayCommand.self, ChannelCommand.self, DeviceCommand.self,
+            StatusCommand.self,
             DoctorCommand.self,
             WalletCommand.self, OwnerGroup.self,
         ])
