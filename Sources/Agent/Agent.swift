@@ -72,7 +72,8 @@ public struct Agent: Sendable {
             group.addTask { try await devices.run() }
             group.addTask { try await desk.run() }
             if let channel = self.control {
-                let counter = ControlCounter(wallet: control, cashier: till?.cashier)
+                let counter = ControlCounter(
+                    wallet: control, devices: DeviceDesk(hub: devices), cashier: till?.cashier)
                 group.addTask { try await self.serve(channel, counter, store) }
             }
             if let wallet, let till {

@@ -3,9 +3,10 @@ internal import Home
 internal import Payments
 
 /// Where programs on the same machine are served: what concerns the wallet's rules goes to the wallet's
-/// control, what costs money to the cashier.
+/// control, what costs money to the cashier, the rest to the devices.
 struct ControlCounter: Sendable {
     let wallet: WalletControl
+    let devices: DeviceDesk
     /// Nil while the keystore is locked.
     let cashier: Cashier?
 
@@ -14,13 +15,13 @@ struct ControlCounter: Sendable {
 
     /// Answers bytes from another process; never throws at who sent garbage.
     func answer(_ bytes: [UInt8]) async -> [UInt8] {
+        let root = try? JSONField(JSON.read(bytes, limits: .init(bytes: Self.byteLimit, depth: 40)))
         let json: JSON
-        if let root = try? JSONField(JSON.read(bytes, limits: .init(bytes: Self.byteLimit, depth: 24))),
-            let ask = try? root["ask"].string(), CashierRequest.names.contains(ask)
-        {
-            json = await self.pay(root).json
-        } else {
-            json = await self.wallet.answer(bytes, from: .machine).json
+        switch (root, try? root?["ask"].string()) {
+        case (let root?, let ask?) where CashierRequest.names.contains(ask): json = await self.pay(root).json
+        case (let root?, let ask?) where DeviceRequest.names.contains(ask):
+            json = await self.devices.answer(root)
+        default: json = await self.wallet.answer(bytes, from: .machine).json
         }
         // An answer that has no canonical form cannot happen: it holds numbers and texts.
         return (try? json.canonicalBytes()) ?? []

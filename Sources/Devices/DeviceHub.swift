@@ -107,6 +107,9 @@ public actor DeviceHub {
     /// All things, in the order in which they were given.
     public func twins() -> [Twin] { self.things.indices.map(self.snapshot) }
 
+    /// The things' descriptions, in the order in which they were given.
+    public nonisolated var descriptions: [Thing] { self.things }
+
     /// What foreign messages did wrong, by source.
     public func faults() -> [DeviceFault] { self.faultList }
 

@@ -155,7 +155,8 @@ struct ShapeChecker {
             return self.note(place, "an object is expected, not \(place.value?.kind ?? "nothing")")
         }
         let schemes = DescriptionShapes.securitySchemes
-        self.check(place, .object(DescriptionShapes.securityBase(schemes.keys.sorted()), required: ["scheme"]))
+        let base = DescriptionShapes.securityBase(schemes.keys.sorted())
+        self.check(place, .object(base, required: ["scheme"]))
         guard case .string(let scheme)? = place["scheme"].value, let shape = schemes[scheme] else { return }
         self.check(place, shape)
         if scheme == "auto", place["name"].value != nil {
@@ -174,7 +175,8 @@ struct ShapeChecker {
         return !name.isEmpty && name.allSatisfy { (0x20...0x7e).contains($0.value) }
     }
 
-    /// The form that BCP 47 gives: subtags of 1 to 8 letters and digits, the first 2 to 8 letters, or `x`/`i`.
+    /// The form that BCP 47 gives: subtags of 1 to 8 letters and digits, the first of 2 to 8 letters, or `x`
+    /// or `i`.
     static func isLanguageTag(_ tag: String) -> Bool {
         let parts = tag.split(separator: "-", omittingEmptySubsequences: false)
         guard let first = parts.first?.utf8, !first.isEmpty else { return false }

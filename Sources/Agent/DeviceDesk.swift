@@ -1,0 +1,149 @@
+internal import Devices
+public import Encoding
+internal import World
+
+/// What may be asked of the devices of a running robot, as one JSON object.
+///
+///     {"ask": "devices"} | {"ask": "device", "thing": NAME}
+///     | {"ask": "write", "thing": NAME, "property": NAME, "value": …, "id": ID}
+///     | {"ask": "invoke", "thing": NAME, "action": NAME, "input": …, "id": ID}
+public enum DeviceRequest: Sendable, Equatable {
+    case list
+    case show(thing: String)
+    /// - id: names the command; the same id again is the same command.
+    case write(JSON, property: String, thing: String, id: String)
+    case invoke(String, thing: String, input: JSON, id: String)
+
+    /// The words after `ask`.
+    static let names: Set<String> = ["devices", "device", "write", "invoke"]
+
+    init(_ root: JSONField) throws(JSONError) {
+        switch try root["ask"].string() {
+        case "devices":
+            try root.only(["ask"])
+            self = .list
+        case "device":
+            try root.only(["ask", "thing"])
+            self = .show(thing: try root["thing"].string())
+        case "write":
+            try root.only(["ask", "thing", "property", "value", "id"])
+            self = .write(
+                root["value"].value ?? .null, property: try root["property"].string(),
+                thing: try root["thing"].string(), id: try root["id"].string())
+        case "invoke":
+            try root.only(["ask", "thing", "action", "input", "id"])
+            self = .invoke(
+                try root["action"].string(), thing: try root["thing"].string(),
+                input: root["input"].value ?? .null, id: try root["id"].string())
+        default: throw root["ask"].fault("one of \(Self.names.sorted())")
+        }
+    }
+
+    public var json: JSON {
+        switch self {
+        case .list: ["ask": "devices"]
+        case .show(let thing): ["ask": "device", "thing": .string(thing)]
+        case .write(let value, let property, let thing, let id):
+            [
+                "ask": "write", "thing": .string(thing), "property": .string(property), "value": value,
+                "id": .string(id),
+            ]
+        case .invoke(let action, let thing, let input, let id):
+            [
+                "ask": "invoke", "thing": .string(thing), "action": .string(action), "input": input,
+                "id": .string(id),
+            ]
+        }
+    }
+}
+
+/// Answers questions about the devices, with an object that has a `schema`, or `{"refusal": …, "rule": …}`.
+struct DeviceDesk: Sendable {
+    let hub: DeviceHub
+
+    func answer(_ root: JSONField) async -> JSON {
+        do {
+            switch try DeviceRequest(root) {
+            case .list:
+                let twins = await self.hub.twins()
+                return [
+                    "schema": "depai.devices/1",
+                    "devices": .array(await self.things(twins).map { Self.json($0, $1) }),
+                ]
+            case .show(let name):
+                guard let twin = await self.hub.twin(name) else { throw DeviceError.unknownThing(name) }
+                var json = await self.things([twin]).first.map { Self.json($0, $1) } ?? .null
+                json["schema"] = "depai.device/1"
+                json["faults"] = .array(
+                    await self.hub.faults().filter { $0.thing == twin.id }.map { fault in
+                        [
+                            "affordance": .string(fault.affordance), "filter": .string(fault.filter),
+                            "reason": .string(fault.reason), "count": JSON(fault.count),
+                        ]
+                    })
+                return json
+            case .write(let value, let property, let thing, let id):
+                return Self.json(try await self.hub.write(value, to: property, of: thing, id: id))
+            case .invoke(let action, let thing, let input, let id):
+                return Self.json(try await self.hub.invoke(action, of: thing, input: input, id: id))
+            }
+        } catch {
+            var json: JSON = ["refusal": .string("\(error)")]
+            // The owner's limits, as opposed to a slip of the caller.
+            switch error {
+            case DeviceError.outOfRange, DeviceError.tooOften: json["rule"] = "depai:limits"
+            default: break
+            }
+            return json
+        }
+    }
+
+    private func things(_ twins: [Twin]) async -> [(Thing, Twin)] {
+        let descriptions = self.hub.descriptions
+        return twins.compactMap { twin in
+            descriptions.first { $0.id == twin.id }.map { ($0, twin) }
+        }
+    }
+
+    private static func json(_ thing: Thing, _ twin: Twin) -> JSON {
+        [
+            "id": .string(twin.id), "name": .string(twin.name), "title": .string(twin.title),
+            "availability": .string(twin.availability.rawValue),
+            "properties": .array(thing.properties.map { self.json($0, twin) }),
+            "actions": .array(
+                thing.actions.map {
+                    ["name": .string($0.name), "idempotent": .bool($0.isIdempotent)]
+                }),
+            "events": .array(thing.events.map { .string($0.name) }),
+        ]
+    }
+
+    private static func json(_ property: Thing.Property, _ twin: Twin) -> JSON {
+        var json: JSON = [
+            "name": .string(property.name), "type": JSON(property.schema.kind?.rawValue),
+            "unit": JSON(property.schema.unit), "writable": .bool(property.isWritable),
+        ]
+        if let reported = twin.reported[property.name] {
+            json["reported"] = [
+                "value": reported.value, "version": JSON(reported.version),
+                "at": .integer(reported.at.milliseconds), "clock": .string(reported.at.quality.rawValue),
+            ]
+        }
+        if let desired = twin.desired[property.name] {
+            json["desired"] = [
+                "value": desired.value, "version": JSON(desired.version),
+                "at": .integer(desired.at.milliseconds), "command": .string(desired.command),
+            ]
+        }
+        return json
+    }
+
+    private static func json(_ record: CommandRecord) -> JSON {
+        [
+            "schema": "depai.command/1", "id": .string(record.id), "thing": .string(record.thing),
+            "affordance": .string(record.affordance), "input": record.input,
+            "state": .string(record.state.rawValue), "result": record.result ?? .null,
+            "at": .integer(record.at.milliseconds),
+        ]
+    }
+}
