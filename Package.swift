@@ -199,7 +199,10 @@ let package = Package(
         tests(of: "SimulatedChain", ["TestSupport", "Solana", "World", "Encoding", "Sodium"]),
         tests(
             of: "Devices",
-            ["TestSupport", subprocess, "Linux", "SimulatedDevices", "Database", "World", "Encoding", system]),
+            [
+                "TestSupport", subprocess, "Linux", "Home", "SimulatedDevices", "Database", "World",
+                "Encoding", system,
+            ]),
         tests(of: "SimulatedDevices", ["Devices", "World", "Encoding"]),
         tests(
             of: "Simulation",

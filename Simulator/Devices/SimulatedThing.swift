@@ -51,7 +51,8 @@ public struct SimulatedThing: Sendable {
         switch try field["kind"].string() {
         case "ambient": try AmbientModel(field, seed: seed)
         case "meter": try MeterModel(field, seed: seed)
-        case "relay": try RelayModel(field)
+        case "actuator": try ActuatorModel(field)
+        case "toggle": try ToggleModel(field)
         case "mobile-base": try BaseModel(field)
         default: throw field["kind"].fault("no such model")
         }

@@ -26,8 +26,8 @@ struct ThingServer: Sendable {
 
     func availability(isOnline: Bool) -> Message? {
         guard let form = self.thing.availability, let topic = form.topic else { return nil }
-        let word = isOnline ? form.online : form.offline
-        return Message(topic: topic, payload: Array(word.plainText.utf8), retained: true)
+        let payload = Array(form.word(isOnline: isOnline).plainText.utf8)
+        return Message(topic: topic, payload: payload, retained: true)
     }
 
     /// The messages that report these values; properties that share a topic share a message.

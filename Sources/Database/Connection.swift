@@ -82,7 +82,7 @@ public final class Connection {
         _ = try self.rows(sql, parameters: parameters, limit: 0)
     }
 
-    /// All rows of one query, at most `limit`.
+    /// All rows of one query; more than `limit` are an error, never a shorter answer.
     public func query(
         _ sql: String, _ parameters: DatabaseValue..., limit: Int = 100_000
     ) throws(DatabaseError) -> [Row] {
@@ -175,7 +175,13 @@ public final class Connection {
         var rows: [Row] = []
         while true {
             switch sqlite3_step(statement) {
-            case SQLITE_ROW: if rows.count < limit { rows.append(Row(copying: statement)) }
+            case SQLITE_ROW where limit == 0: break
+            case SQLITE_ROW:
+                guard rows.count < limit else {
+                    throw DatabaseError(
+                        code: SQLITE_TOOBIG, message: "more than \(limit) rows", subject: sql)
+                }
+                rows.append(Row(copying: statement))
             case SQLITE_DONE: return rows
             default: throw self.fault(sql)
             }

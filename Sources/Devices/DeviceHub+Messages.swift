@@ -119,7 +119,9 @@ extension DeviceHub {
         guard let wire = (form.acknowledgement.valuePointer ?? Pointer.whole).value(in: document) else {
             return
         }
-        let value = try form.format.value(ofWire: wire, schema: nil)
+        // A text says what it is only together with the property's type.
+        let schema = self.things[thing].properties.first { $0.name == affordance }?.schema
+        let value = try form.format.value(ofWire: wire, schema: schema)
         let id = self.waiting(thing: thing, affordance: affordance, since: arrival) { open in
             open.command.content.input.isSameValue(as: value)
         }

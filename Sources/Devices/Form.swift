@@ -129,6 +129,7 @@ package struct CommandForm: Sendable {
 package struct AvailabilityForm: Sendable {
     /// Nil when only silence tells.
     package let topic: String?
+    /// A word, or a list of words that all mean it.
     package let online: JSON
     package let offline: JSON
     /// Nothing heard for so long: silent.
@@ -140,8 +141,19 @@ package struct AvailabilityForm: Sendable {
             return nil
         }
         let document = try? JSON.read(text, limits: JSON.Limits(bytes: 1_024, depth: 8))
-        func says(_ word: JSON) -> Bool { word.plainText == text || document.map { $0 == word } ?? false }
+        func says(_ words: JSON) -> Bool {
+            Self.list(words).contains { $0.plainText == text || $0 == document }
+        }
         return says(self.online) ? true : says(self.offline) ? false : nil
+    }
+
+    private static func list(_ words: JSON) -> [JSON] {
+        if case .array(let words) = words { words } else { [words] }
+    }
+
+    /// What the device itself says when it comes and when it goes.
+    package func word(isOnline: Bool) -> JSON {
+        Self.list(isOnline ? self.online : self.offline).first ?? .null
     }
 }
 

@@ -40,13 +40,15 @@ public enum JSON: Sendable {
 package func sameBytes(_ left: String, _ right: String) -> Bool { left.utf8.elementsEqual(right.utf8) }
 
 extension JSON: Equatable {
-    /// Equal as data: member order does not matter, string bytes do.
+    /// Equal as data: member order does not matter, string bytes do, and 1000 is 1e3.
     public static func == (left: JSON, right: JSON) -> Bool {
         switch (left, right) {
         case (.null, .null): true
         case (.bool(let left), .bool(let right)): left == right
         case (.integer(let left), .integer(let right)): left == right
         case (.number(let left), .number(let right)): left == right
+        case (.integer(let integer), .number(let number)), (.number(let number), .integer(let integer)):
+            Double(exactly: integer) == number
         case (.string(let left), .string(let right)): sameBytes(left, right)
         case (.array(let left), .array(let right)): left == right
         case (.object(let left), .object(let right)):

@@ -22,7 +22,13 @@ struct BrokerTests {
             "energy-meter", "meter-1",
             ["kind": "meter", "intervalMs": 20, "power": ["base": 3_600], "startWh": 100]
         ),
-        ("relay-plug", "plug-1", ["kind": "relay", "latencyMs": 5, "intervalMs": 60_000]),
+        (
+            "relay-plug", "plug-1",
+            [
+                "kind": "actuator", "latencyMs": 5, "intervalMs": 60_000, "values": ["power": false],
+                "writable": ["power"],
+            ]
+        ),
         (
             "mobile-base", "base-1",
             [

@@ -47,7 +47,11 @@ import Testing
     }
 
     @Test func `a relay switches late, counts what it was told and what changed`() throws {
-        var model = try RelayModel(JSONField(["kind": "relay", "latencyMs": 50, "intervalMs": 1_000]))
+        var model = try ActuatorModel(
+            JSONField([
+                "kind": "actuator", "latencyMs": 50, "intervalMs": 1_000, "values": ["power": false],
+                "writable": ["power"],
+            ]))
         _ = model.handle(.due, at: .zero)
         for isOn in [true, true, false] {
             let command = ModelCommand(name: "power", input: .bool(isOn), id: "", caller: "")
@@ -55,7 +59,8 @@ import Testing
         }
         #expect(model.due == .milliseconds(50))
         #expect(model.handle(.due, at: .milliseconds(49)).isEmpty)
-        #expect(model.handle(.due, at: .milliseconds(50)).count == 3)
+        // A report and an answer for each.
+        #expect(model.handle(.due, at: .milliseconds(50)).count == 6)
         #expect(model.executions.commanded == 3)
         #expect(model.executions.changed == 2)
     }
@@ -109,8 +114,8 @@ import Testing
     }
 
     static let faults: [(JSON, String)] = [
-        (["kind": "rocket"], "/kind"), (["kind": "relay", "latencyMs": 0, "intervalMs": 5], "/latencyMs"),
-        (["kind": "relay", "latencyMs": 1, "intervalMs": 5, "speed": 1], "/speed"),
+        (["kind": "rocket"], "/kind"), (["kind": "actuator", "latencyMs": 0, "intervalMs": 5], "/latencyMs"),
+        (["kind": "actuator", "latencyMs": 1, "intervalMs": 5, "speed": 1], "/speed"),
         (["kind": "ambient", "intervalMs": 5, "values": ["a": ["base": "x"]]], "/values/a/base"),
     ]
 

@@ -93,7 +93,10 @@ func plug() throws -> Thing {
     }
 
     @Test func `the will is the word offline, kept`() throws {
-        let file: JSON = ["kind": "relay", "latencyMs": 1, "intervalMs": 1_000]
+        let file: JSON = [
+            "kind": "actuator", "latencyMs": 1, "intervalMs": 1_000, "values": ["power": false],
+            "writable": ["power"],
+        ]
         let will = try #require(try SimulatedThing(thing: plug(), model: file, seed: 0).will)
         #expect(will == Message(topic: "lwt", payload: Array("Offline".utf8), retained: true))
     }
