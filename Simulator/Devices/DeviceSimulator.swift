@@ -11,6 +11,8 @@ public actor DeviceSimulator {
     /// Replies that the bus did not take yet.
     private var outbox: [Message] = []
     private var isAnnounced = false
+    /// Its life begins with the first connection: a first report that nobody can hear would be lost.
+    private var isBorn = false
     private var hasMail = false
     private var sleeper: AsyncStream<Void>.Continuation?
 
@@ -67,7 +69,7 @@ public actor DeviceSimulator {
                 else { continue }
                 await self.perform(self.model.handle(.command(command), at: self.timeline.uptime))
             }
-            if self.model.due <= self.timeline.uptime {
+            if self.isBorn, self.model.due <= self.timeline.uptime {
                 await self.perform(self.model.handle(.due, at: self.timeline.uptime))
             }
             try await self.sleep()
@@ -80,6 +82,7 @@ public actor DeviceSimulator {
             self.isAnnounced = false
             return
         }
+        self.isBorn = true
         guard !self.isAnnounced else { return }
         guard let message = self.server.availability(isOnline: true) else {
             self.isAnnounced = true
@@ -122,7 +125,7 @@ public actor DeviceSimulator {
     /// Until something is due or comes in.
     private func sleep() async throws {
         guard !self.hasMail else { return }
-        var duration = self.model.due - self.timeline.uptime
+        var duration = self.isBorn ? self.model.due - self.timeline.uptime : Self.retryPause
         if !self.isAnnounced || !self.outbox.isEmpty { duration = min(duration, Self.retryPause) }
         guard duration > .zero else { return }
         let (stream, continuation) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
