@@ -48,7 +48,8 @@ extension JSON: Equatable {
         case (.integer(let left), .integer(let right)): left == right
         case (.number(let left), .number(let right)): left == right
         case (.integer(let integer), .number(let number)), (.number(let number), .integer(let integer)):
-            Double(exactly: integer) == number
+            // ECMAScript writes large numbers as whole ones that only round to them.
+            Double(integer) == number
         case (.string(let left), .string(let right)): sameBytes(left, right)
         case (.array(let left), .array(let right)): left == right
         case (.object(let left), .object(let right)):

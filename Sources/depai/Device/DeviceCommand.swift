@@ -8,9 +8,10 @@ import Linux
 struct DeviceCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "device", abstract: "Look at devices, command them, and check their descriptions.",
-        discussion: "All but check ask the robot that runs in the home.",
+        discussion: "All but check and import ask the robot that runs in the home.",
         subcommands: [
             List.self, Show.self, Watch.self, Read.self, Write.self, Invoke.self, Check.self,
+            Import.self,
         ], defaultSubcommand: List.self)
 }
 

@@ -1,0 +1,167 @@
+import ArgumentParser
+import Database
+import Devices
+import Encoding
+import Home
+import Linux
+import Synchronization
+import SystemPackage
+import World
+
+extension DeviceCommand {
+    struct Import: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Write descriptions of the devices that describe themselves at a broker.",
+            discussion: """
+                Listens to what the broker keeps of a convention, and writes NAME.td.json for each device. A \
+                file that is there already stays as it is. What could not be described is said.
+                """)
+        @OptionGroup var home: HomeOption
+        @OptionGroup var output: OutputOption
+        @Option(help: "zigbee2mqtt, tasmota, homeassistant, homie or esphome.", transform: Self.convention)
+        var from: DiscoveryConvention
+        @Option(help: "HOST or HOST:PORT; the configuration's by default.") var broker: String?
+        @Option(help: "At the broker; the configuration's by default.") var username: String?
+        @Option(help: "File with its password (mode 0600).") var passwordFile: String?
+        @Option(help: "Where the files go; the configuration's folder of devices by default.") var out:
+            String?
+        @Option(help: "The first level of the convention's topics, where it was changed.") var base: String?
+        @Option(help: "How long to listen, in seconds.") var wait = 3
+        @Flag(help: "Replace files that are there.") var force = false
+        @Flag(help: "Write nothing, show what would be written.") var dryRun = false
+
+        private static func convention(_ name: String) throws -> DiscoveryConvention {
+            guard let convention = DiscoveryConvention(rawValue: name) else {
+                let names = DiscoveryConvention.allCases.map(\.rawValue).joined(separator: ", ")
+                throw ValidationError("--from is one of \(names)")
+            }
+            return convention
+        }
+
+        /// Kept messages that are looked at.
+        private static let messageLimit = 8_192
+
+        func validate() throws {
+            guard (1...600).contains(self.wait) else { throw ValidationError("--wait is 1 to 600 seconds") }
+            guard self.base?.contains(where: { "#+".contains($0) }) != true else {
+                throw ValidationError("--base is a topic")
+            }
+        }
+
+        func run() async throws {
+            let settings = try self.settings()
+            let messages = try await self.listen(settings.address)
+            let place = "\(settings.address.host):\(settings.address.port)"
+            let found = self.from.things(from: messages, base: self.base, broker: place)
+            var written: [(thing: DiscoveredThing, file: FilePath, state: String)] = []
+            for thing in found.things {
+                let file = settings.folder.appending("\(thing.name).td.json")
+                let isThere = DurableFile.exists(file)
+                if self.dryRun || isThere && !self.force {
+                    written.append((thing, file, isThere ? "is there already" : "would be written"))
+                } else {
+                    try DurableFile.createFolder(settings.folder)
+                    try DurableFile.write(Array((thing.description.prettyText + "\n").utf8), to: file)
+                    written.append((thing, file, isThere ? "replaced" : "written"))
+                }
+            }
+            self.tell(written, found.skipped)
+            if found.things.isEmpty {
+                throw Failure(
+                    1, "no device of \(self.from.rawValue) describes itself at \(place)",
+                    hint: "is discovery switched on there, and kept by the broker? --wait listens longer")
+            }
+        }
+
+        private func tell(
+            _ written: [(thing: DiscoveredThing, file: FilePath, state: String)], _ skipped: [String]
+        ) {
+            guard !self.output.json else {
+                return Terminal.out([
+                    "schema": "depai.device-import/1",
+                    "things": .array(
+                        written.map {
+                            [
+                                "name": .string($0.thing.name), "file": .string($0.file.string),
+                                "state": .string($0.state),
+                                "notes": .array($0.thing.notes.map { .string($0) }),
+                            ]
+                        }), "skipped": .array(skipped.map { .string($0) }),
+                ])
+            }
+            for (thing, file, state) in written {
+                Terminal.out("\(Terminal.paint(thing.name, .bold))  \(file) \(state)")
+                for note in thing.notes { Terminal.out(Terminal.paint("  left out: \(note)", .yellow)) }
+            }
+            for reason in skipped { Terminal.out(Terminal.paint("skipped: \(reason)", .yellow)) }
+        }
+
+        private func settings() throws -> (address: BrokerAddress, folder: FilePath) {
+            let home = self.home.home
+            let file =
+                DurableFile.exists(home.configurationPath) ? try Settings.read(home.configurationPath) : nil
+            let named = self.broker.map { $0.split(separator: ":", maxSplits: 1).map(String.init) }
+            guard let host = try named?.first ?? file?["broker"]["host"].string() else {
+                throw Failure(2, "which broker?", hint: "give --broker HOST")
+            }
+            let port: Int32
+            if let named {
+                guard let number = named.count == 2 ? Int32(named[1]) : 1_883, (1...65_535).contains(number)
+                else { throw Failure(2, "--broker is HOST or HOST:PORT") }
+                port = number
+            } else {
+                port = try file?["broker"]["port"].ifPresent?.integer() ?? 1_883
+            }
+            // The configuration's secrets are for the configuration's broker.
+            let own = named == nil ? file?["broker"] : nil
+            guard let folder = try self.out ?? file?["devices"].ifPresent?.string() else {
+                throw Failure(2, "where do the files go?", hint: "give --out FOLDER")
+            }
+            return (
+                BrokerAddress(
+                    host: host, port: port, clientID: "depai-import-\(Hex.encode(SystemEntropy().bytes(4)))",
+                    username: try self.username ?? own?["username"].ifPresent?.string(),
+                    passwordFile: try self.passwordFile ?? own?["password_file"].ifPresent?.string()),
+                FilePath(folder)
+            )
+        }
+
+        /// The newest message of each topic that comes within the time.
+        private func listen(_ address: BrokerAddress) async throws -> [Message] {
+            let bus = MosquittoBus(address, entropy: SystemEntropy())
+            let heard = Heard(limit: Self.messageLimit)
+            for filter in self.from.filters(base: self.base) {
+                try bus.subscribe(to: filter, quality: .atLeastOnce) { heard.take($0) }
+            }
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { await bus.run() }
+                group.addTask { try await Task.sleep(for: .seconds(self.wait)) }
+                try await group.next()
+                group.cancelAll()
+            }
+            guard bus.connections > 0 else {
+                throw Failure(
+                    Failure.unreachable, "the broker at \(address.host):\(address.port) does not answer",
+                    hint: "check --broker, --username and --password-file")
+            }
+            return heard.messages
+        }
+    }
+}
+
+/// What was heard, by topic.
+private final class Heard: Sendable {
+    private let state = Mutex<[String: Message]>([:])
+    private let limit: Int
+
+    init(limit: Int) { self.limit = limit }
+
+    func take(_ message: Message) {
+        self.state.withLock { messages in
+            guard messages.count < self.limit || messages[message.topic] != nil else { return }
+            messages[message.topic] = message
+        }
+    }
+
+    var messages: [Message] { self.state.withLock { $0.values.sorted { $0.topic < $1.topic } } }
+}
