@@ -207,7 +207,7 @@ let package = Package(
         tests(
             of: "Simulation",
             [
-                "TestSupport", "SimulatedChain", "Solana", "Storage", "Ledger", "Payments", "Wallet",
+                "Agent", "TestSupport", "SimulatedChain", "Solana", "Storage", "Ledger", "Payments", "Wallet",
                 "Sodium",
                 "Database", "Encoding", "Home", "Linux", "World", subprocess, system, "depai", "depai-node",
                 "depai-crashing",

@@ -54,14 +54,17 @@ public struct Agent: Sendable {
         let keystore = try self.home.keystore()
         let wallet = try self.unlock(keystore)
         let ledger = try self.home.openLedger(keystore, timeline: self.timeline, observer: self.observer)
+        var folder = DeviceFolder(self.configuration.devices)
+        let found = try folder.read()
         let devices = try DeviceHub(
-            things: try self.things(), bus: self.bus, store: self.home.devicesPath, timeline: self.timeline,
+            things: found.things, bus: self.bus, store: self.home.devicesPath, timeline: self.timeline,
             entropy: self.entropy)
         try await store.log(
             "start",
             wallet == nil
                 ? "wallet \(keystore.address) is locked: nothing is spent"
                 : "wallet \(keystore.address) is open")
+        for fault in found.faults { try await store.log("device", fault) }
         let readings = devices.readings(capacity: 1_024)
         let control = WalletControl(ledger: ledger, entropy: self.entropy)
         let desk = OwnerDesk(
@@ -70,6 +73,7 @@ public struct Agent: Sendable {
         let till = wallet.map { self.till(ledger, $0) }
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await devices.run() }
+            group.addTask { [folder] in try await self.follow(folder, devices, store) }
             group.addTask { try await desk.run() }
             if let channel = self.control {
                 let counter = ControlCounter(
@@ -226,15 +230,25 @@ public struct Agent: Sendable {
         }
     }
 
-    private func things() throws -> [Thing] {
-        let names = try DurableFile.names(in: self.configuration.devices).filter { $0.hasSuffix(".td.json") }
-            .sorted()
-        return try names.map { name in
-            let path = self.configuration.devices.appending(name)
+    /// How often the folder of descriptions is looked at.
+    private static let folderInterval = Duration.seconds(2)
+
+    /// Takes descriptions that are new, changed or gone, while everything runs. A broken one is refused
+    /// alone, and the last good one of its file stays.
+    private func follow(_ folder: DeviceFolder, _ devices: DeviceHub, _ store: AgentStore) async throws {
+        var folder = folder
+        while true {
+            try await self.timeline.sleep(for: Self.folderInterval)
+            guard folder.hasChanged else { continue }
             do {
-                return try Thing(description: try JSON.read(try DurableFile.read(path, limit: 256 << 10)))
-            } catch {
-                throw AgentError.device(file: path.string, reason: "\(error)")
+                let found = try folder.read()
+                for fault in found.faults { try await store.log("device", fault) }
+                try await devices.replace(things: found.things)
+                try await store.log("device", "\(found.things.count) descriptions are in use")
+            } catch let error as DeviceError {
+                try await store.log("device", "the descriptions stay as they were: \(error)")
+            } catch let error as FileError {
+                try await store.log("device", "\(error)")
             }
         }
     }
@@ -245,15 +259,4 @@ extension Home {
     public var agentPath: FilePath { self.path.appending("agent.db") }
     /// Commands to devices.
     public var devicesPath: FilePath { self.path.appending("devices.db") }
-}
-
-/// Why a robot does not start.
-public enum AgentError: Error, CustomStringConvertible {
-    case device(file: String, reason: String)
-
-    public var description: String {
-        switch self {
-        case .device(let file, let reason): "\(file): \(reason)"
-        }
-    }
 }

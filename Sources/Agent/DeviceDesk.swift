@@ -99,7 +99,7 @@ struct DeviceDesk: Sendable {
     }
 
     private func things(_ twins: [Twin]) async -> [(Thing, Twin)] {
-        let descriptions = self.hub.descriptions
+        let descriptions = await self.hub.descriptions
         return twins.compactMap { twin in
             descriptions.first { $0.id == twin.id }.map { ($0, twin) }
         }

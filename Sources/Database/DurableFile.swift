@@ -134,6 +134,24 @@ public enum DurableFile {
     }
 }
 
+/// What tells one state of a file from another without reading it.
+public struct FileSignature: Sendable, Hashable {
+    private let inode: UInt64
+    private let size: Int64
+    private let seconds: Int64
+    private let nanoseconds: Int64
+
+    /// Nil when there is no such file.
+    public init?(of path: FilePath) {
+        var status = stat()
+        guard stat(path.string, &status) == 0 else { return nil }
+        self.inode = UInt64(status.st_ino)
+        self.size = Int64(status.st_size)
+        self.seconds = Int64(status.st_mtim.tv_sec)
+        self.nanoseconds = Int64(status.st_mtim.tv_nsec)
+    }
+}
+
 extension FileDescriptor {
     fileprivate static func remove(_ path: FilePath) throws {
         guard unlink(path.string) == 0 else { throw Errno(rawValue: errno) }

@@ -27,19 +27,20 @@ extension DeviceHub {
     }
 
     func noteOversized(_ source: Int, _ count: UInt64) {
-        let (thing, affordance) = self.place(of: self.sources[source].routes.first)
+        // Nobody listens to what a description that is gone asked for.
+        guard let route = self.sources[source].routes.first else { return }
+        let (thing, affordance) = self.place(of: route)
         let reason = PayloadError.tooLarge(limit: WireFormat.payloadLimit).description
         self.note(
             reason, thing: thing, affordance: affordance, filter: self.sources[source].filter, count: count)
     }
 
-    private func place(of route: Route?) -> (thing: Int, affordance: String) {
+    private func place(of route: Route) -> (thing: Int, affordance: String) {
         switch route {
-        case .report(let thing, let property, _)?: (thing, self.things[thing].properties[property].name)
-        case .event(let thing, let event, _)?: (thing, self.things[thing].events[event].name)
-        case .availability(let thing)?: (thing, "availability")
-        case .answer(let thing, let affordance, _)?: (thing, affordance)
-        case nil: preconditionFailure("a source has a route")
+        case .report(let thing, let property, _): (thing, self.things[thing].properties[property].name)
+        case .event(let thing, let event, _): (thing, self.things[thing].events[event].name)
+        case .availability(let thing): (thing, "availability")
+        case .answer(let thing, let affordance, _): (thing, affordance)
         }
     }
 

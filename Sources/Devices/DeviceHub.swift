@@ -4,14 +4,18 @@ public import World
 
 /// The robot's devices: follows what they say, keeps a twin of each, and commands them exactly once.
 public actor DeviceHub {
-    let things: [Thing]
+    /// A thing keeps its place here for as long as the hub lives, also when its description is gone.
+    var things: [Thing]
+    /// Places of things whose descriptions are gone.
+    var retired: Set<Int> = []
     let bus: any MessageBus
     let timeline: any Timeline
     let journal: CommandJournal
     /// The name by which devices that answer a named caller know us.
     let ownName: String
-    let sources: [Source]
-    private let indices: [String: Int]
+    var sources: [Source]
+    /// Places by name and by id, of the things that are there.
+    var indices: [String: Int]
     let inbox: Inbox
     private let broadcast = Broadcast<Reading>(listenerLimit: DeviceHub.listenerLimit)
     private let onFault: @Sendable (DeviceFault) -> Void
@@ -41,15 +45,7 @@ public actor DeviceHub {
         things: [Thing], bus: any MessageBus, store: FilePath?, timeline: any Timeline, entropy: any Entropy,
         onFault: @escaping @Sendable (DeviceFault) -> Void = { _ in }
     ) throws {
-        guard things.count <= Self.thingLimit else { throw DeviceError.tooManyThings(limit: Self.thingLimit) }
-        var indices: [String: Int] = [:]
-        for (index, thing) in things.enumerated() {
-            for name in Set([thing.id, thing.name]).sorted() {
-                guard indices.updateValue(index, forKey: name) == nil else {
-                    throw DeviceError.ambiguous(name)
-                }
-            }
-        }
+        let indices = try Self.places(of: Array(things.enumerated()))
         let journal = try CommandJournal(path: store)
         let ownName = try journal.ownName { "depai-" + Hex.encode(entropy.bytes(6)) }
         var states = things.map(TwinState.init)
@@ -65,7 +61,7 @@ public actor DeviceHub {
         self.timeline = timeline
         self.journal = journal
         self.ownName = ownName
-        self.sources = Source.all(things, ownName: ownName)
+        self.sources = Source.all(Array(things.enumerated()), ownName: ownName)
         self.inbox = Inbox(timeline: timeline)
         self.onFault = onFault
         self.twinStates = states
@@ -82,11 +78,7 @@ public actor DeviceHub {
             self.inbox.close()
             self.broadcast.finish()
         }
-        for (index, source) in self.sources.enumerated() {
-            try self.bus.subscribe(to: source.filter, quality: source.quality) { [inbox] message in
-                inbox.put(message, source: index)
-            }
-        }
+        for index in self.sources.indices { try self.listen(to: index) }
         self.isListening = true
         for await _ in self.inbox.wakes {
             try Task.checkCancellation()
@@ -105,10 +97,15 @@ public actor DeviceHub {
     public func twin(_ thing: String) -> Twin? { self.indices[thing].map(self.snapshot) }
 
     /// All things, in the order in which they were given.
-    public func twins() -> [Twin] { self.things.indices.map(self.snapshot) }
+    public func twins() -> [Twin] { self.present.map { self.snapshot($0.offset) } }
 
     /// The things' descriptions, in the order in which they were given.
-    public nonisolated var descriptions: [Thing] { self.things }
+    public var descriptions: [Thing] { self.present.map(\.element) }
+
+    /// The things that are there, with their places.
+    var present: [(offset: Int, element: Thing)] {
+        self.things.enumerated().filter { !self.retired.contains($0.offset) }
+    }
 
     /// What foreign messages did wrong, by source.
     public func faults() -> [DeviceFault] { self.faultList }

@@ -17,7 +17,7 @@ struct Source: Sendable {
     var routes: [Route]
 
     /// All subscriptions of the things, each filter once, in the order of the descriptions.
-    static func all(_ things: [Thing], ownName: String) -> [Source] {
+    static func all(_ things: [(offset: Int, element: Thing)], ownName: String) -> [Source] {
         var sources: [Source] = []
         var places: [String: Int] = [:]
         func add(_ filter: String, _ quality: DeliveryQuality, _ route: Route) {
@@ -35,7 +35,7 @@ struct Source: Sendable {
                 Self.named(filter, ownName), .atLeastOnce,
                 .answer(thing: thing, affordance: affordance, form: command))
         }
-        for (index, thing) in things.enumerated() {
+        for (index, thing) in things {
             if let topic = thing.availability?.topic { add(topic, .atLeastOnce, .availability(thing: index)) }
             for (number, property) in thing.properties.enumerated() {
                 for (place, form) in property.reports.enumerated() {

@@ -43,7 +43,7 @@ public struct Twin: Sendable {
 /// Tracks one device: values in, availability out. A value without clock or I/O.
 struct TwinState: Sendable {
     private(set) var twin: Twin
-    private let staleAfter: Duration?
+    private var staleAfter: Duration?
     /// What the device, or the broker for it, said last.
     private var word: Bool?
     /// Time since boot when anything fresh was heard.
@@ -51,6 +51,21 @@ struct TwinState: Sendable {
 
     init(_ thing: Thing) {
         self.twin = Twin(id: thing.id, name: thing.name, title: thing.title, availability: .silent)
+        self.staleAfter = thing.availability?.staleAfter
+    }
+
+    /// Another description of the same thing: what does not fit it any more is forgotten.
+    mutating func adopt(_ thing: Thing) {
+        var twin = Twin(id: thing.id, name: thing.name, title: thing.title, availability: .silent)
+        for property in thing.properties {
+            twin.desired[property.name] = self.twin.desired[property.name]
+            if let reported = self.twin.reported[property.name],
+                property.schema.fault(in: reported.value) == nil
+            {
+                twin.reported[property.name] = reported
+            }
+        }
+        self.twin = twin
         self.staleAfter = thing.availability?.staleAfter
     }
 

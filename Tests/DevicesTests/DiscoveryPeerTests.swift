@@ -8,8 +8,8 @@ import World
 
 @testable import Devices
 
-/// Devices that programs of others announce, over a broker: the PyPI packages ha-mqtt-discoverable, paho-mqtt and
-/// HATasmota.
+/// Devices that programs of others announce, over a broker: the PyPI packages ha-mqtt-discoverable,
+/// paho-mqtt and HATasmota.
 @Suite(.broker, .enabled(if: Broker.isInstalled), .serialized, .timeLimit(.minutes(2)))
 struct DiscoveryPeerTests {
     @Test func `what others announce is imported, followed and commanded`() async throws {

@@ -4,8 +4,8 @@ internal import Payments
 internal import Solana
 internal import Wasm
 
-/// What reads bytes from outside, as functions from bytes that anyone may have made. A wrong input is answered
-/// by an error; a trap, a hang or a broken promise between reading and writing is a finding.
+/// What reads bytes from outside, as functions from bytes that anyone may have made. A wrong input is
+/// answered by an error; a trap, a hang or a broken promise between reading and writing is a finding.
 public enum Decoder: String, CaseIterable, Sendable {
     case transaction
     case x402

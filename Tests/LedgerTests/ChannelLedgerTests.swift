@@ -4,7 +4,8 @@ import Sodium
 import Testing
 import World
 
-/// Channels in the books alone: a payee that redeems more or less than it accepted, reservations at the close.
+/// Channels in the books alone: a payee that redeems more or less than it accepted, reservations at the
+/// close.
 @Suite struct ChannelLedgerTests {
     private static let id = Base58.encode([UInt8](repeating: 9, count: 32))
 

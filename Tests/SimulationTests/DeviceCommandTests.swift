@@ -1,3 +1,4 @@
+import Agent
 import Encoding
 import Foundation
 import Home
@@ -43,7 +44,8 @@ struct DeviceCommandTests {
             let table = try await Self.depai(home)
             #expect(table.code == 0 && table.text.contains("plug-1") && table.text.contains("online"))
 
-            let written = try await Self.depai(home, "write", "plug-1", "power", "true", "--id", "a", "--json")
+            let written = try await Self.depai(
+                home, "write", "plug-1", "power", "true", "--id", "a", "--json")
             #expect(written.code == 0, "\(written.talk)")
             #expect(try written.json()["state"].string() == "done")
             let read = try await Self.depai(home, "read", "plug-1", "power")
@@ -60,6 +62,34 @@ struct DeviceCommandTests {
             let power = try shown.json()["properties"][0]
             #expect(try power["reported"]["value"].bool() && power["desired"]["value"].bool())
             #expect(try power["desired"]["command"].string() == "a")
+
+            // Descriptions come, break, are mended and go while everything runs.
+            let folder = world.workshop.robot.path.appending("devices")
+            let plug = URL(filePath: folder.appending("plug-1.td.json").string)
+            let good = try String(contentsOf: plug, encoding: .utf8)
+            func count(_ wanted: Int) async throws {
+                _ = try await eventually("\(wanted) devices") {
+                    let list = try await Self.depai(home, "list", "--json")
+                    return try list.json()["devices"].elements().count == wanted ? true : nil
+                }
+            }
+            let second = URL(filePath: folder.appending("plug-2.td.json").string)
+            try good.replacingOccurrences(of: "plug-1", with: "plug-2").write(
+                to: second, atomically: true, encoding: .utf8)
+            try await count(5)
+            try good.replacingOccurrences(of: "boolean", with: "bool").write(
+                to: plug, atomically: true, encoding: .utf8)
+            try FileManager.default.removeItem(at: second)
+            try await count(4)
+            let still = try await Self.depai(home, "read", "plug-1", "power")
+            #expect(still.text == "true\n", "\(still.talk)")
+            let events = try AgentView(path: world.workshop.robot.agentPath).events()
+            #expect(
+                events.contains {
+                    $0.text.contains("plug-1.td.json: /properties/power/type")
+                        && $0.text.contains("last good one")
+                }, "\(events.map(\.text))")
+            try good.write(to: plug, atomically: true, encoding: .utf8)
 
             // A watcher sees the change that somebody else makes.
             let watcher = Process()

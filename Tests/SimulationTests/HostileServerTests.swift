@@ -7,8 +7,8 @@ import SystemPackage
 import Testing
 import World
 
-/// Web servers that nobody wants to meet, and the client that meets them: bounded in memory and time, never led
-/// elsewhere.
+/// Web servers that nobody wants to meet, and the client that meets them: bounded in memory and time, never
+/// led elsewhere.
 @Suite(.timeLimit(.minutes(1)))
 struct HostileServerTests {
     /// A server of a few lines: to every connection it sends pieces, one each `pause`, and hangs up.

@@ -1,7 +1,7 @@
 internal import Encoding
 
-/// The short forms of member names that Home Assistant's discovery allows (its "MQTT discovery" page), as far as
-/// they are read here.
+/// The short forms of member names that Home Assistant's discovery allows (its "MQTT discovery" page), as
+/// far as they are read here.
 enum HomeAssistantNames {
     private static let short: [String: String] = [
         "avty": "availability", "avty_t": "availability_topic", "pl_avail": "payload_available",

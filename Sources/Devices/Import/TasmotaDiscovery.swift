@@ -1,7 +1,7 @@
 internal import Encoding
 internal import World
 
-/// `BASE/discovery/MAC/config` and `…/sensors`, version 1 (Tasmota, "Home Assistant" and its native discovery).
+/// `BASE/discovery/MAC/config` and `…/sensors`, version 1 (Tasmota's own discovery).
 extension DiscoveryReader {
     mutating func readTasmota(_ messages: [Message], base: String) {
         for message in messages

@@ -1,8 +1,8 @@
 internal import Encoding
 internal import World
 
-/// `BASE/bridge/devices`: a list of devices with what they expose (Zigbee2MQTT, "MQTT topics and messages" and
-/// "Exposes").
+/// `BASE/bridge/devices`: a list of devices with what they expose (Zigbee2MQTT, "MQTT topics and messages"
+/// and "Exposes").
 extension DiscoveryReader {
     mutating func readZigbee2MQTT(_ messages: [Message], base: String) {
         for message in messages where message.topic == "\(base)/bridge/devices" {

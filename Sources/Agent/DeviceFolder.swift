@@ -1,0 +1,61 @@
+internal import Database
+internal import Devices
+internal import Encoding
+internal import SystemPackage
+
+/// The folder of `*.td.json` files, read again when something in it changed.
+struct DeviceFolder: Sendable {
+    /// What tells one state of a file from another.
+    private struct Entry: Hashable {
+        let name: String
+        let signature: FileSignature?
+    }
+
+    private let path: FilePath
+    private var seen: [Entry] = []
+    /// The last good description of each file.
+    private var good: [String: Thing] = [:]
+
+    /// The largest description, in bytes.
+    static let byteLimit = 256 << 10
+
+    init(_ path: FilePath) { self.path = path }
+
+    /// Whether a look at the folder shows something else than the last ``read()``. A folder that cannot be
+    /// read has not changed.
+    var hasChanged: Bool { (try? self.entries()).map { $0 != self.seen } ?? false }
+
+    /// Reads what is new.
+    /// - Returns: a description for each file, in the order of their names, and what is wrong with which
+    ///   file.
+    /// - Throws: when the folder itself cannot be read.
+    mutating func read() throws -> (things: [Thing], faults: [String]) {
+        let entries = try self.entries()
+        var faults: [String] = []
+        for entry in entries where !self.seen.contains(entry) {
+            do {
+                self.good[entry.name] = try self.thing(entry.name)
+            } catch {
+                let stays = self.good[entry.name] == nil ? "" : "; the last good one stays"
+                faults.append("\(self.path.appending(entry.name)): \(error)\(stays)")
+            }
+        }
+        let names = Set(entries.map(\.name))
+        self.good = self.good.filter { names.contains($0.key) }
+        self.seen = entries
+        return (entries.compactMap { self.good[$0.name] }, faults)
+    }
+
+    private func thing(_ name: String) throws -> Thing {
+        let bytes = try DurableFile.read(self.path.appending(name), limit: Self.byteLimit)
+        let document = try JSON.read(bytes, limits: .init(bytes: Self.byteLimit, depth: 32))
+        if let fault = DescriptionChecker.faults(in: document).first { throw fault }
+        return try Thing(description: document)
+    }
+
+    private func entries() throws -> [Entry] {
+        try DurableFile.names(in: self.path).filter { $0.hasSuffix(".td.json") }.sorted().map {
+            Entry(name: $0, signature: FileSignature(of: self.path.appending($0)))
+        }
+    }
+}

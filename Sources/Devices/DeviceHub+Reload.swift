@@ -1,0 +1,66 @@
+internal import World
+
+extension DeviceHub {
+    /// The most subscriptions over the life of a hub, those of descriptions that are gone included.
+    static let sourceLimit = 16_384
+
+    /// Takes these descriptions instead of those before, while it runs. What is known of a thing that stays
+    /// is kept; a command that is on its way goes on under its old description.
+    /// - Throws: `DeviceError` when they cannot stand together, `BusError` for a filter that the bus refuses;
+    ///   then nothing has changed.
+    public func replace(things: [Thing]) throws {
+        var places: [(offset: Int, element: Thing)] = []
+        var next = self.things.count
+        for thing in things {
+            let known = self.things.firstIndex { $0.id == thing.id }
+            places.append((known ?? next, thing))
+            if known == nil { next += 1 }
+        }
+        guard next <= Self.thingLimit else { throw DeviceError.tooManyThings(limit: Self.thingLimit) }
+        let indices = try Self.places(of: places)
+        let wanted = Source.all(places, ownName: self.ownName)
+        let new = wanted.filter { source in !self.sources.contains { $0.filter == source.filter } }
+        guard self.sources.count + new.count <= Self.sourceLimit else {
+            throw DeviceError.tooManyThings(limit: Self.thingLimit)
+        }
+        // Nothing comes through to them before their routes are known.
+        let first = self.sources.count
+        self.sources += new.map { Source(filter: $0.filter, quality: $0.quality, routes: []) }
+        if self.isListening { for index in first..<self.sources.count { try self.listen(to: index) } }
+        self.retired = Set(self.things.indices)
+        for (place, thing) in places {
+            self.retired.remove(place)
+            if place < self.things.count {
+                self.things[place] = thing
+                self.twinStates[place].adopt(thing)
+            } else {
+                self.things.append(thing)
+                self.twinStates.append(TwinState(thing))
+            }
+        }
+        self.indices = indices
+        let routes = Dictionary(uniqueKeysWithValues: wanted.map { ($0.filter, $0.routes) })
+        for index in self.sources.indices {
+            self.sources[index].routes = routes[self.sources[index].filter] ?? []
+        }
+    }
+
+    func listen(to index: Int) throws(BusError) {
+        let source = self.sources[index]
+        try self.bus.subscribe(to: source.filter, quality: source.quality) { [inbox] message in
+            inbox.put(message, source: index)
+        }
+    }
+
+    /// Places by name and by id.
+    static func places(of things: [(offset: Int, element: Thing)]) throws(DeviceError) -> [String: Int] {
+        guard things.count <= Self.thingLimit else { throw .tooManyThings(limit: Self.thingLimit) }
+        var indices: [String: Int] = [:]
+        for (index, thing) in things {
+            for name in Set([thing.id, thing.name]).sorted() {
+                guard indices.updateValue(index, forKey: name) == nil else { throw .ambiguous(name) }
+            }
+        }
+        return indices
+    }
+}
