@@ -194,6 +194,7 @@ let package = Package(
         tests(
             of: "Devices",
             ["TestSupport", "Linux", "SimulatedDevices", "Database", "World", "Encoding", system]),
+        tests(of: "Linux", ["TestSupport", "World", subprocess, system]),
         tests(of: "SimulatedDevices", ["Devices", "World", "Encoding"]),
         tests(
             of: "Simulation",
