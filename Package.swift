@@ -176,8 +176,8 @@ let package = Package(
         tests(
             of: "Node",
             [
-                "PaymentSupport", "Payments", "Storage", "Compute", "Market", "Wallet", "Ledger", "Solana",
-                "SimulatedChain", "World", "Encoding", system,
+                "PaymentSupport", "TestSupport", "Linux", "Payments", "Storage", "Compute", "Market",
+                "Wallet", "Ledger", "Solana", "SimulatedChain", "World", "Encoding", system,
             ]),
         tests(of: "Encoding", ["TestSupport"]),
         tests(of: "Sodium", ["TestSupport", "Encoding"]),

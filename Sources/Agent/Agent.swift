@@ -114,16 +114,22 @@ public struct Agent: Sendable {
     ) async throws {
         let chain = self.configuration.chain
         let rpc = RPCClient(urls: chain.rpc, network: chain.network, web: self.web)
+        let market = TransportWeb(
+            http: self.web,
+            mqtt: MQTTWeb(
+                bus: self.bus, broker: self.configuration.broker,
+                name: Address(wallet.publicKey(.identity)).description, timeline: self.timeline,
+                entropy: self.entropy))
         let buyer = Buyer(
             ledger: ledger, wallet: wallet, rpc: rpc,
             witnesses: chain.witnesses.map { RPCClient(url: $0, web: self.web) }, network: chain.network,
-            web: self.web, timeline: self.timeline, entropy: self.entropy)
+            web: market, timeline: self.timeline, entropy: self.entropy)
         let procurement = Procurement(
-            directory: Directory(providers: self.configuration.providers, web: self.web), buyer: buyer,
+            directory: Directory(providers: self.configuration.providers, web: market), buyer: buyer,
             ledger: ledger, store: store, timeline: self.timeline, channels: self.configuration.channels)
         try await self.reconcile(buyer, store)
         try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await self.behave(store, procurement, wallet, devices, readings) }
+            group.addTask { try await self.behave(store, procurement, wallet, devices, readings, market) }
             let sponsor: Sponsor =
                 self.configuration.facilitator.map { .service(url: $0, web: self.web) }
                 ?? .own(
@@ -138,13 +144,13 @@ public struct Agent: Sendable {
 
     private func behave(
         _ store: AgentStore, _ procurement: Procurement, _ wallet: UnlockedWallet, _ devices: DeviceHub,
-        _ readings: AsyncStream<Reading>
+        _ readings: AsyncStream<Reading>, _ market: any Web
     ) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             if let settings = self.configuration.archive {
                 let archivist = Archivist(
                     settings: settings, readings: readings,
-                    storage: StorageClient(web: self.web, entropy: self.entropy),
+                    storage: StorageClient(web: market, entropy: self.entropy),
                     procurement: procurement, wallet: wallet, store: store, timeline: self.timeline)
                 group.addTask { try await archivist.run() }
             }

@@ -36,7 +36,7 @@ struct ChainOptions: ParsableArguments {
     func spending(
         from home: Home, _ body: (Buyer, PaymentLedger, Facilitator) async throws -> Void
     ) async throws {
-        let (chain, passphraseFile) = try self.settings(home)
+        let (chain, passphraseFile, broker) = try self.settings(home)
         let lock = try home.lock()
         defer { lock.release() }
         let timeline = SystemTimeline()
@@ -45,18 +45,24 @@ struct ChainOptions: ParsableArguments {
         let rpc = RPCClient(urls: chain.rpc, network: chain.network, web: CurlWeb())
         // A node of another network is noticed before a seller is asked.
         _ = try await rpc.blockHeight()
+        let links = BrokerLinks(known: broker)
         let buyer = Buyer(
             ledger: ledger, wallet: wallet, rpc: rpc,
             witnesses: chain.witnesses.map { RPCClient(url: $0, web: CurlWeb()) },
-            network: chain.network, web: CurlWeb(), timeline: timeline, entropy: SystemEntropy())
+            network: chain.network, web: TransportWeb(http: CurlWeb(), mqtt: links), timeline: timeline,
+            entropy: SystemEntropy())
         try await buyer.reconcileOpenPayments()
         try await buyer.bookDeposits()
         let facilitator = Facilitator(
             ledger: ledger, wallet: wallet, rpc: rpc, network: chain.network, timeline: timeline)
-        try await body(buyer, ledger, facilitator)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { await links.run() }
+            defer { group.cancelAll() }
+            try await body(buyer, ledger, facilitator)
+        }
     }
 
-    private func settings(_ home: Home) throws -> (ChainSettings, FilePath) {
+    private func settings(_ home: Home) throws -> (ChainSettings, FilePath, BrokerAddress?) {
         let path = self.config.map { FilePath($0) } ?? home.configurationPath
         let file: JSONField? =
             self.config != nil || DurableFile.exists(path) ? try Settings.read(path) : nil
@@ -76,6 +82,7 @@ struct ChainOptions: ParsableArguments {
         else {
             throw Failure(3, "the keystore is locked", hint: "give --passphrase-file")
         }
-        return (chain, FilePath(passphrase))
+        let broker = try file?["broker"].ifPresent.map { try BrokerAddress(settings: $0) }
+        return (chain, FilePath(passphrase), broker)
     }
 }
