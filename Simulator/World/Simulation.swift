@@ -76,7 +76,8 @@ package struct Simulation: Sendable {
         let workshop = self.workshop
         let seed = workshop.scenario.seed
         self.say("scenario \(workshop.scenario.name), seed \(seed), state in \(workshop.folder)")
-        let broker = try await PrivateBroker(folder: workshop.broker)
+        try await workshop.makeHomes()
+        let broker = try await PrivateBroker(folder: workshop.broker, sellers: try workshop.sellers())
         try await broker.prepare(entropy: workshop.entropy("broker"))
         tasks.add { try await broker.run() }
         let cluster = try Cluster(
@@ -87,12 +88,11 @@ package struct Simulation: Sendable {
         let port = await self.serve(tasks) { request in await ClusterWeb(cluster).answer(request) }
         let rpc = "http://127.0.0.1:\(port)"
         self.say("broker on port \(broker.port), chain at \(rpc)")
-        try await workshop.makeHomes()
         let mint = try await workshop.fund(cluster)
         let before = await Auditor.balances(cluster, workshop, mint)
         var urls: [String] = []
         for index in workshop.scenario.nodes.indices {
-            urls.append(try await self.startNode(index, tasks, rpc: rpc, mint: mint))
+            urls.append(try await self.startNode(index, tasks, rpc: rpc, mint: mint, broker))
         }
         try workshop.configureRobot(rpc: rpc, broker: broker, nodeURLs: urls)
         let devices = try await self.startDevices(tasks, broker)
@@ -118,11 +118,13 @@ package struct Simulation: Sendable {
     }
 
     /// Starts a node and, where the scenario wants it, somebody who betrays in its name.
-    private func startNode(_ index: Int, _ tasks: Tasks, rpc: String, mint: Address) async throws -> String {
+    private func startNode(
+        _ index: Int, _ tasks: Tasks, rpc: String, mint: Address, _ broker: PrivateBroker
+    ) async throws -> String {
         let workshop = self.workshop
         let settings = workshop.scenario.nodes[index]
         let home = workshop.node(index).path
-        try workshop.configureNode(index, rpc: rpc, mint: mint)
+        try workshop.configureNode(index, rpc: rpc, mint: mint, broker: broker)
         let portFile = home.appending("port")
         let process = Atomic32()
         tasks.add {
@@ -151,6 +153,9 @@ package struct Simulation: Sendable {
                 name: "node \(settings.name)", log: home.appending("node.log").string)
         }
         var url = "http://127.0.0.1:\(port)"
+        if settings.isOnBroker {
+            url = "mqtt://127.0.0.1:\(broker.port)/\(try workshop.nodeName(index))"
+        }
         if let fault = settings.fault {
             let proxy = BetrayingProxy(
                 fault, node: url, web: CurlWeb(), entropy: workshop.entropy("proxy \(index)"),
