@@ -195,6 +195,7 @@ let package = Package(
             of: "Devices",
             ["TestSupport", "Linux", "SimulatedDevices", "Database", "World", "Encoding", system]),
         tests(of: "Linux", ["TestSupport", "World", subprocess, system]),
+        tests(of: "Home", ["World", "Encoding"]),
         tests(of: "SimulatedDevices", ["Devices", "World", "Encoding"]),
         tests(
             of: "Simulation",

@@ -86,8 +86,15 @@ public struct TopicServer: Sendable {
             topic: item.answerTopic, payload: body,
             properties: Message.Properties(
                 correlation: item.correlation, contentType: MQTTTransport.contentType, expirySeconds: 60))
-        // Who got no answer asks again, and a payment's answer is kept.
-        try? await self.bus.publish(message)
+        do throws(BusError) {
+            try await self.bus.publish(message)
+        } catch .refused {
+            // The customer's topic is not ours to write to: nobody could tell him.
+        } catch {
+            // Once more when the broker is back. Who still gets no answer asks again: a payment's is kept.
+            guard (try? await self.bus.confirm(self.topic)) != nil else { return }
+            try? await self.bus.publish(message)
+        }
     }
 
     private func answer(_ bytes: [UInt8]) async -> ShopResponse {

@@ -4,7 +4,8 @@ public import World
 
 /// Buys over a broker as over the web: a request goes to the seller's topic, its answer comes to ours.
 ///
-/// A request is sent again until it is answered, with the same correlation data; sellers take it for the same.
+/// A request is sent again until it is answered, with the same correlation data: sellers take it for the
+/// same.
 public final class MQTTWeb: Web {
     private let bus: any MessageBus
     private let broker: BrokerAddress
