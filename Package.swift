@@ -158,6 +158,9 @@ let package = Package(
             name: "depai-payments",
             dependencies: ["Ledger", "Linux", "Encoding", "Sodium", "Database", system],
             path: "Tests/PaymentWorkload", swiftSettings: strict),
+        .executableTarget(
+            name: "depai-outbox", dependencies: ["Devices", "Linux", "World", system],
+            path: "Tests/OutboxWorkload", swiftSettings: strict),
         .target(
             name: "PaymentSupport",
             dependencies: [
@@ -193,9 +196,13 @@ let package = Package(
         tests(of: "SimulatedChain", ["TestSupport", "Solana", "World", "Encoding", "Sodium"]),
         tests(
             of: "Devices",
-            ["TestSupport", "Linux", "SimulatedDevices", "Database", "World", "Encoding", system]),
+            [
+                "TestSupport", "Linux", "SimulatedDevices", "Database", "World", "Encoding", "depai-outbox",
+                subprocess, system,
+            ]),
         tests(of: "Linux", ["TestSupport", "World", subprocess, system]),
         tests(of: "Home", ["World", "Encoding"]),
+        tests(of: "Agent", ["TestSupport", "Devices", "Linux", "World", "Encoding", system]),
         tests(of: "SimulatedDevices", ["Devices", "World", "Encoding"]),
         tests(
             of: "Simulation",

@@ -54,9 +54,11 @@ public struct Agent: Sendable {
         let keystore = try self.home.keystore()
         let wallet = try self.unlock(keystore)
         let ledger = try self.home.openLedger(keystore, timeline: self.timeline, observer: self.observer)
+        let (faults, fault) = AsyncStream.makeStream(
+            of: DeviceFault.self, bufferingPolicy: .bufferingOldest(Self.faultRoom))
         let devices = try DeviceHub(
             things: try self.things(), bus: self.bus, store: self.home.devicesPath, timeline: self.timeline,
-            entropy: self.entropy)
+            entropy: self.entropy, onFault: { fault.yield($0) })
         try await store.log(
             "start",
             wallet == nil
@@ -70,6 +72,10 @@ public struct Agent: Sendable {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await devices.run() }
             group.addTask { try await desk.run() }
+            group.addTask { try await self.tell(faults, store) }
+            if let topic = self.configuration.reportTopic {
+                group.addTask { try await self.report(to: topic, store) }
+            }
             if let channel = self.control {
                 group.addTask { try await self.serve(channel, control, store) }
             }
@@ -79,6 +85,33 @@ public struct Agent: Sendable {
             // The first part that fails ends the others; a behaviour that is done just waits.
             try await group.next()
             group.cancelAll()
+        }
+    }
+
+    /// Faults that wait to be written down; there is one of each kind for each source.
+    private static let faultRoom = 256
+
+    /// Writes down what devices do wrong, and what came too fast: once for each source.
+    private func tell(_ faults: AsyncStream<DeviceFault>, _ store: AgentStore) async throws {
+        for await fault in faults {
+            try await store.log(
+                "fault", "\(fault.affordance) of \(fault.thing): \(fault.reason)",
+                ["filter": .string(fault.filter)])
+        }
+        throw CancellationError()
+    }
+
+    private func report(to topic: String, _ store: AgentStore) async throws {
+        let (refusals, refusal) = AsyncStream.makeStream(
+            of: String.self, bufferingPolicy: .bufferingNewest(1))
+        let outbox = try Outbox(path: self.home.outboxPath, bus: self.bus, timeline: self.timeline) {
+            refusal.yield("the broker refuses \($0): \($1)")
+        }
+        let reporter = Reporter(outbox: outbox, topic: topic, store: store, timeline: self.timeline)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await reporter.run() }
+            group.addTask { for await text in refusals { try await store.log("report", text) } }
+            for try await _ in group {}
         }
     }
 
@@ -238,6 +271,8 @@ extension Home {
     public var agentPath: FilePath { self.path.appending("agent.db") }
     /// Commands to devices.
     public var devicesPath: FilePath { self.path.appending("devices.db") }
+    /// What waits for the broker.
+    public var outboxPath: FilePath { self.path.appending("outbox.db") }
 }
 
 /// Why a robot does not start.

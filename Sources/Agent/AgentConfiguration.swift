@@ -21,6 +21,8 @@ public struct AgentConfiguration: Sendable {
     /// How providers are paid: a deposit in whole units opens a payment channel with whoever takes one;
     /// without it only channels that are open already are used.
     public let channels: Order.ChannelUse
+    /// Topic to which every event is published, until the broker has it; nil keeps them here.
+    public let reportTopic: String?
     /// URL of the x402 facilitator that pays the network's fee when money above the owner's ceiling goes
     /// back; without it the wallet's own sponsor address pays.
     public let facilitator: String?
@@ -56,7 +58,7 @@ public struct AgentConfiguration: Sendable {
     public init(_ root: JSONField) throws {
         try root.only([
             "network", "rpc", "rpc_witnesses", "passphrase_file", "broker", "devices", "providers", "archive",
-            "errand", "channels", "facilitator",
+            "errand", "channels", "facilitator", "report",
         ])
         self.chain = try ChainSettings(root)
         self.passphraseFile = FilePath(try root["passphrase_file"].string())
@@ -73,6 +75,10 @@ public struct AgentConfiguration: Sendable {
                 try field.only(["deposit"])
                 return .open(deposit: .decimal(try field["deposit"].string()))
             } ?? .existing
+        self.reportTopic = try root["report"].ifPresent.map { field in
+            try field.only(["topic"])
+            return try field["topic"].string()
+        }
         self.facilitator = try root["facilitator"].ifPresent?.string()
         self.archive = try root["archive"].ifPresent.map { field in
             try field.only(["readings", "days", "challenges", "batches"])

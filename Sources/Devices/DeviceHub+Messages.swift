@@ -26,9 +26,9 @@ extension DeviceHub {
         }
     }
 
-    func noteOversized(_ source: Int, _ count: UInt64) {
+    /// Notes messages that never came to be read.
+    func noteLost(_ source: Int, _ count: UInt64, _ reason: String) {
         let (thing, affordance) = self.place(of: self.sources[source].routes.first)
-        let reason = PayloadError.tooLarge(limit: WireFormat.payloadLimit).description
         self.note(
             reason, thing: thing, affordance: affordance, filter: self.sources[source].filter, count: count)
     }

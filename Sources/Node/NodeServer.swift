@@ -50,6 +50,7 @@ public struct NodeServer: Sendable {
             if let bus = self.bus {
                 let name = Address(shop.offer.identity).description
                 let server = TopicServer(shop: shop, bus: bus, name: name)
+                group.addTask { try await self.watch(server) }
                 group.addTask {
                     try await server.run {
                         self.logger.info("selling over MQTT", metadata: ["name": "\(name)"])
@@ -60,6 +61,18 @@ public struct NodeServer: Sendable {
             group.addTask { try await self.sweep(shop, facilitator, books) }
             try await group.next()
             group.cancelAll()
+        }
+    }
+
+    /// Says once that requests are lost, and again each time a thousand more are.
+    private func watch(_ server: TopicServer) async throws {
+        var told: UInt64 = 0
+        while true {
+            try await self.timeline.sleep(for: Self.sweepInterval)
+            let dropped = server.dropped
+            guard dropped > 0, told == 0 || dropped >= told + 1_000 else { continue }
+            told = dropped
+            self.logger.warning("requests over MQTT were dropped", metadata: ["count": "\(dropped)"])
         }
     }
 

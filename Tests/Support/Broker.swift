@@ -36,12 +36,6 @@ public final class Broker: Sendable {
             self.files = files
             self.isOpen = isOpen
         }
-
-        /// Keeps sessions and messages over a restart.
-        public static let durable = Settings(lines: [
-            "persistence true", "persistence_location FOLDER/", "autosave_on_changes true",
-            "autosave_interval 1",
-        ])
     }
 
     /// Distribution path; the suites that need it are skipped where it is missing.
