@@ -164,6 +164,9 @@ let package = Package(
                 "Simulation", "SimulatedChain", "Agent", "Node", "Home", "Storage", "Market", "Payments",
                 "Wallet", "Ledger", "Solana", "Linux", "World", "Encoding", "Database", system,
             ], path: "Tests/Soak", exclude: ["run"], swiftSettings: strict),
+        .executableTarget(
+            name: "depai-outbox", dependencies: ["Devices", "Linux", "World", system],
+            path: "Tests/OutboxWorkload", swiftSettings: strict),
         .target(
             name: "PaymentSupport",
             dependencies: [
@@ -182,8 +185,8 @@ let package = Package(
         tests(
             of: "Node",
             [
-                "PaymentSupport", "Payments", "Storage", "Compute", "Market", "Wallet", "Ledger", "Solana",
-                "SimulatedChain", "World", "Encoding", system,
+                "PaymentSupport", "TestSupport", "Linux", "Payments", "Storage", "Compute", "Market",
+                "Wallet", "Ledger", "Solana", "SimulatedChain", "World", "Encoding", system,
             ]),
         tests(of: "Encoding", ["TestSupport"]),
         tests(of: "Sodium", ["TestSupport", "Encoding"]),
@@ -201,8 +204,11 @@ let package = Package(
             of: "Devices",
             [
                 "TestSupport", subprocess, "Linux", "Home", "SimulatedDevices", "Database", "World",
-                "Encoding", system,
+                "Encoding", "depai-outbox", system,
             ]),
+        tests(of: "Linux", ["TestSupport", "World", subprocess, system]),
+        tests(of: "Home", ["World", "Encoding"]),
+        tests(of: "Agent", ["TestSupport", "Devices", "Linux", "World", "Encoding", system]),
         tests(of: "SimulatedDevices", ["Devices", "World", "Encoding"]),
         tests(
             of: "Simulation",

@@ -48,7 +48,7 @@ struct Auditor {
         }
         let agent = try AgentView(path: self.workshop.robot.agentPath)
         let parties = ["robot"] + self.workshop.scenario.nodes.map(\.name)
-        let invariants = [
+        var invariants = [
             try await self.conserved(after, records, asset), try self.withinPolicy(records, asset),
             self.receiptsVerify(purchases), try await self.paidOnce(records), self.commandsOnce(commands),
             Report.Invariant(
@@ -59,6 +59,7 @@ struct Auditor {
                     + "\(try agent.finished(kind: "errand")) errand driven"
             ),
         ]
+        if let sold = try self.soldThroughBroker() { invariants.append(sold) }
         let chain = await self.cluster.withBank { bank in (bank.history.count, bank.slot) }
         return Report(
             scenario: self.workshop.scenario.name, seed: self.workshop.scenario.seed, seconds: seconds,
@@ -69,6 +70,17 @@ struct Auditor {
             },
             commands: commands, readings: try agent.waitingReadings(), chain: (chain.0, chain.1),
             invariants: invariants)
+    }
+
+    /// Whether nodes that have no port were bought from all the same; nil where there is none of them.
+    private func soldThroughBroker() throws -> Report.Invariant? {
+        let nodes = self.workshop.scenario.nodes
+        let sellers = nodes.indices.filter { nodes[$0].isOnBroker }
+        guard !sellers.isEmpty else { return nil }
+        let sales = try sellers.map { try NodeView(self.workshop.node($0)).salesDone }.reduce(0, +)
+        return .init(
+            "nodes without an open port sold", sales > 0,
+            "\(sales) sales through the broker by \(sellers.map { nodes[$0].name }.joined(separator: ", "))")
     }
 
     /// How often a device carried a command out. One that is not told ids counts the changes of its state.

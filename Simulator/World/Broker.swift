@@ -1,5 +1,6 @@
 import Database
 import Encoding
+import Payments
 package import SystemPackage
 import World
 
@@ -7,11 +8,12 @@ import World
 package struct PrivateBroker: Sendable {
     package let folder: FilePath
     package let port: Int
-    /// The only users there are.
-    package static let users = ["robot", "devices"]
+    /// Nodes that sell here, by user and by the name that is in their topics.
+    private let sellers: [(user: String, name: String)]
 
-    package init(folder: FilePath) async throws {
+    package init(folder: FilePath, sellers: [(user: String, name: String)] = []) async throws {
         self.folder = folder
+        self.sellers = sellers
         self.port = try Child.freePort()
     }
 
@@ -23,14 +25,23 @@ package struct PrivateBroker: Sendable {
         try DurableFile.createFolder(self.folder)
         let passwords = self.folder.appending("passwords")
         try DurableFile.write([], to: passwords)
-        for user in Self.users {
+        for user in ["robot", "devices"] + self.sellers.map(\.user) {
             let password = Hex.encode(entropy.bytes(16))
             try DurableFile.write(Array((password + "\n").utf8), to: self.passwordFile(user))
             // A throw-away password of a simulation: mosquitto_passwd takes it no other way without a
             // terminal.
             _ = try await Child.output("/usr/bin/mosquitto_passwd", ["-b", passwords.string, user, password])
         }
-        // Devices do not speak to one another, and the robot cannot pretend to be one.
+        // Devices do not speak to one another, and the robot cannot pretend to be one. A seller hears what is
+        // asked of itself, and answers.
+        let sellers = self.sellers.map { seller in
+            """
+            user \(seller.user)
+            topic read \(MQTTTransport.requestTopic(of: seller.name))
+            topic write \(MQTTTransport.answerTopic(of: "+"))
+
+            """
+        }.joined()
         let rules = """
             user devices
             topic write tele/#
@@ -46,7 +57,8 @@ package struct PrivateBroker: Sendable {
             topic read #
             topic write cmnd/#
             topic write base/+/follow
-
+            topic write \(MQTTTransport.requestTopic(of: "+"))
+            \(sellers)
             """
         try DurableFile.write(Array(rules.utf8), to: self.folder.appending("acl"))
         let configuration = """

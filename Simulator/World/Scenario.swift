@@ -41,6 +41,8 @@ package struct Scenario: Sendable {
         package let storage: JSON
         package let compute: JSON
         package let fault: NodeFault?
+        /// Sells through the robot's broker, and has no open port.
+        package let isOnBroker: Bool
     }
 
     /// How a node betrays its customer. The node itself is the honest program; the fault sits between it and
@@ -64,16 +66,20 @@ package struct Scenario: Sendable {
         self.slotMilliseconds = try root["slot_ms"].integer()
         self.tokens = try root["tokens"].integer()
         self.nodes = try root["nodes"].elements().map { field in
-            try field.only(["name", "storage", "compute", "fault"])
+            try field.only(["name", "storage", "compute", "fault", "over"])
+            let over = try field["over"].ifPresent?.string() ?? "http"
+            guard ["http", "mqtt"].contains(over) else { throw field["over"].fault("http or mqtt") }
             let fault = try field["fault"].ifPresent.map { fault in
                 guard let known = NodeFault(rawValue: try fault.string()) else {
                     throw fault.fault("unknown fault")
                 }
+                // Who betrays stands between the node's port and the robot.
+                guard over == "http" else { throw fault.fault("only over http") }
                 return known
             }
             return NodeSettings(
                 name: try field["name"].string(), storage: field["storage"].value ?? .null,
-                compute: field["compute"].value ?? .null, fault: fault)
+                compute: field["compute"].value ?? .null, fault: fault, isOnBroker: over == "mqtt")
         }
         self.devices = try root["devices"].elements().map { try $0.string() }
         self.map = try root["map"].string()

@@ -76,7 +76,8 @@ package struct Simulation: Sendable {
         let workshop = self.workshop
         let seed = workshop.scenario.seed
         self.say("scenario \(workshop.scenario.name), seed \(seed), state in \(workshop.folder)")
-        let broker = try await PrivateBroker(folder: workshop.broker)
+        try await workshop.makeHomes()
+        let broker = try await PrivateBroker(folder: workshop.broker, sellers: try workshop.sellers())
         try await broker.prepare(entropy: workshop.entropy("broker"))
         let brokerChild = MortalChild()
         tasks.add { try await broker.run(as: brokerChild) }
@@ -88,13 +89,12 @@ package struct Simulation: Sendable {
         let port = await self.serve(tasks) { request in await ClusterWeb(cluster).answer(request) }
         let rpc = "http://127.0.0.1:\(port)"
         self.say("broker on port \(broker.port), chain at \(rpc)")
-        try await workshop.makeHomes()
         let mint = try await workshop.fund(cluster)
         let before = await Auditor.balances(cluster, workshop, mint)
         var urls: [String] = []
         let nodes = workshop.scenario.nodes.map { _ in MortalChild() }
         for (index, child) in nodes.enumerated() {
-            urls.append(try await self.startNode(index, as: child, tasks, rpc: rpc, mint: mint))
+            urls.append(try await self.startNode(index, as: child, tasks, rpc: rpc, mint: mint, broker))
         }
         try workshop.configureRobot(rpc: rpc, broker: broker, nodeURLs: urls)
         let devices = try await self.startDevices(tasks, broker)
@@ -122,12 +122,13 @@ package struct Simulation: Sendable {
 
     /// Starts a node and, where the scenario wants it, somebody who betrays in its name.
     private func startNode(
-        _ index: Int, as child: MortalChild, _ tasks: Tasks, rpc: String, mint: Address
+        _ index: Int, as child: MortalChild, _ tasks: Tasks, rpc: String, mint: Address,
+        _ broker: PrivateBroker
     ) async throws -> String {
         let workshop = self.workshop
         let settings = workshop.scenario.nodes[index]
         let home = workshop.node(index).path
-        try workshop.configureNode(index, rpc: rpc, mint: mint)
+        try workshop.configureNode(index, rpc: rpc, mint: mint, broker: broker)
         let portFile = home.appending("port")
         tasks.add {
             let log = home.appending("node.log")
@@ -153,8 +154,11 @@ package struct Simulation: Sendable {
                 name: "node \(settings.name)", log: home.appending("node.log").string)
         }
         // Should it die, it comes back where it was.
-        try workshop.configureNode(index, rpc: rpc, mint: mint, port: port)
+        try workshop.configureNode(index, rpc: rpc, mint: mint, broker: broker, port: port)
         var url = "http://127.0.0.1:\(port)"
+        if settings.isOnBroker {
+            url = "mqtt://127.0.0.1:\(broker.port)/\(try workshop.nodeName(index))"
+        }
         if let fault = settings.fault {
             let proxy = BetrayingProxy(
                 fault, node: url, web: CurlWeb(), entropy: workshop.entropy("proxy \(index)"),

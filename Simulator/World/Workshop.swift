@@ -176,13 +176,39 @@ package struct Workshop: Sendable {
         ]
     }
 
+    /// What a node is called in its topics.
+    package func nodeName(_ index: Int) throws -> String {
+        try self.address(self.node(index), .identity).description
+    }
+
+    /// The nodes that sell through the broker: their users there, and their names.
+    package func sellers() throws -> [(user: String, name: String)] {
+        try self.scenario.nodes.indices.filter { self.scenario.nodes[$0].isOnBroker }.map { index in
+            (self.brokerUser(index), try self.nodeName(index))
+        }
+    }
+
+    private func brokerUser(_ index: Int) -> String { "node-\(self.scenario.nodes[index].name.lowercased())" }
+
     /// Writes a node's configuration.
     /// - Parameter port: 0 takes a free one.
-    package func configureNode(_ index: Int, rpc: String, mint: Address, port: Int = 0) throws {
+    package func configureNode(
+        _ index: Int, rpc: String, mint: Address, broker: PrivateBroker, port: Int = 0
+    ) throws {
         let settings = self.scenario.nodes[index]
-        let configuration: JSON = [
+        let user = self.brokerUser(index)
+        let place: (name: String, value: JSON) =
+            settings.isOnBroker
+            ? (
+                "broker",
+                [
+                    "host": "127.0.0.1", "port": JSON(broker.port), "client_id": .string(user),
+                    "username": .string(user),
+                    "password_file": .string(broker.passwordFile(user).string),
+                ]
+            ) : ("listen", ["host": "127.0.0.1", "port": JSON(port)])
+        var configuration: JSON = [
             "name": .string(settings.name), "network": "devnet", "rpc": .string(rpc),
-            "listen": ["host": "127.0.0.1", "port": JSON(port)],
             "asset": [
                 "mint": .string(mint.description), "symbol": .string(Treasury.symbol),
                 "decimals": JSON(Treasury.decimals),
@@ -191,6 +217,7 @@ package struct Workshop: Sendable {
             "channels": ["withdraw_delay": 3_600, "claim_seconds": 60],
             "passphrase_file": .string(self.passphraseFile.string),
         ]
+        configuration[place.name] = place.value
         // JSON is YAML.
         try DurableFile.write(
             Array((configuration.prettyText + "\n").utf8), to: self.node(index).path.appending("node.yaml"))

@@ -56,9 +56,11 @@ public struct Agent: Sendable {
         let ledger = try self.home.openLedger(keystore, timeline: self.timeline, observer: self.observer)
         var folder = DeviceFolder(self.configuration.devices)
         let found = try folder.read()
+        let (faults, fault) = AsyncStream.makeStream(
+            of: DeviceFault.self, bufferingPolicy: .bufferingOldest(Self.faultRoom))
         let devices = try DeviceHub(
             things: found.things, bus: self.bus, store: self.home.devicesPath, timeline: self.timeline,
-            entropy: self.entropy)
+            entropy: self.entropy, onFault: { fault.yield($0) })
         try await store.log(
             "start",
             wallet == nil
@@ -75,6 +77,10 @@ public struct Agent: Sendable {
             group.addTask { try await devices.run() }
             group.addTask { [folder] in try await self.follow(folder, devices, store) }
             group.addTask { try await desk.run() }
+            group.addTask { try await self.tell(faults, store) }
+            if let topic = self.configuration.reportTopic {
+                group.addTask { try await self.report(to: topic, store) }
+            }
             if let channel = self.control {
                 let counter = ControlCounter(
                     wallet: control, devices: DeviceDesk(hub: devices), cashier: till?.cashier)
@@ -86,6 +92,33 @@ public struct Agent: Sendable {
             // The first part that fails ends the others; a behaviour that is done just waits.
             try await group.next()
             group.cancelAll()
+        }
+    }
+
+    /// Faults that wait to be written down; there is one of each kind for each source.
+    private static let faultRoom = 256
+
+    /// Writes down what devices do wrong, and what came too fast: once for each source.
+    private func tell(_ faults: AsyncStream<DeviceFault>, _ store: AgentStore) async throws {
+        for await fault in faults {
+            try await store.log(
+                "fault", "\(fault.affordance) of \(fault.thing): \(fault.reason)",
+                ["filter": .string(fault.filter)])
+        }
+        throw CancellationError()
+    }
+
+    private func report(to topic: String, _ store: AgentStore) async throws {
+        let (refusals, refusal) = AsyncStream.makeStream(
+            of: String.self, bufferingPolicy: .bufferingNewest(1))
+        let outbox = try Outbox(path: self.home.outboxPath, bus: self.bus, timeline: self.timeline) {
+            refusal.yield("the broker refuses \($0): \($1)")
+        }
+        let reporter = Reporter(outbox: outbox, topic: topic, store: store, timeline: self.timeline)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await reporter.run() }
+            group.addTask { for await text in refusals { try await store.log("report", text) } }
+            for try await _ in group {}
         }
     }
 
@@ -114,6 +147,7 @@ public struct Agent: Sendable {
 
     /// What pays: the robot's behaviours and whoever asks at its socket use the same.
     private struct Till {
+        let market: any Web
         let buyer: Buyer
         let facilitator: Facilitator
         let cashier: Cashier
@@ -122,14 +156,21 @@ public struct Agent: Sendable {
     private func till(_ ledger: PaymentLedger, _ wallet: UnlockedWallet) -> Till {
         let chain = self.configuration.chain
         let rpc = RPCClient(urls: chain.rpc, network: chain.network, web: self.web)
+        // Sellers are reached over HTTP, or through the broker.
+        let market = TransportWeb(
+            http: self.web,
+            mqtt: MQTTWeb(
+                bus: self.bus, broker: self.configuration.broker,
+                name: Address(wallet.publicKey(.identity)).description, timeline: self.timeline,
+                entropy: self.entropy))
         let buyer = Buyer(
             ledger: ledger, wallet: wallet, rpc: rpc,
             witnesses: chain.witnesses.map { RPCClient(url: $0, web: self.web) }, network: chain.network,
-            web: self.web, timeline: self.timeline, entropy: self.entropy)
+            web: market, timeline: self.timeline, entropy: self.entropy)
         let facilitator = Facilitator(
             ledger: ledger, wallet: wallet, rpc: rpc, network: chain.network, timeline: self.timeline)
         return Till(
-            buyer: buyer, facilitator: facilitator,
+            market: market, buyer: buyer, facilitator: facilitator,
             cashier: Cashier(buyer: buyer, ledger: ledger, facilitator: facilitator))
     }
 
@@ -137,13 +178,13 @@ public struct Agent: Sendable {
         _ till: Till, _ ledger: PaymentLedger, _ wallet: UnlockedWallet, _ store: AgentStore,
         _ devices: DeviceHub, _ readings: AsyncStream<Reading>
     ) async throws {
-        let buyer = till.buyer
+        let (buyer, market) = (till.buyer, till.market)
         let procurement = Procurement(
-            directory: Directory(providers: self.configuration.providers, web: self.web), buyer: buyer,
+            directory: Directory(providers: self.configuration.providers, web: market), buyer: buyer,
             ledger: ledger, store: store, timeline: self.timeline, channels: self.configuration.channels)
         try await self.reconcile(buyer, store)
         try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await self.behave(store, procurement, wallet, devices, readings) }
+            group.addTask { try await self.behave(store, procurement, wallet, devices, readings, market) }
             let sponsor: Sponsor =
                 self.configuration.facilitator.map { .service(url: $0, web: self.web) }
                 ?? .own(till.facilitator)
@@ -155,13 +196,13 @@ public struct Agent: Sendable {
 
     private func behave(
         _ store: AgentStore, _ procurement: Procurement, _ wallet: UnlockedWallet, _ devices: DeviceHub,
-        _ readings: AsyncStream<Reading>
+        _ readings: AsyncStream<Reading>, _ market: any Web
     ) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             if let settings = self.configuration.archive {
                 let archivist = Archivist(
                     settings: settings, readings: readings,
-                    storage: StorageClient(web: self.web, entropy: self.entropy),
+                    storage: StorageClient(web: market, entropy: self.entropy),
                     procurement: procurement, wallet: wallet, store: store, timeline: self.timeline)
                 group.addTask { try await archivist.run() }
             }
@@ -259,4 +300,6 @@ extension Home {
     public var agentPath: FilePath { self.path.appending("agent.db") }
     /// Commands to devices.
     public var devicesPath: FilePath { self.path.appending("devices.db") }
+    /// What waits for the broker.
+    public var outboxPath: FilePath { self.path.appending("outbox.db") }
 }

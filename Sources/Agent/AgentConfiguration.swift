@@ -5,13 +5,14 @@ public import Market
 public import Payments
 internal import Sodium
 public import SystemPackage
+public import World
 
 /// What `depai run` reads from its configuration file. Secrets are never in it, only the names of their
 /// files.
 public struct AgentConfiguration: Sendable {
     public let chain: ChainSettings
     public let passphraseFile: FilePath
-    public let broker: Broker
+    public let broker: BrokerAddress
     /// Folder of `*.td.json` files.
     public let devices: FilePath
     public let providers: [Provider]
@@ -20,17 +21,11 @@ public struct AgentConfiguration: Sendable {
     /// How providers are paid: a deposit in whole units opens a payment channel with whoever takes one;
     /// without it only channels that are open already are used.
     public let channels: Order.ChannelUse
+    /// Topic to which every event is published, until the broker has it; nil keeps them here.
+    public let reportTopic: String?
     /// URL of the x402 facilitator that pays the network's fee when money above the owner's ceiling goes
     /// back; without it the wallet's own sponsor address pays.
     public let facilitator: String?
-
-    public struct Broker: Sendable {
-        public let host: String
-        public let port: Int32
-        public let clientID: String
-        public let username: String?
-        public let passwordFile: String?
-    }
 
     /// Keep readings: every so many of them are sealed and stored at a provider.
     public struct Archive: Sendable {
@@ -63,16 +58,11 @@ public struct AgentConfiguration: Sendable {
     public init(_ root: JSONField) throws {
         try root.only([
             "network", "rpc", "rpc_witnesses", "passphrase_file", "broker", "devices", "providers", "archive",
-            "errand", "channels", "facilitator",
+            "errand", "channels", "facilitator", "report",
         ])
         self.chain = try ChainSettings(root)
         self.passphraseFile = FilePath(try root["passphrase_file"].string())
-        let broker = root["broker"]
-        try broker.only(["host", "port", "client_id", "username", "password_file"])
-        self.broker = Broker(
-            host: try broker["host"].string(), port: try broker["port"].integer(),
-            clientID: try broker["client_id"].string(), username: try broker["username"].ifPresent?.string(),
-            passwordFile: try broker["password_file"].ifPresent?.string())
+        self.broker = try BrokerAddress(settings: root["broker"])
         self.devices = FilePath(try root["devices"].string())
         self.providers = try root["providers"].elements().map { field in
             try field.only(["url", "identity"])
@@ -85,6 +75,10 @@ public struct AgentConfiguration: Sendable {
                 try field.only(["deposit"])
                 return .open(deposit: .decimal(try field["deposit"].string()))
             } ?? .existing
+        self.reportTopic = try root["report"].ifPresent.map { field in
+            try field.only(["topic"])
+            return try field["topic"].string()
+        }
         self.facilitator = try root["facilitator"].ifPresent?.string()
         self.archive = try root["archive"].ifPresent.map { field in
             try field.only(["readings", "days", "challenges", "batches"])

@@ -12,6 +12,32 @@ public struct Event: Sendable {
     public let kind: String
     public let text: String
     public let body: JSON
+
+    /// One object, `depai.event/1`.
+    public var json: JSON {
+        [
+            "schema": "depai.event/1", "seq": .integer(self.sequence), "at": .integer(self.at),
+            "kind": .string(self.kind), "text": .string(self.text), "body": self.body,
+        ]
+    }
+
+    fileprivate static func list(
+        after sequence: Int64, limit: Int, in database: Connection
+    ) throws -> [Event] {
+        try self.list(
+            "SELECT seq, at, kind, text, body FROM event WHERE seq > ? ORDER BY seq LIMIT ?",
+            [.integer(sequence), .integer(Int64(limit))], in: database)
+    }
+
+    fileprivate static func list(
+        _ sql: String, _ parameters: [DatabaseValue], in database: Connection
+    ) throws -> [Event] {
+        try database.query(sql, parameters: parameters).map {
+            Event(
+                sequence: $0.integer(0), at: $0.integer(1), kind: $0.text(2), text: $0.text(3),
+                body: (try? JSON.read($0.text(4))) ?? .null)
+        }
+    }
 }
 
 /// One purchase on the way: what the agent needs to go on after a crash. Written before each step.
@@ -79,6 +105,11 @@ actor AgentStore {
             try self.database.run(
                 "DELETE FROM event WHERE seq <= (SELECT MAX(seq) FROM event) - ?", .integer(Self.eventLimit))
         }
+    }
+
+    /// The events after `sequence`, oldest first.
+    func events(after sequence: Int64, limit: Int) throws -> [Event] {
+        try Event.list(after: sequence, limit: limit, in: self.database)
     }
 
     /// Keeps a reading until it is in a batch.
@@ -171,25 +202,15 @@ public struct AgentView: ~Copyable {
 
     /// The newest events, oldest of them first.
     public borrowing func lastEvents(_ count: Int) throws -> [Event] {
-        try self.events(
-            "SELECT seq, at, kind, text, body FROM event ORDER BY seq DESC LIMIT ?", .integer(Int64(count))
+        try Event.list(
+            "SELECT seq, at, kind, text, body FROM event ORDER BY seq DESC LIMIT ?",
+            [.integer(Int64(count))], in: self.database
         ).reversed()
     }
 
     /// The events after `sequence`, oldest first.
     public borrowing func events(after sequence: Int64 = 0, limit: Int = 1_000) throws -> [Event] {
-        try self.events(
-            "SELECT seq, at, kind, text, body FROM event WHERE seq > ? ORDER BY seq LIMIT ?",
-            .integer(sequence),
-            .integer(Int64(limit)))
-    }
-
-    private borrowing func events(_ sql: String, _ parameters: DatabaseValue...) throws -> [Event] {
-        try self.database.query(sql, parameters: parameters).map {
-            Event(
-                sequence: $0.integer(0), at: $0.integer(1), kind: $0.text(2), text: $0.text(3),
-                body: (try? JSON.read($0.text(4))) ?? .null)
-        }
+        try Event.list(after: sequence, limit: limit, in: self.database)
     }
 
     /// How many projects of a kind are done.

@@ -1,6 +1,7 @@
 internal import Encoding
 internal import Home
 internal import Ledger
+internal import Synchronization
 internal import Wallet
 internal import World
 
@@ -25,9 +26,11 @@ struct OwnerDesk: Sendable {
         let topics = OwnerTopics(wallet: self.address)
         let (requests, arrival) = AsyncStream.makeStream(
             of: Message.self, bufferingPolicy: .bufferingNewest(Self.room))
+        let lost = Lost()
         for topic in [topics.ask, topics.freeze] {
             try self.bus.subscribe(to: topic, quality: .atLeastOnce) { message in
-                if message.payload.count <= WalletRequest.byteLimit { arrival.yield(message) }
+                guard message.payload.count <= WalletRequest.byteLimit else { return lost.add() }
+                if case .dropped = arrival.yield(message) { lost.add() }
             }
         }
         try await withThrowingTaskGroup(of: Void.self) { group in
@@ -37,6 +40,10 @@ struct OwnerDesk: Sendable {
             group.addTask {
                 while true {
                     try await self.ledger.keepTime()
+                    if lost.shallBeTold {
+                        try await self.store.log(
+                            "owner", "requests were dropped: too long, or faster than they are answered")
+                    }
                     try await self.sayState(topics)
                     try await self.timeline.sleep(for: Self.interval)
                 }
@@ -77,4 +84,20 @@ struct OwnerDesk: Sendable {
 
     /// A broker that is away loses an answer, never a command: the owner asks again.
     private func publish(_ message: Message) async { try? await self.bus.publish(message) }
+}
+
+/// Requests that nobody looked at; told once.
+private final class Lost: Sendable {
+    private let state = Mutex((count: UInt64(0), isTold: false))
+
+    func add() { self.state.withLock { $0.count += 1 } }
+
+    /// True once, after the first.
+    var shallBeTold: Bool {
+        self.state.withLock { state in
+            guard state.count > 0, !state.isTold else { return false }
+            state.isTold = true
+            return true
+        }
+    }
 }

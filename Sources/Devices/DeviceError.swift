@@ -61,4 +61,7 @@ public struct DeviceFault: Sendable, Hashable {
     /// What was wrong with the first.
     public let reason: String
     public internal(set) var count: UInt64
+
+    /// The reason when more came than could be worked off.
+    public static let noRoom = "more came than could be worked off"
 }

@@ -26,11 +26,11 @@ extension DeviceHub {
         }
     }
 
-    func noteOversized(_ source: Int, _ count: UInt64) {
+    /// Notes messages that never came to be read.
+    func noteLost(_ source: Int, _ count: UInt64, _ reason: String) {
         // Nobody listens to what a description that is gone asked for.
         guard let route = self.sources[source].routes.first else { return }
         let (thing, affordance) = self.place(of: route)
-        let reason = PayloadError.tooLarge(limit: WireFormat.payloadLimit).description
         self.note(
             reason, thing: thing, affordance: affordance, filter: self.sources[source].filter, count: count)
     }

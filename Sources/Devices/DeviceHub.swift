@@ -132,11 +132,13 @@ public actor DeviceHub {
                 uptime: arrival.uptime, sequence: self.sequence))
     }
 
-    /// Counts a fault and tells the first of each source. The list is bounded by the descriptions' forms.
+    /// Counts a fault and tells the first of each source. What was lost for want of room says nothing of what
+    /// the device does wrong, and stands apart. The list is bounded by the descriptions' forms.
     func note(_ reason: String, thing: Int, affordance: String, filter: String, count: UInt64 = 1) {
         let id = self.things[thing].id
         let known = self.faultList.firstIndex {
             $0.filter == filter && $0.affordance == affordance && $0.thing == id
+                && ($0.reason == DeviceFault.noRoom) == (reason == DeviceFault.noRoom)
         }
         if let known {
             self.faultList[known].count += count
@@ -149,8 +151,11 @@ public actor DeviceHub {
     }
 
     private func drain() {
-        let (arrivals, oversized) = self.inbox.take()
-        for arrival in arrivals { self.receive(arrival) }
-        for (source, count) in oversized { self.noteOversized(source, count) }
+        let haul = self.inbox.take()
+        for arrival in haul.arrivals { self.receive(arrival) }
+        for (source, count) in haul.oversized {
+            self.noteLost(source, count, PayloadError.tooLarge(limit: WireFormat.payloadLimit).description)
+        }
+        for (source, count) in haul.crowded { self.noteLost(source, count, DeviceFault.noRoom) }
     }
 }

@@ -2,7 +2,8 @@ internal import Synchronization
 package import World
 
 /// Where the bus's thread leaves messages for an actor: bounded in number and bytes, the newest is dropped
-/// and counted. Nothing here waits.
+/// and counted by source. One source fills at most half of it, so that a device that chatters leaves room for
+/// the others. Nothing here waits.
 package final class Inbox: Sendable {
     /// One message, stamped when it came.
     package struct Arrival: Sendable {
@@ -20,9 +21,29 @@ package final class Inbox: Sendable {
         var bytes = 0
         var last: UInt64 = 0
         var dropped: UInt64 = 0
-        /// Messages above the payload limit, by source.
+        /// What waits, by source.
+        var loads: [Int: (messages: Int, bytes: Int)] = [:]
+        /// Messages above the payload limit, and messages without room, by source; since the last look.
         var oversized: [Int: UInt64] = [:]
+        var crowded: [Int: UInt64] = [:]
         var isClosed = false
+
+        /// Whether one more of `size` bytes from `source` has room.
+        func hasRoom(for size: Int, from source: Int) -> Bool {
+            let load = self.loads[source] ?? (0, 0)
+            return self.arrivals.count < Inbox.messageLimit && self.bytes + size <= Inbox.byteLimit
+                && load.messages < Inbox.messageLimit / 2 && load.bytes + size <= Inbox.byteLimit / 2
+        }
+    }
+
+    /// What waited, and what did not get that far.
+    package struct Haul: Sendable {
+        /// In the order of arrival.
+        package let arrivals: [Arrival]
+        /// Above the payload limit since the last call, by source.
+        package let oversized: [(source: Int, count: UInt64)]
+        /// Without room since the last call, by source.
+        package let crowded: [(source: Int, count: UInt64)]
     }
 
     private let state = Mutex(State())
@@ -49,28 +70,37 @@ package final class Inbox: Sendable {
             let size = message.payload.count
             if size > WireFormat.payloadLimit {
                 state.oversized[source, default: 0] += 1
-            } else if state.arrivals.count >= Self.messageLimit || state.bytes + size > Self.byteLimit {
+            } else if !state.hasRoom(for: size, from: source) {
                 state.dropped += 1
+                state.crowded[source, default: 0] += 1
             } else {
                 state.last += 1
                 state.arrivals.append(
                     Arrival(source: source, message: message, at: at, uptime: uptime, number: state.last))
                 state.bytes += size
+                let load = state.loads[source] ?? (0, 0)
+                state.loads[source] = (load.messages + 1, load.bytes + size)
             }
         }
         self.waker.yield()
     }
 
-    /// Everything that waits, in the order of arrival, and how many were too large since the last call.
-    package func take() -> (arrivals: [Arrival], oversized: [(source: Int, count: UInt64)]) {
+    /// Everything that waits, and how much was lost since the last call.
+    package func take() -> Haul {
         self.state.withLock { state in
             defer {
                 state.arrivals = []
                 state.bytes = 0
-                state.oversized = [:]
+                (state.loads, state.oversized, state.crowded) = ([:], [:], [:])
             }
-            return (state.arrivals, state.oversized.sorted { $0.key < $1.key }.map { ($0.key, $0.value) })
+            return Haul(
+                arrivals: state.arrivals, oversized: Self.sorted(state.oversized),
+                crowded: Self.sorted(state.crowded))
         }
+    }
+
+    private static func sorted(_ counts: [Int: UInt64]) -> [(source: Int, count: UInt64)] {
+        counts.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
     }
 
     /// The number of the newest arrival.

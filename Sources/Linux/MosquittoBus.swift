@@ -1,51 +1,36 @@
 internal import CMosquitto
-internal import Dispatch
 internal import Glibc
 internal import Synchronization
 public import World
 
-/// Where the broker is and who we are to it.
-public struct BrokerAddress: Sendable {
-    public var host: String
-    public var port: Int32
-    /// Stable, so that the broker keeps our session while we are away.
-    public var clientID: String
-    public var username: String?
-    /// The password stands in a file of its own and is read anew at each connect.
-    public var passwordFile: String?
-    /// Published by the broker when we vanish.
-    public var will: Message?
-
-    public init(
-        host: String, port: Int32 = 1_883, clientID: String, username: String? = nil,
-        passwordFile: String? = nil,
-        will: Message? = nil
-    ) {
-        self.host = host
-        self.port = port
-        self.clientID = clientID
-        self.username = username
-        self.passwordFile = passwordFile
-        self.will = will
-    }
-}
-
-/// The bus over libmosquitto, with a network loop of our own.
+/// The bus over libmosquitto and MQTT 5, with a network loop of our own on a thread of its own.
 ///
 /// Our loop, because the library's gives up for ever when the first connection is refused and ends silently
-/// after protocol errors. Threaded mode, because only then a QoS 1 acknowledgement leaves after the receiver
-/// returned. A new handle per connection, because the library keeps unsent messages in memory without bound.
+/// after protocol errors, and because it waits with `select`, which ends at 1,024 descriptors. Threaded mode,
+/// because only then a QoS 1 acknowledgement leaves after the receiver returned. A new handle per connection,
+/// because the library keeps unsent messages in memory without bound.
 public final class MosquittoBus: MessageBus {
     private let address: BrokerAddress
     private let entropy: any Entropy
-    private let box = Box()
-    /// Runs the loop; never anything else.
-    private let thread = DispatchQueue(label: "depai.mqtt")
+    private let limits: LinkLimits
+    private let pause: RetryPause
+    private let box: Box
 
-    public init(_ address: BrokerAddress, entropy: any Entropy) {
+    /// Seconds of silence after which we ask whether the broker lives.
+    static let keepAlive: Int32 = 30
+
+    /// - Parameter onEvent: told what happens to the connection, on the bus's thread: it must not call the
+    ///   bus and must not wait.
+    public init(
+        _ address: BrokerAddress, entropy: any Entropy, limits: LinkLimits = LinkLimits(),
+        pause: RetryPause = RetryPause(), onEvent: @escaping @Sendable (LinkEvent) -> Void = { _ in }
+    ) {
         _ = Self.ready
         self.address = address
         self.entropy = entropy
+        self.limits = limits
+        self.pause = pause
+        self.box = Box(limits: limits, onEvent: onEvent)
     }
 
     private static let ready: Bool = mosquitto_lib_init() == Int32(MOSQ_ERR_SUCCESS.rawValue)
@@ -58,14 +43,20 @@ public final class MosquittoBus: MessageBus {
     /// Stays connected until the task is cancelled.
     public func run() async {
         await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
-                self.thread.async {
-                    self.loop()
-                    continuation.resume()
-                }
-            }
+            // A system without a thread to give may have one later.
+            while await !self.runOnThread(), !self.box.stopped { try? await Task.sleep(for: .seconds(1)) }
         } onCancel: {
             self.box.stop()
+        }
+    }
+
+    private func runOnThread() async -> Bool {
+        await withCheckedContinuation { continuation in
+            let isStarted = LinkThread.start {
+                self.loop()
+                continuation.resume(returning: true)
+            }
+            if !isStarted { continuation.resume(returning: false) }
         }
     }
 
@@ -75,16 +66,29 @@ public final class MosquittoBus: MessageBus {
         guard mosquitto_sub_topic_check(filter) == Int32(MOSQ_ERR_SUCCESS.rawValue) else {
             throw .refused("\"\(filter)\" is not a topic filter")
         }
-        self.box.state.withLock { state in
-            state.subscriptions.append(Subscription(filter: filter, quality: quality, receive: receive))
-            state.subscriptionsWanted = true
+        self.box.subscribe(Subscription(filter: filter, quality: quality, receive: receive))
+    }
+
+    public func confirm(_ filter: String) async throws(BusError) {
+        let name = self.box.newConfirmation()
+        let result: Result<Void, BusError> = await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                self.box.confirm(filter, as: name, continuation)
+                // Cancelled before it waited: then the handler found nothing to end.
+                if Task.isCancelled { self.box.giveUp(confirmation: name) }
+            }
+        } onCancel: {
+            self.box.giveUp(confirmation: name)
         }
-        self.box.wake()
+        try result.get()
     }
 
     public func publish(_ message: Message) async throws(BusError) {
         guard mosquitto_pub_topic_check(message.topic) == Int32(MOSQ_ERR_SUCCESS.rawValue) else {
             throw .refused("\"\(message.topic)\" is not a topic")
+        }
+        guard (message.properties.correlation?.count ?? 0) <= Int(UInt16.max) else {
+            throw .refused("the correlation data is longer than 65,535 bytes")
         }
         let result: Result<Void, BusError> = await withCheckedContinuation { continuation in
             self.box.publish(message, continuation)
@@ -92,67 +96,109 @@ public final class MosquittoBus: MessageBus {
         try result.get()
     }
 
-    // MARK: the loop
+    // MARK: The loop
 
     private func loop() {
-        var attempt = 0
+        var pause = self.pause
+        var last: LinkEvent?
         while !self.box.stopped {
-            let started = Self.seconds()
-            self.connection()
-            // A broker that accepts and drops is not a reason to try harder: only a stable minute resets the
-            // wait.
-            attempt = Self.seconds() - started > 60 ? 0 : min(attempt + 1, 7)
-            let ceiling = min(30_000, 250 << attempt)
-            self.box.pause(milliseconds: 250 + Int32(self.entropy.number(below: UInt64(ceiling))))
+            let started = Clock.monotonic.seconds
+            let reason = self.connection()
+            guard !self.box.stopped else { return }
+            // An outage of an hour is one line in a log.
+            let event = LinkEvent.ended(reason)
+            if event != last || Clock.monotonic.seconds - started > 1 { self.box.onEvent(event) }
+            last = event
+            self.box.pause(
+                milliseconds: pause.next(after: Clock.monotonic.seconds - started, entropy: self.entropy))
         }
     }
 
     /// One connection from CONNECT to its end.
-    private func connection() {
+    /// - Returns: why it ended.
+    private func connection() -> String {
         guard
             let client = mosquitto_new(
                 self.address.clientID, false, Unmanaged.passUnretained(self.box).toOpaque())
-        else { return }
+        else { return "libmosquitto gives no handle: \(String(cString: strerror(errno)))" }
         defer { mosquitto_destroy(client) }
-        mosquitto_threaded_set(client, true)
-        mosquitto_int_option(client, MOSQ_OPT_TCP_NODELAY, 1)
-        self.setCallbacks(client)
-        self.setCredentials(client)
-        if let will = self.address.will {
-            mosquitto_will_set(
-                client, will.topic, Int32(will.payload.count), will.payload, will.quality.rawValue,
-                will.retained)
+        if let fault = self.prepare(client) { return fault }
+        var properties = PropertyList()
+        properties.add(MQTT_PROP_SESSION_EXPIRY_INTERVAL, self.address.sessionSeconds)
+        properties.add(MQTT_PROP_RECEIVE_MAXIMUM, self.limits.receiveMaximum)
+        properties.add(MQTT_PROP_MAXIMUM_PACKET_SIZE, self.limits.packetBytes)
+        let code = mosquitto_connect_bind_v5(
+            client, self.address.host, self.address.port, Self.keepAlive, nil, properties.head)
+        guard mosq_err_t(code) == MOSQ_ERR_SUCCESS else { return Self.words(code) }
+        let sleeps = SleepWatch(limitMilliseconds: Int64(Self.keepAlive) * 1_500)
+        var end: String?
+        while !self.box.stopped, end == nil {
+            end = sleeps.overslept ? "the machine slept" : self.turn(client)
         }
-        guard
-            mosquitto_connect(client, self.address.host, self.address.port, 30)
-                == Int32(MOSQ_ERR_SUCCESS.rawValue)
-        else { return }
-        defer { self.box.disconnected() }
-        while !self.box.stopped, self.turn(client) {}
         if self.box.stopped {
             // An orderly end: our will is not published.
-            mosquitto_disconnect(client)
+            mosquitto_disconnect_v5(client, 0, nil)
             _ = mosquitto_loop_write(client, 1)
         }
+        return self.box.disconnected() ?? end ?? "stopped"
     }
 
     /// One pass: wait for the socket, read, write, keep alive.
-    private func turn(_ client: OpaquePointer) -> Bool {
+    /// - Returns: why the connection is over; nil while it lives.
+    private func turn(_ client: OpaquePointer) -> String? {
         let socket = mosquitto_socket(client)
-        guard socket >= 0 else { return false }
+        guard socket >= 0 else { return "the broker ended the connection" }
         var events = [
             pollfd(fd: socket, events: Int16(POLLIN), revents: 0),
             pollfd(fd: self.box.wakeDescriptor, events: Int16(POLLIN), revents: 0),
         ]
         if mosquitto_want_write(client) { events[0].events |= Int16(POLLOUT) }
-        poll(&events, 2, 500)
+        poll(&events, 2, 1_000)
         if events[1].revents != 0 { self.box.drainWake() }
         let readable = Int16(POLLIN | POLLHUP | POLLERR)
-        let success = Int32(MOSQ_ERR_SUCCESS.rawValue)
-        if events[0].revents & readable != 0, mosquitto_loop_read(client, 1) != success { return false }
-        self.box.accept(Client(pointer: client))
-        if mosquitto_want_write(client), mosquitto_loop_write(client, 1) != success { return false }
-        return mosquitto_loop_misc(client) == success
+        if events[0].revents & readable != 0 {
+            let code = mosquitto_loop_read(client, 1)
+            guard mosq_err_t(code) == MOSQ_ERR_SUCCESS else { return Self.words(code) }
+        }
+        self.box.accept(Client(pointer: client), birth: self.address.birth)
+        if mosquitto_want_write(client) {
+            let code = mosquitto_loop_write(client, 1)
+            guard mosq_err_t(code) == MOSQ_ERR_SUCCESS else { return Self.words(code) }
+        }
+        let code = mosquitto_loop_misc(client)
+        return mosq_err_t(code) == MOSQ_ERR_SUCCESS ? nil : Self.words(code)
+    }
+
+    private static func words(_ code: Int32) -> String {
+        if mosq_err_t(code) == MOSQ_ERR_ERRNO { return String(cString: strerror(errno)) }
+        return String(cString: mosquitto_strerror(code))
+    }
+}
+
+// MARK: A handle before it connects
+
+extension MosquittoBus {
+    /// - Returns: what is wrong with our own settings.
+    private func prepare(_ client: OpaquePointer) -> String? {
+        mosquitto_threaded_set(client, true)
+        mosquitto_int_option(client, MOSQ_OPT_PROTOCOL_VERSION, MQTT_PROTOCOL_V5)
+        mosquitto_int_option(client, MOSQ_OPT_TCP_NODELAY, 1)
+        self.setCallbacks(client)
+        self.setCredentials(client)
+        if let fault = self.setTLS(client) { return fault }
+        guard let will = self.address.will else { return nil }
+        let code = mosquitto_will_set_v5(
+            client, will.topic, Int32(will.payload.count), will.payload, will.quality.rawValue,
+            will.retained, nil)
+        return mosq_err_t(code) == MOSQ_ERR_SUCCESS ? nil : "the will: \(Self.words(code))"
+    }
+
+    private func setTLS(_ client: OpaquePointer) -> String? {
+        guard let tls = self.address.tls else { return nil }
+        if tls.caFile == nil { mosquitto_int_option(client, MOSQ_OPT_TLS_USE_OS_CERTS, 1) }
+        let code = mosquitto_tls_set(client, tls.caFile, nil, tls.certificateFile, tls.keyFile, nil)
+        return mosq_err_t(code) == MOSQ_ERR_SUCCESS
+            ? nil : "a file for TLS cannot be read, or a key is without its certificate"
     }
 
     private func setCredentials(_ client: OpaquePointer) {
@@ -174,26 +220,36 @@ public final class MosquittoBus: MessageBus {
     }
 
     private func setCallbacks(_ client: OpaquePointer) {
-        mosquitto_connect_callback_set(client) { _, context, code in
-            if code == 0 { Box.from(context)?.connected() }
+        mosquitto_connect_v5_callback_set(client) { _, context, code, flags, properties in
+            guard let box = Box.from(context) else { return }
+            guard code != 0 else {
+                box.connected()
+                return box.onEvent(.connected(sessionKept: flags & 1 == 1))
+            }
+            let reason = refusal(code, properties) ?? "code \(code)"
+            box.note(reason: reason)
+            box.onEvent(.refused(reason))
         }
-        mosquitto_publish_callback_set(client) { _, context, identifier in
-            Box.from(context)?.acknowledged(identifier)
+        mosquitto_disconnect_v5_callback_set(client) { _, context, code, properties in
+            // The broker's own reason; what the library found out by itself comes from the loop.
+            if let reason = refusal(code, properties) { Box.from(context)?.note(reason: reason) }
         }
-        mosquitto_message_callback_set(client) { _, context, message in
+        mosquitto_subscribe_v5_callback_set(client) { _, context, identifier, count, granted, properties in
+            let code = count > 0 ? granted?.pointee ?? 0x80 : 0x80
+            Box.from(context)?.answered(identifier, refusal: refusal(code, properties))
+        }
+        mosquitto_publish_v5_callback_set(client) { _, context, identifier, code, properties in
+            Box.from(context)?.acknowledged(identifier, refusal: refusal(code, properties))
+        }
+        mosquitto_message_v5_callback_set(client) { _, context, message, properties in
             guard let box = Box.from(context), let message = message?.pointee, let topic = message.topic
             else { return }
             let bytes = UnsafeRawBufferPointer(start: message.payload, count: Int(max(0, message.payloadlen)))
             box.deliver(
                 Message(
                     topic: String(cString: topic), payload: [UInt8](bytes),
-                    quality: message.qos == 0 ? .atMostOnce : .atLeastOnce, retained: message.retain))
+                    quality: message.qos == 0 ? .atMostOnce : .atLeastOnce, retained: message.retain,
+                    properties: Message.Properties(properties)))
         }
-    }
-
-    private static func seconds() -> Int {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return time.tv_sec
     }
 }

@@ -5,15 +5,17 @@ public import Market
 internal import Payments
 internal import Solana
 public import SystemPackage
+public import World
 
 /// What `depai-node` reads from its configuration file.
 public struct NodeConfiguration: Sendable {
     /// For people.
     public let name: String
     public let chain: ChainSettings
-    /// Where to listen; port 0 takes a free one.
-    public let host: String
-    public let port: Int
+    /// Where to listen for HTTP; nil does not.
+    public let listen: Listen?
+    /// Where to sell over MQTT; nil does not.
+    public let broker: BrokerAddress?
     /// Base58 mint that prices are in, its symbol and decimals.
     public let mint: String
     public let symbol: String
@@ -24,15 +26,27 @@ public struct NodeConfiguration: Sendable {
     public let channels: ChannelSales?
     public let passphraseFile: FilePath
 
+    /// An address of this machine; port 0 takes a free one.
+    public struct Listen: Sendable, Hashable {
+        public let host: String
+        public let port: Int
+    }
+
     public init(_ root: JSONField) throws {
         try root.only([
-            "name", "network", "rpc", "listen", "asset", "storage", "compute", "passphrase_file", "channels",
+            "name", "network", "rpc", "listen", "broker", "asset", "storage", "compute", "passphrase_file",
+            "channels",
         ])
         self.name = try root["name"].string()
         self.chain = try ChainSettings(root)
-        try root["listen"].only(["host", "port"])
-        self.host = try root["listen"]["host"].string()
-        self.port = try root["listen"]["port"].integer()
+        self.listen = try root["listen"].ifPresent.map { field in
+            try field.only(["host", "port"])
+            return Listen(host: try field["host"].string(), port: try field["port"].integer())
+        }
+        self.broker = try root["broker"].ifPresent.map { try BrokerAddress(settings: $0) }
+        guard self.listen != nil || self.broker != nil else {
+            throw root["listen"].fault("a node sells over HTTP (listen), over MQTT (broker) or both")
+        }
         try root["asset"].only(["mint", "symbol", "decimals"])
         self.mint = try root["asset"]["mint"].string()
         self.symbol = try root["asset"]["symbol"].string()

@@ -11,17 +11,22 @@ internal import Solana
 internal import Wallet
 public import World
 
-/// A provider: opens its home, checks that it can be paid, and serves the shop over HTTP until cancelled.
+/// A provider: opens its home, checks that it can be paid, and serves the shop over HTTP and MQTT until
+/// cancelled.
 public struct NodeServer: Sendable {
     private let home: Home
     private let configuration: NodeConfiguration
     private let web: any Web
+    private let bus: (any MessageBus)?
     private let timeline: any Timeline
     private let logger: Logger
 
+    /// - Parameter bus: leads to the configured broker; nil where none is configured.
     public init(
-        home: Home, configuration: NodeConfiguration, web: any Web, timeline: any Timeline, logger: Logger
+        home: Home, configuration: NodeConfiguration, web: any Web, bus: (any MessageBus)? = nil,
+        timeline: any Timeline, logger: Logger
     ) {
+        self.bus = bus
         self.home = home
         self.configuration = configuration
         self.web = web
@@ -31,31 +36,68 @@ public struct NodeServer: Sendable {
 
     /// Serves until the task is cancelled.
     ///
-    /// - Parameter ready: told the port once requests are answered.
+    /// - Parameter ready: told the HTTP port once requests are answered; 0 for a node that sells over MQTT
+    ///   only.
     public func run(ready: @escaping @Sendable (Int) async -> Void = { _ in }) async throws {
         let lock = try self.home.lock()
         defer { lock.release() }
         let (shop, facilitator, books) = try await self.openShop()
+        let listen = self.configuration.listen
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            if let listen {
+                group.addTask { try await self.serve(shop, listen, ready) }
+            }
+            if let bus = self.bus {
+                let name = Address(shop.offer.identity).description
+                let server = TopicServer(shop: shop, bus: bus, name: name)
+                group.addTask { try await self.watch(server) }
+                group.addTask {
+                    try await server.run {
+                        self.logger.info("selling over MQTT", metadata: ["name": "\(name)"])
+                        if listen == nil { await ready(0) }
+                    }
+                }
+            }
+            group.addTask { try await self.sweep(shop, facilitator, books) }
+            try await group.next()
+            group.cancelAll()
+        }
+    }
+
+    /// Says once that requests are lost, and again each time a thousand more are.
+    private func watch(_ server: TopicServer) async throws {
+        var told: UInt64 = 0
+        while true {
+            try await self.timeline.sleep(for: Self.sweepInterval)
+            let dropped = server.dropped
+            guard dropped > 0, told == 0 || dropped >= told + 1_000 else { continue }
+            told = dropped
+            self.logger.warning("requests over MQTT were dropped", metadata: ["count": "\(dropped)"])
+        }
+    }
+
+    private func serve(
+        _ shop: Shop, _ listen: NodeConfiguration.Listen, _ ready: @escaping @Sendable (Int) async -> Void
+    ) async throws {
         let router = Router()
         for method in [HTTPRequest.Method.get, .put, .post] {
             router.on("**", method: method) { request, _ in try await Self.answer(request, from: shop) }
         }
-        let address = BindAddress.hostname(self.configuration.host, port: self.configuration.port)
         let application = Application(
-            router: router, configuration: .init(address: address, serverName: "depai-node"),
+            router: router,
+            configuration: .init(
+                address: .hostname(listen.host, port: listen.port), serverName: "depai-node"),
             onServerRunning: { channel in
                 let port = channel.localAddress?.port ?? 0
                 self.logger.info(
                     "serving", metadata: ["name": "\(self.configuration.name)", "port": "\(port)"])
                 await ready(port)
             }, logger: self.logger)
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await application.run() }
-            group.addTask { try await self.sweep(shop, facilitator, books) }
-            try await group.next()
-            group.cancelAll()
-        }
+        try await application.run()
     }
+
+    /// Whether an HTTP server answers here; it ends a graceful shutdown by itself.
+    public var sellsOverHTTP: Bool { self.configuration.listen != nil }
 
     /// How often open fees are looked after.
     private static let sweepInterval: Duration = .seconds(15)
@@ -119,14 +161,12 @@ public struct NodeServer: Sendable {
         }
         var headers: [String: String] = [:]
         for field in request.headers { headers[field.name.canonicalName] = field.value }
-        // The HTTP library keeps `Host` apart from the other fields.
-        headers["host"] = request.head.authority
         var query: [String: String] = [:]
         for (name, value) in request.uri.queryParameters { query[String(name)] = String(value) }
         let answer = await shop.respond(
             to: ShopRequest(
                 method: request.method.rawValue, path: request.uri.path, query: query, headers: headers,
-                body: body))
+                body: body, base: request.head.authority.map { "http://\($0)" } ?? ""))
         var fields = HTTPFields()
         for header in answer.headers {
             if let name = HTTPField.Name(header.name) { fields[name] = header.value }

@@ -20,10 +20,14 @@ public struct ShopRequest: Sendable {
     /// Lower-case names.
     public var headers: [String: String]
     public var body: [UInt8]
+    /// What stands before the path in the URL that the customer used.
+    public var base: String
 
     public init(
-        method: String, path: String, query: [String: String], headers: [String: String], body: [UInt8]
+        method: String, path: String, query: [String: String], headers: [String: String], body: [UInt8],
+        base: String = ""
     ) {
+        self.base = base
         self.method = method
         self.path = path
         self.query = query
@@ -230,9 +234,7 @@ public actor Shop {
     /// Who comes while the same is worked on.
     static let busyAnswer = ShopResponse.error(409, "this payment is being worked on; ask again")
 
-    private func resource(_ request: ShopRequest) -> String {
-        request.headers["host"].map { "http://\($0)\(request.target)" } ?? request.target
-    }
+    private func resource(_ request: ShopRequest) -> String { request.base + request.target }
 
     /// Settles, works, stores the answer: each step only once, and each from where a crash left it.
     private func finish(

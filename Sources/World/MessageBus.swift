@@ -12,17 +12,41 @@ public struct Message: Sendable, Hashable {
     public let quality: DeliveryQuality
     /// On a received message: it was kept by the broker and may be old.
     public let retained: Bool
+    public let properties: Properties
+
+    /// What MQTT 5 lets a message carry beside its payload.
+    public struct Properties: Sendable, Hashable {
+        /// Where an answer is expected.
+        public var responseTopic: String?
+        /// Comes back with the answer, unchanged; at most 65,535 bytes.
+        public var correlation: [UInt8]?
+        public var contentType: String?
+        /// Who has not got the message after so many seconds does not get it.
+        public var expirySeconds: UInt32?
+
+        public init(
+            responseTopic: String? = nil, correlation: [UInt8]? = nil, contentType: String? = nil,
+            expirySeconds: UInt32? = nil
+        ) {
+            self.responseTopic = responseTopic
+            self.correlation = correlation
+            self.contentType = contentType
+            self.expirySeconds = expirySeconds
+        }
+    }
 
     public init(
         topic: String,
         payload: [UInt8],
         quality: DeliveryQuality = .atLeastOnce,
-        retained: Bool = false
+        retained: Bool = false,
+        properties: Properties = Properties()
     ) {
         self.topic = topic
         self.payload = payload
         self.quality = quality
         self.retained = retained
+        self.properties = properties
     }
 }
 
@@ -32,7 +56,7 @@ public enum BusError: Error, Equatable {
     case offline
     /// The connection ended before the broker acknowledged: it may or may not have the message.
     case unacknowledged
-    /// Topic, filter or payload break MQTT's rules or the bus's limits.
+    /// Topic, filter or payload break MQTT's rules or the bus's limits, or the broker said no: in its words.
     case refused(String)
 }
 
@@ -47,6 +71,11 @@ public protocol MessageBus: Sendable {
         quality: DeliveryQuality,
         receive: @escaping @Sendable (Message) -> Void
     ) throws(BusError)
+
+    /// Returns once the broker has accepted a filter that was subscribed to, in the connection of now or the
+    /// next one; waits for it as long as it takes.
+    /// - Throws: `.refused` with the broker's words, `.offline` when the task is cancelled or the bus ends.
+    func confirm(_ filter: String) async throws(BusError)
 
     /// Publishes and returns when the broker acknowledged (QoS 1) or the message left (QoS 0).
     func publish(_ message: Message) async throws(BusError)

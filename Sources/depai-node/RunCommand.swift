@@ -26,28 +26,48 @@ extension DepaiNode {
             let path = self.config.map { FilePath($0) } ?? home.path.appending("node.yaml")
             let logger = Logger(label: "depai-node", factory: StreamLogHandler.standardError(label:))
             let portFile = self.portFile.map { FilePath($0) }
+            let configuration = try NodeConfiguration(try Settings.read(path))
+            let bus = configuration.broker.map { address in
+                MosquittoBus(address, entropy: SystemEntropy()) { event in
+                    logger.info("broker", metadata: ["event": "\(event)"])
+                }
+            }
             let server = NodeServer(
-                home: home, configuration: try NodeConfiguration(try Settings.read(path)), web: CurlWeb(),
+                home: home, configuration: configuration, web: CurlWeb(), bus: bus,
                 timeline: SystemTimeline(), logger: logger)
+            let serving = Serving(server: server) { port in
+                guard let portFile else { return }
+                try? DurableFile.write(Array("\(port)\n".utf8), to: portFile)
+            }
+            // The link comes first: what needs it ends before it.
+            let services: [any Service] = (bus.map { [Linked(bus: $0)] } ?? []) + [serving]
             var group = ServiceGroupConfiguration(
-                services: [
-                    Serving(server: server) { port in
-                        guard let portFile else { return }
-                        try? DurableFile.write(Array("\(port)\n".utf8), to: portFile)
-                    }
-                ],
-                gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+                services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
             group.maximumGracefulShutdownDuration = .seconds(5)
             try await ServiceGroup(configuration: group).run()
         }
     }
 }
 
-/// The server's place in the service group. It listens to a graceful shutdown itself: what is being answered
-/// is answered.
+/// The server's place in the service group. HTTP listens to a graceful shutdown itself: what is being
+/// answered is answered. A node without HTTP is cancelled; whoever got no answer asks the next run.
 struct Serving: Service {
     let server: NodeServer
     let ready: @Sendable (Int) async -> Void
 
-    func run() async throws { try await self.server.run(ready: self.ready) }
+    func run() async throws {
+        guard !self.server.sellsOverHTTP else { return try await self.server.run(ready: self.ready) }
+        do {
+            try await cancelWhenGracefulShutdown { try await self.server.run(ready: self.ready) }
+        } catch is CancellationError {
+            // Asked to end, and ended.
+        }
+    }
+}
+
+/// The link's place in the service group.
+struct Linked: Service {
+    let bus: MosquittoBus
+
+    func run() async throws { await cancelWhenGracefulShutdown { await self.bus.run() } }
 }

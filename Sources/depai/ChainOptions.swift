@@ -68,7 +68,7 @@ struct ChainOptions: ParsableArguments {
     private func cashier<Answer>(
         _ home: Home, _ body: (Cashier) async throws -> Answer
     ) async throws -> Answer {
-        let (chain, passphrase) = try self.settings(home)
+        let (chain, passphrase, broker) = try self.settings(home)
         let lock = try home.lock()
         defer { lock.release() }
         let timeline = SystemTimeline()
@@ -76,13 +76,19 @@ struct ChainOptions: ParsableArguments {
         let ledger = try home.openLedger(keystore, timeline: timeline)
         let wallet = try keystore.unlock(passphrase: try passphrase.read(for: keystore.address))
         let rpc = RPCClient(urls: chain.rpc, network: chain.network, web: CurlWeb())
+        let links = BrokerLinks(known: broker)
         let buyer = Buyer(
             ledger: ledger, wallet: wallet, rpc: rpc,
             witnesses: chain.witnesses.map { RPCClient(url: $0, web: CurlWeb()) },
-            network: chain.network, web: CurlWeb(), timeline: timeline, entropy: SystemEntropy())
+            network: chain.network, web: TransportWeb(http: CurlWeb(), mqtt: links), timeline: timeline,
+            entropy: SystemEntropy())
         let facilitator = Facilitator(
             ledger: ledger, wallet: wallet, rpc: rpc, network: chain.network, timeline: timeline)
-        return try await body(Cashier(buyer: buyer, ledger: ledger, facilitator: facilitator))
+        return try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { await links.run() }
+            defer { group.cancelAll() }
+            return try await body(Cashier(buyer: buyer, ledger: ledger, facilitator: facilitator))
+        }
     }
 
     /// The network of the option; nil without one.
@@ -97,7 +103,7 @@ struct ChainOptions: ParsableArguments {
         }
     }
 
-    private func settings(_ home: Home) throws -> (ChainSettings, PassphraseOption) {
+    private func settings(_ home: Home) throws -> (ChainSettings, PassphraseOption, BrokerAddress?) {
         let path = self.config.map { FilePath($0) } ?? home.configurationPath
         let file: JSONField? =
             self.config != nil || DurableFile.exists(path) ? try Settings.read(path) : nil
@@ -117,6 +123,7 @@ struct ChainOptions: ParsableArguments {
         if passphrase.passphraseFile == nil {
             passphrase.passphraseFile = try file?["passphrase_file"].ifPresent?.string()
         }
-        return (chain, passphrase)
+        let broker = try file?["broker"].ifPresent.map { try BrokerAddress(settings: $0) }
+        return (chain, passphrase, broker)
     }
 }

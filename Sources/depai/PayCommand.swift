@@ -18,7 +18,12 @@ struct PayCommand: AsyncParsableCommand {
     @OptionGroup var home: HomeOption
     @OptionGroup var output: OutputOption
 
-    @Argument(help: "http or https.") var url: String
+    @Argument(
+        help: """
+            http, https, or mqtt and mqtts for a seller on a broker: mqtt://BROKER/NODE/PATH. The \
+            configuration's broker is entered as the robot would, any other one without a name.
+            """)
+    var url: String
 
     @Option(name: [.customShort("X"), .long], help: "GET, or POST when there is a body.")
     var method: String?

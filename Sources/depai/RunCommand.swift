@@ -21,9 +21,10 @@ struct RunCommand: AsyncParsableCommand {
     func run() async throws {
         let home = self.home.home
         let path = self.config.map { FilePath($0) } ?? home.configurationPath
-        let agent = try RobotAssembly(
-            home: home, configuration: try AgentConfiguration(try Settings.read(path)))
         let logger = Logger(label: "depai", factory: StreamLogHandler.standardError(label:))
+        let agent = try RobotAssembly(
+            home: home, configuration: try AgentConfiguration(try Settings.read(path))
+        ) { event in logger.info("broker", metadata: ["event": "\(event)"]) }
         logger.info("starting", metadata: ["home": "\(home.path)"])
         var group = ServiceGroupConfiguration(
             services: [Running { await agent.bus.run() }, Running { try await agent.agent.run() }],
@@ -38,12 +39,10 @@ struct RobotAssembly {
     let bus: MosquittoBus
     let agent: Agent
 
-    init(home: Home, configuration: AgentConfiguration) throws {
-        let broker = configuration.broker
-        let address = BrokerAddress(
-            host: broker.host, port: broker.port, clientID: broker.clientID, username: broker.username,
-            passwordFile: broker.passwordFile)
-        self.bus = MosquittoBus(address, entropy: SystemEntropy())
+    init(
+        home: Home, configuration: AgentConfiguration, onEvent: @escaping @Sendable (LinkEvent) -> Void
+    ) throws {
+        self.bus = MosquittoBus(configuration.broker, entropy: SystemEntropy(), onEvent: onEvent)
         self.agent = Agent(
             home: home, configuration: configuration, bus: self.bus, web: CurlWeb(),
             timeline: SystemTimeline(), entropy: SystemEntropy(), credential: Self.credential,

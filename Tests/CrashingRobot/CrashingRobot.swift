@@ -22,12 +22,7 @@ struct CrashingRobot {
         }
         let home = Home(FilePath(arguments[3]))
         let configuration = try AgentConfiguration(try Settings.read(home.configurationPath))
-        let broker = configuration.broker
-        let bus = MosquittoBus(
-            BrokerAddress(
-                host: broker.host, port: broker.port, clientID: broker.clientID, username: broker.username,
-                passwordFile: broker.passwordFile),
-            entropy: SystemEntropy())
+        let bus = MosquittoBus(configuration.broker, entropy: SystemEntropy())
         let steps = Steps()
         let agent = Agent(
             home: home, configuration: configuration, bus: bus, web: CurlWeb(), timeline: SystemTimeline(),

@@ -86,6 +86,8 @@ final class MemoryBus: MessageBus {
         self.state.withLock { $0.subscriptions.append((filter, receive)) }
     }
 
+    func confirm(_ filter: String) async throws(BusError) {}
+
     func publish(_ message: Message) async throws(BusError) {
         let (mode, device) = self.state.withLock { ($0.mode, $0.onPublish) }
         if mode == .offline { throw .offline }

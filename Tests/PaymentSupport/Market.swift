@@ -12,7 +12,7 @@ package import Storage
 package import SystemPackage
 import TestSupport
 package import Wallet
-import World
+package import World
 
 /// A buyer and a seller with wallets of their own, a chain between them, and money: everything real but the
 /// wires.
@@ -226,11 +226,13 @@ package struct TestMarket: Sendable {
     }
 
     package func buyer(
-        _ ledger: PaymentLedger, rpc: RPCClient? = nil, witnesses: [RPCClient] = []
+        _ ledger: PaymentLedger, rpc: RPCClient? = nil, witnesses: [RPCClient] = [],
+        web: (any Web)? = nil
     ) -> Buyer {
         Buyer(
             ledger: ledger, wallet: self.robotWallet, rpc: rpc ?? self.rpc, witnesses: witnesses,
-            network: self.network, web: self.web, timeline: self.timeline, entropy: CountingEntropy())
+            network: self.network, web: web ?? self.web, timeline: self.timeline,
+            entropy: CountingEntropy())
     }
 
     package var provider: Provider {

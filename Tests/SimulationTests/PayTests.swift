@@ -234,6 +234,31 @@ struct PayTests {
         }
     }
 
+    @Test func `a node without an open port is paid through the broker, once for each fetch`() async throws {
+        let (simulation, folder) = try WorldTests.simulation(try WorldTests.scenario(over: "mqtt"))
+        defer { TemporaryFolder.remove(folder) }
+        try await simulation.withWorld { world in
+            let shop = Shop(world: world, url: "")
+            let payTo = try Self.payTo(world)
+            let node = try Settings.read(world.workshop.robot.configurationPath)["providers"][0]["url"]
+                .string()
+            #expect(node.hasPrefix("mqtt://"))
+            let offer = try await shop.depai("pay", "\(node)/v1/offer")
+            #expect(offer.code == 0 && String(decoding: offer.body, as: UTF8.self).contains("Aurora"))
+            let object = try StoredObject(Array("a map of the yard".utf8))
+            let url = "\(node)/v1/storage/\(object.id)?size=\(object.bytes.count)&days=2"
+            var price: UInt64 = 0
+            for round in 1...2 {
+                let bought = try await shop.depai("pay", url, "-X", "PUT", "--body", "-", input: object.bytes)
+                #expect(bought.code == 0, "\(bought.talk)")
+                #expect(String(decoding: bought.body, as: UTF8.self).contains("\(object.id)"))
+                let paid = try await shop.tokens(of: payTo)
+                if round == 1 { price = paid }
+                #expect(price > 0 && paid == UInt64(round) * price)
+            }
+        }
+    }
+
     @Test func `the package's client buys storage from a node`() async throws {
         let python = try await Peer.python(with: "x402, uvicorn", from: "x402")
         let (simulation, folder) = try WorldTests.simulation(try WorldTests.scenario())

@@ -13,11 +13,11 @@ import World
 struct WorldTests {
     /// Small and quick: few readings, a short way, short slots.
     static func scenario(
-        faults: [String?] = [nil, nil, nil], seed: UInt64 = 7, deposit: String? = nil
+        faults: [String?] = [nil, nil, nil], seed: UInt64 = 7, deposit: String? = nil, over: String = "http"
     ) throws -> Scenario {
         func node(_ name: String, _ storage: Int, _ compute: Int, _ fault: String?) -> JSON {
             var node: JSON = [
-                "name": .string(name),
+                "name": .string(name), "over": .string(over),
                 "storage": ["per_mebibyte_day": JSON(storage), "minimum": 100, "maximum_bytes": 262144],
                 "compute": [
                     "per_million_units": JSON(compute), "minimum": 100, "maximum_units": 100_000_000,
@@ -110,9 +110,13 @@ struct WorldTests {
         #expect(agrees, "the real Solana runtime disagrees: \(output)")
     }
 
-    @Test(arguments: [nil, "0.05"])
-    func `the robot is killed at random moments and still pays once for each`(deposit: String?) async throws {
-        let (simulation, folder) = try Self.simulation(try Self.scenario(seed: 23, deposit: deposit))
+    @Test(
+        arguments: [(nil, "http"), ("0.05", "http"), (nil, "mqtt"), ("0.05", "mqtt")] as [(String?, String)])
+    func `the robot is killed at random moments and still pays once for each`(
+        deposit: String?, over: String
+    ) async throws {
+        let (simulation, folder) = try Self.simulation(
+            try Self.scenario(seed: 23, deposit: deposit, over: over))
         defer { TemporaryFolder.remove(folder) }
         let pauses = (0..<12).map { _ in Int.random(in: 300...1_500) }
         let report = try await simulation.withWorld { world in

@@ -11,22 +11,45 @@ public final class Broker: Sendable {
 
     /// Where it listens, on 127.0.0.1.
     public let port: Int32
+    /// Its configuration, log and whatever the settings put there.
+    public let folder: FilePath
     private let state = Mutex(State())
 
     private struct State {
         var process: Int32?
         var isStopping = false
+        var isHalted = false
         var starts = 0
+    }
+
+    /// How it differs from an open broker that forgets everything.
+    public struct Settings: Sendable {
+        /// Lines of `mosquitto.conf`; `FOLDER` stands for the broker's folder.
+        public var lines: [String]
+        /// Files beside it, by name.
+        public var files: [String: String]
+        /// Whether everybody may come.
+        public var isOpen: Bool
+
+        public init(lines: [String] = [], files: [String: String] = [:], isOpen: Bool = true) {
+            self.lines = lines
+            self.files = files
+            self.isOpen = isOpen
+        }
     }
 
     /// Distribution path; the suites that need it are skipped where it is missing.
     public static let program = "/usr/sbin/mosquitto"
     public static var isInstalled: Bool { FileManager.default.isExecutableFile(atPath: self.program) }
 
-    private init(port: Int32) { self.port = port }
+    private init(port: Int32, folder: FilePath) {
+        self.port = port
+        self.folder = folder
+    }
 
     public struct Failure: Error, CustomStringConvertible {
         public let description: String
+        public init(description: String) { self.description = description }
     }
 
     /// Kills it as a power cut would and waits until it serves again on the same port. It forgets what it
@@ -43,22 +66,49 @@ public final class Broker: Sendable {
         throw Failure(description: "mosquitto did not come back on port \(self.port)")
     }
 
-    /// Runs `body` beside a broker, and ends the broker by its own process id whatever happens.
-    public static func with(_ body: @Sendable (Broker) async throws -> Void) async throws {
-        let folder = FileManager.default.temporaryDirectory.appending(
-            path: "depai-broker-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(at: folder) }
-        let broker = Broker(port: try Self.freePort())
-        let file = folder.appending(path: "mosquitto.conf")
-        let text = """
-            listener \(broker.port) 127.0.0.1
-            allow_anonymous true
-            persistence false
-            set_tcp_nodelay true
+    /// Kills it as a power cut would; nobody listens until ``resume()``.
+    public func halt() async throws {
+        self.state.withLock { state in
+            state.isHalted = true
+            if let process = state.process { kill(process, SIGKILL) }
+        }
+        for _ in 0..<500 {
+            if !Self.accepts(self.port) { return }
+            try await Task.sleep(for: .milliseconds(10))
+        }
+        throw Failure(description: "mosquitto does not end on port \(self.port)")
+    }
 
-            """
-        try text.write(to: file, atomically: true, encoding: .utf8)
+    /// Serves again.
+    public func resume() async throws {
+        self.state.withLock { $0.isHalted = false }
+        try await self.waitUntilItServes()
+    }
+
+    /// What it has logged so far, if the settings say where: `log_dest file FOLDER/log`.
+    public var log: String {
+        (try? String(contentsOfFile: self.folder.appending("log").string, encoding: .utf8)) ?? ""
+    }
+
+    /// Runs `body` beside a broker, and ends the broker by its own process id whatever happens.
+    public static func with(
+        _ settings: Settings = Settings(), _ body: @Sendable (Broker) async throws -> Void
+    ) async throws {
+        let folder = try TemporaryFolder.make()
+        defer { TemporaryFolder.remove(folder) }
+        let broker = Broker(port: try Self.freePort(), folder: folder)
+        let file = URL(filePath: folder.appending("mosquitto.conf").string)
+        // As root it would become another user, who may not read the folder.
+        let lines =
+            [
+                "listener \(broker.port) 127.0.0.1", "allow_anonymous \(settings.isOpen)",
+                "set_tcp_nodelay true", "user root",
+            ] + settings.lines.map { $0.replacing("FOLDER", with: folder.string) }
+        try (lines.joined(separator: "\n") + "\n").write(to: file, atomically: true, encoding: .utf8)
+        for (name, text) in settings.files {
+            try text.write(
+                to: URL(filePath: folder.appending(name).string), atomically: true, encoding: .utf8)
+        }
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await broker.serve(file.path) }
             do {
@@ -76,6 +126,10 @@ public final class Broker: Sendable {
     /// Starts it again each time it ends, until it shall stop.
     private func serve(_ file: String) async throws {
         while !self.state.withLock({ $0.isStopping }) {
+            guard !self.state.withLock({ $0.isHalted }) else {
+                try await Task.sleep(for: .milliseconds(5))
+                continue
+            }
             _ = try await run(
                 .path(FilePath(Self.program)), arguments: ["-c", file], input: .none, output: .discarded,
                 error: .discarded
@@ -109,34 +163,40 @@ public final class Broker: Sendable {
 
     // MARK: sockets
 
-    private static func loopback(_ port: Int32) -> sockaddr_in {
+    /// Lends the address of a port of this machine.
+    static func atLoopback<Result>(
+        _ port: Int32, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Result
+    ) -> Result {
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_port = UInt16(port).bigEndian
         address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-        return address
+        return withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                body($0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
     }
 
     private static func accepts(_ port: Int32) -> Bool {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         defer { close(descriptor) }
-        var address = self.loopback(port)
-        let size = socklen_t(MemoryLayout<sockaddr_in>.size)
-        return withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(descriptor, $0, size) == 0 }
-        }
+        return self.atLoopback(port) { connect(descriptor, $0, $1) == 0 }
     }
 
-    private static func freePort() throws -> Int32 {
+    /// A port that was free a moment ago.
+    public static func freePort() throws -> Int32 {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         defer { close(descriptor) }
-        var address = self.loopback(0)
+        var address = sockaddr_in()
         var size = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let isBound = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(descriptor, $0, size) == 0 && getsockname(descriptor, $0, &size) == 0
+        let isBound =
+            self.atLoopback(0) { bind(descriptor, $0, $1) == 0 }
+            && withUnsafeMutablePointer(to: &address) { pointer in
+                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    getsockname(descriptor, $0, &size) == 0
+                }
             }
-        }
         guard isBound else { throw Failure(description: "no free port: errno \(errno)") }
         return Int32(UInt16(bigEndian: address.sin_port))
     }

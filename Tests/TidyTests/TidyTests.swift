@@ -125,7 +125,7 @@ import Testing
         "Ledger": Self.floor1.union(["Database", "SystemPackage"]),
         "Wallet": Self.floor1.union(["CUnistring", "Ledger", "Database", "SystemPackage", "Glibc"]),
         "Solana": Self.floor1.union(["Synchronization"]),
-        "Payments": Self.floor1.union(["Wallet", "Ledger", "Solana", "Database"]),
+        "Payments": Self.floor1.union(["Wallet", "Ledger", "Solana", "Database", "Synchronization"]),
         "Home": Self.floor1.union([
             "Wallet", "Ledger", "Solana", "Database", "SystemPackage", "Glibc", "Yams",
         ]),

@@ -206,8 +206,9 @@ struct OrderOption: ParsableArguments {
         }
         return BrokerAddress(
             host: String(host), port: Int32(port), clientID: "depai-owner-\(getpid())",
-            username: self.username,
-            passwordFile: self.brokerPasswordFile)
+            username: self.username, passwordFile: self.brokerPasswordFile,
+            // Nobody comes back under this name.
+            sessionSeconds: 0)
     }
 }
 
