@@ -159,6 +159,9 @@ let package = Package(
             dependencies: ["Ledger", "Linux", "Encoding", "Sodium", "Database", system],
             path: "Tests/PaymentWorkload", swiftSettings: strict),
         .executableTarget(
+            name: "depai-readings", dependencies: ["Devices", "Linux", "World", "Encoding", system],
+            path: "Tests/ReadingWorkload", swiftSettings: strict),
+        .executableTarget(
             name: "depai-soak",
             dependencies: [
                 "Simulation", "SimulatedChain", "Agent", "Node", "Home", "Storage", "Market", "Payments",

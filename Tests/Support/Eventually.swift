@@ -1,11 +1,13 @@
-/// Looks until `condition` gives a value, for at most five seconds. Only for tests against real processes:
-/// with a virtual clock there is nothing to wait for.
+/// Looks until `condition` gives a value, for at most thirty seconds: a busy machine is slow, and only a
+/// promise that is broken takes that long. Only for tests against real processes: with a virtual clock there
+/// is nothing to wait for.
 public func eventually<Value: Sendable>(
     _ what: String, _ condition: () async throws -> Value?
 ) async throws -> Value {
-    for _ in 0..<500 {
+    let end = ContinuousClock.now + .seconds(30)
+    while ContinuousClock.now < end {
         if let value = try await condition() { return value }
         try await Task.sleep(for: .milliseconds(10))
     }
-    throw Broker.Failure(description: "waited five seconds for: \(what)")
+    throw Broker.Failure(description: "waited thirty seconds for: \(what)")
 }

@@ -100,30 +100,31 @@ extension DeviceCommand {
             let home = self.home.home
             let file =
                 DurableFile.exists(home.configurationPath) ? try Settings.read(home.configurationPath) : nil
-            let named = self.broker.map { $0.split(separator: ":", maxSplits: 1).map(String.init) }
-            guard let host = try named?.first ?? file?["broker"]["host"].string() else {
-                throw Failure(2, "which broker?", hint: "give --broker HOST")
-            }
-            let port: Int32
-            if let named {
-                guard let number = named.count == 2 ? Int32(named[1]) : 1_883, (1...65_535).contains(number)
-                else { throw Failure(2, "--broker is HOST or HOST:PORT") }
-                port = number
-            } else {
-                port = try file?["broker"]["port"].ifPresent?.integer() ?? 1_883
-            }
             // The configuration's secrets are for the configuration's broker.
-            let own = named == nil ? file?["broker"] : nil
+            guard
+                var address = try self.namedBroker()
+                    ?? file?["broker"].ifPresent.map({ try BrokerAddress(settings: $0) })
+            else { throw Failure(2, "which broker?", hint: "give --broker HOST") }
+            // A name of its own: the robot's would take the robot's connection away.
+            address.clientID = "depai-import-\(Hex.encode(SystemEntropy().bytes(4)))"
+            address.will = nil
+            address.birth = nil
+            if let username = self.username { address.username = username }
+            if let passwordFile = self.passwordFile { address.passwordFile = passwordFile }
             guard let folder = try self.out ?? file?["devices"].ifPresent?.string() else {
                 throw Failure(2, "where do the files go?", hint: "give --out FOLDER")
             }
-            return (
-                BrokerAddress(
-                    host: host, port: port, clientID: "depai-import-\(Hex.encode(SystemEntropy().bytes(4)))",
-                    username: try self.username ?? own?["username"].ifPresent?.string(),
-                    passwordFile: try self.passwordFile ?? own?["password_file"].ifPresent?.string()),
-                FilePath(folder)
-            )
+            return (address, FilePath(folder))
+        }
+
+        private func namedBroker() throws -> BrokerAddress? {
+            guard let parts = self.broker?.split(separator: ":", maxSplits: 1).map(String.init) else {
+                return nil
+            }
+            guard let host = parts.first, let port = parts.count == 2 ? Int32(parts[1]) : 1_883,
+                (1...65_535).contains(port)
+            else { throw Failure(2, "--broker is HOST or HOST:PORT") }
+            return BrokerAddress(host: host, port: port, clientID: "")
         }
 
         /// The newest message of each topic that comes within the time.
