@@ -164,7 +164,8 @@ let package = Package(
         .executableTarget(
             name: "depai-soak",
             dependencies: [
-                "Simulation", "SimulatedChain", "Agent", "Node", "Home", "Storage", "Market", "Payments",
+                "Simulation", "SimulatedChain", "SimulatedDevices", "Devices", "Agent", "Node", "Home",
+                "Storage", "Market", "Payments",
                 "Wallet", "Ledger", "Solana", "Linux", "World", "Encoding", "Database", system,
             ], path: "Tests/Soak", exclude: ["run"], swiftSettings: strict),
         .executableTarget(

@@ -17,6 +17,9 @@ import World
 ///
 ///     depai-soak [COUNT]          a world with three nodes, one buyer, and somebody who kills
 ///     depai-soak work HOME COUNT  the buyer, started by the above
+///     depai-soak commands [COUNT] commands to a device while runtime and broker are killed
+///     depai-soak command PORT JOURNAL COUNT
+///                                 the runtime, started by the above
 ///
 /// Ends with 0 only if robot, nodes and chain agree to the atomic unit.
 @main
@@ -26,9 +29,21 @@ struct Soak {
         if arguments.count == 4, arguments[1] == "work", let count = Int(arguments[3]) {
             return try await Shopper(home: Home(FilePath(arguments[2])), count: count).run()
         }
+        if arguments.count == 5, arguments[1] == "command", let port = Int(arguments[2]),
+            let count = Int(arguments[4])
+        {
+            return try await CommandSoak.work(port: port, journal: FilePath(arguments[3]), count: count)
+        }
+        if arguments.count >= 2, arguments[1] == "commands",
+            let count = Int(arguments.count == 3 ? arguments[2] : "10000")
+        {
+            let soak = try Soak(share: 0)
+            let commands = CommandSoak(count: count, folder: soak.folder, programs: soak.programs)
+            exit(try await commands.run() ? 0 : 1)
+        }
         guard arguments.count <= 2, let count = Int(arguments.count == 2 ? arguments[1] : "100000"), count > 0
         else {
-            print("usage: depai-soak [COUNT]")
+            print("usage: depai-soak [COUNT] | commands [COUNT]")
             exit(2)
         }
         // A whole share for each node.
