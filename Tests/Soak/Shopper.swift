@@ -7,6 +7,7 @@ import Market
 import Payments
 import Solana
 import Storage
+import Wallet
 import World
 
 /// Buys the same small thing from each provider again and again, over a payment channel, until it has bought
@@ -29,15 +30,29 @@ struct Shopper {
         let timeline = SystemTimeline()
         let ledger = try self.home.openLedger(try self.home.keystore(), timeline: timeline)
         let chain = configuration.chain
-        let web = CurlWeb()
+        let bus = MosquittoBus(configuration.broker, entropy: SystemEntropy())
+        let wallet = try self.home.unlock(passphraseFile: configuration.passphraseFile)
+        let name = Address(wallet.publicKey(.identity)).description
+        let mqtt = MQTTWeb(
+            bus: bus, broker: configuration.broker, name: name, timeline: timeline, entropy: SystemEntropy())
         let buyer = Buyer(
-            ledger: ledger, wallet: try self.home.unlock(passphraseFile: configuration.passphraseFile),
-            rpc: RPCClient(urls: chain.rpc, network: chain.network, web: web), network: chain.network,
-            web: web, timeline: timeline, entropy: SystemEntropy())
+            ledger: ledger, wallet: wallet,
+            rpc: RPCClient(urls: chain.rpc, network: chain.network, web: CurlWeb()), network: chain.network,
+            web: TransportWeb(http: CurlWeb(), mqtt: mqtt), timeline: timeline, entropy: SystemEntropy())
         try await buyer.reconcileOpenPayments()
         try await buyer.bookDeposits()
+        try await withThrowingTaskGroup(of: Void.self) { links in
+            links.addTask { await bus.run() }
+            defer { links.cancelAll() }
+            try await self.shop(at: configuration.providers, buyer, ledger)
+        }
+    }
+
+    private func shop(
+        at providers: [Provider], _ buyer: Buyer, _ ledger: PaymentLedger
+    ) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
-            for (index, provider) in configuration.providers.enumerated() {
+            for (index, provider) in providers.enumerated() {
                 group.addTask { try await self.shop(at: provider, index, buyer, ledger) }
             }
             try await group.waitForAll()

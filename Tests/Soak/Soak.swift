@@ -85,11 +85,12 @@ struct Soak {
         }
     }
 
-    /// Three nodes that sell storage at the same low price, and money for all of it.
+    /// Three nodes that sell storage at the same low price, one of them through the broker, and money for all
+    /// of it.
     private static func scenario() throws -> Scenario {
-        let node: (String) -> JSON = { name in
+        let node: (String, String) -> JSON = { name, transport in
             [
-                "name": .string(name),
+                "name": .string(name), "over": .string(transport),
                 "storage": ["per_mebibyte_day": 100, "minimum": 100, "maximum_bytes": 262_144],
                 "compute": ["per_million_units": 900, "minimum": 100, "maximum_units": 1],
             ]
@@ -97,7 +98,8 @@ struct Soak {
         return try Scenario(
             JSONField([
                 "name": "soak", "summary": "many small payments", "seed": 42, "slot_ms": 100,
-                "tokens": 1_000_000_000, "nodes": [node("Aurora"), node("Borealis"), node("Cirrus")],
+                "tokens": 1_000_000_000,
+                "nodes": [node("Aurora", "http"), node("Borealis", "http"), node("Cirrus", "mqtt")],
                 "devices": [], "map": "warehouse.map", "goal": ["x": 5, "y": 18], "units": 1,
                 "archive": ["batches": 0, "readings": 1, "days": 1, "challenges": 0],
                 "limits": ["per_payment": 1_000, "per_hour": 1_000_000_000, "lifetime": 1_000_000_000],
