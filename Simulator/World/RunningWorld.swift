@@ -16,6 +16,7 @@ package struct RunningWorld: Sendable {
     package let mint: Address
     let before: [UInt64]
     let devices: [(thing: String, simulator: DeviceSimulator)]
+    let heard: HeardEvents
     let names: [String: String]
     let timeline: any Timeline
     /// The timeline's uptime when everything was ready.
@@ -77,8 +78,12 @@ package struct RunningWorld: Sendable {
         for device in self.devices { executions[device.thing] = await device.simulator.executions() }
         let auditor = Auditor(
             workshop: self.workshop, cluster: self.cluster, mint: self.mint, before: self.before,
-            executions: executions,
+            executions: executions, heard: self.heard,
             names: self.names)
+        // What the broker has may still be on its way to us.
+        for _ in 0..<40 where try !auditor.eventsKept().held {
+            try await self.timeline.sleep(for: .milliseconds(50))
+        }
         let transcript = await self.cluster.transcript()
         try DurableFile.write(
             Array((transcript.joined(separator: "\n") + "\n").utf8),
