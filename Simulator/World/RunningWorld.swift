@@ -98,12 +98,20 @@ package final class RunningRobot: Sendable {
         var process: Int32?
         var code: Int32?
         var mayEnd = false
+        /// It was killed before it had started.
+        var isDoomed = false
     }
 
     private let state = Mutex(State())
 
     var mayEnd: Bool { self.state.withLock { $0.mayEnd } }
-    func started(_ process: Int32) { self.state.withLock { $0.process = process } }
+    func started(_ process: Int32) {
+        let isDoomed = self.state.withLock { state in
+            state.process = process
+            return state.isDoomed
+        }
+        if isDoomed { Child.kill(process) }
+    }
     func ended(_ code: Int32) {
         self.state.withLock {
             $0.code = code
@@ -119,7 +127,11 @@ package final class RunningRobot: Sendable {
 
     /// Ends it at once, as a power cut would.
     package func kill() {
-        if let process = self.state.withLock({ $0.process }) { Child.kill(process) }
+        let process = self.state.withLock { state in
+            state.isDoomed = true
+            return state.process
+        }
+        if let process { Child.kill(process) }
     }
 
     /// Asks it to end and waits until it has.
