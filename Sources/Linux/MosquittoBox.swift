@@ -21,7 +21,7 @@ struct Subscription: Sendable {
 }
 
 /// libmosquitto's handle. `@unchecked Sendable`: the library locks inside, and the owner destroys it only
-/// after ``Box/disconnected(_:)`` took it away from everybody else.
+/// after ``Box/disconnected()`` took it away from everybody else.
 struct Client: @unchecked Sendable {
     let pointer: OpaquePointer
 }
