@@ -24,6 +24,8 @@ struct Auditor {
     let before: [UInt64]
     /// What each device carried out, by its own count.
     let executions: [String: Executions]
+    /// What the robot told over the broker.
+    let heard: HeardEvents
     /// Names by payment account.
     let names: [String: String]
 
@@ -59,6 +61,7 @@ struct Auditor {
                     + "\(try agent.finished(kind: "errand")) errand driven"
             ),
         ]
+        invariants.append(try self.eventsKept())
         if let sold = try self.soldThroughBroker() { invariants.append(sold) }
         let chain = await self.cluster.withBank { bank in (bank.history.count, bank.slot) }
         return Report(
@@ -81,6 +84,23 @@ struct Auditor {
         return .init(
             "nodes without an open port sold", sales > 0,
             "\(sales) sales through the broker by \(sellers.map { nodes[$0].name }.joined(separator: ", "))")
+    }
+
+    /// Whether each event of the robot came over the broker, or waits on its disk.
+    func eventsKept() throws -> Report.Invariant {
+        let name = "no event of the robot is lost"
+        let outbox = try OutboxView(path: self.workshop.robot.outboxPath)
+        let read = try outbox.mark("events")
+        let waiting = Set(try outbox.waiting(on: Workshop.eventTopic).compactMap(HeardEvents.number))
+        let heard = self.heard.numbers
+        let events = try AgentView(path: self.workshop.robot.agentPath).events(limit: 100_000).map(\.sequence)
+        let lost = events.filter { $0 <= read && !heard.contains($0) && !waiting.contains($0) }
+        let later = events.filter { !heard.contains($0) }.count
+        return .init(
+            name, lost.isEmpty && !heard.isEmpty,
+            lost.isEmpty
+                ? "\(events.count - later) came over the broker, \(later) wait"
+                : "lost: \(lost.map(String.init).joined(separator: ", "))")
     }
 
     /// How often a device carried a command out. One that is not told ids counts the changes of its state.

@@ -53,7 +53,9 @@ package struct PrivateBroker: Sendable {
             topic write base/+/follow/result
             topic read cmnd/#
             topic read base/+/follow
+            topic read robots/#
             user robot
+            topic write robots/#
             topic read #
             topic write cmnd/#
             topic write base/+/follow

@@ -16,6 +16,7 @@ package struct RunningWorld: Sendable {
     package let mint: Address
     let before: [UInt64]
     let devices: [(thing: String, simulator: DeviceSimulator)]
+    let heard: HeardEvents
     let names: [String: String]
     /// The broker and the nodes, to be killed.
     package let broker: MortalChild
@@ -85,8 +86,12 @@ package struct RunningWorld: Sendable {
         for device in self.devices { executions[device.thing] = await device.simulator.executions() }
         let auditor = Auditor(
             workshop: self.workshop, cluster: self.cluster, mint: self.mint, before: self.before,
-            executions: executions,
+            executions: executions, heard: self.heard,
             names: self.names)
+        // What the broker has may still be on its way to us.
+        for _ in 0..<40 where try !auditor.eventsKept().held {
+            try await self.timeline.sleep(for: .milliseconds(50))
+        }
         let transcript = await self.cluster.transcript()
         try DurableFile.write(
             Array((transcript.joined(separator: "\n") + "\n").utf8),
@@ -101,12 +106,20 @@ package final class RunningRobot: Sendable {
         var process: Int32?
         var code: Int32?
         var mayEnd = false
+        /// It was killed before it had started.
+        var isDoomed = false
     }
 
     private let state = Mutex(State())
 
     var mayEnd: Bool { self.state.withLock { $0.mayEnd } }
-    func started(_ process: Int32) { self.state.withLock { $0.process = process } }
+    func started(_ process: Int32) {
+        let isDoomed = self.state.withLock { state in
+            state.process = process
+            return state.isDoomed
+        }
+        if isDoomed { Child.kill(process) }
+    }
     func ended(_ code: Int32) {
         self.state.withLock {
             $0.code = code
@@ -122,7 +135,11 @@ package final class RunningRobot: Sendable {
 
     /// Ends it at once, as a power cut would.
     package func kill() {
-        if let process = self.state.withLock({ $0.process }) { Child.kill(process) }
+        let process = self.state.withLock { state in
+            state.isDoomed = true
+            return state.process
+        }
+        if let process { Child.kill(process) }
     }
 
     /// Asks it to end and waits until it has.

@@ -97,7 +97,8 @@ package struct Simulation: Sendable {
             urls.append(try await self.startNode(index, as: child, tasks, rpc: rpc, mint: mint, broker))
         }
         try workshop.configureRobot(rpc: rpc, broker: broker, nodeURLs: urls)
-        let devices = try await self.startDevices(tasks, broker)
+        let heard = HeardEvents()
+        let devices = try await self.startDevices(tasks, broker, heard)
         let names = try workshop.scenario.nodes.indices.map { index in
             let key = try workshop.node(index).keystore().keys[.payment]
             return (
@@ -107,8 +108,8 @@ package struct Simulation: Sendable {
         }
         return RunningWorld(
             workshop: workshop, tasks: tasks, cluster: cluster, mint: mint, before: before, devices: devices,
-            names: Dictionary(names, uniquingKeysWith: { first, _ in first }), broker: brokerChild,
-            nodes: nodes, timeline: self.timeline,
+            heard: heard, names: Dictionary(names, uniquingKeysWith: { first, _ in first }),
+            broker: brokerChild, nodes: nodes, timeline: self.timeline,
             start: self.timeline.uptime, say: self.say, status: self.status)
     }
 
@@ -170,7 +171,9 @@ package struct Simulation: Sendable {
         return url
     }
 
-    private func startDevices(_ tasks: Tasks, _ broker: PrivateBroker) async throws -> [(
+    private func startDevices(
+        _ tasks: Tasks, _ broker: PrivateBroker, _ heard: HeardEvents
+    ) async throws -> [(
         thing: String, simulator: DeviceSimulator
     )] {
         let workshop = self.workshop
@@ -179,7 +182,10 @@ package struct Simulation: Sendable {
                 host: "127.0.0.1", port: Int32(broker.port), clientID: "depai-devices", username: "devices",
                 passwordFile: broker.passwordFile("devices").string),
             entropy: workshop.entropy("device bus"))
+        try bus.subscribe(to: Workshop.eventTopic, quality: .atLeastOnce) { heard.add($0.payload) }
         tasks.add { await bus.run() }
+        // The robot comes later: nothing that it says is missed.
+        try await bus.confirm(Workshop.eventTopic)
         var simulators: [(thing: String, simulator: DeviceSimulator)] = []
         for family in workshop.scenario.devices {
             let folder = workshop.sources.devices.appending(family)
@@ -202,5 +208,20 @@ extension ClusterWeb {
     /// Serves the cluster to others.
     func answer(_ request: WebRequest) async -> WebResponse {
         (try? await self.send(request)) ?? WebResponse(status: 500, headers: [], body: [])
+    }
+}
+
+/// The robot's events as they came over the broker, by their numbers.
+final class HeardEvents: Sendable {
+    private let state = Mutex<Set<Int64>>([])
+    var numbers: Set<Int64> { self.state.withLock { $0 } }
+
+    func add(_ payload: [UInt8]) {
+        guard let number = Self.number(payload) else { return }
+        self.state.withLock { _ = $0.insert(number) }
+    }
+
+    static func number(_ payload: [UInt8]) -> Int64? {
+        (try? JSON.read(payload)).flatMap { try? JSONField($0)["seq"].integer(Int64.self) }
     }
 }

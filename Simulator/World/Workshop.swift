@@ -223,6 +223,9 @@ package struct Workshop: Sendable {
             Array((configuration.prettyText + "\n").utf8), to: self.node(index).path.appending("node.yaml"))
     }
 
+    /// Where the robot tells what it did.
+    static let eventTopic = "robots/depai-robot/events"
+
     /// Writes the robot's configuration and its devices' descriptions.
     package func configureRobot(rpc: String, broker: PrivateBroker, nodeURLs: [String]) throws {
         let devices = self.robot.path.appending("devices")
@@ -243,7 +246,10 @@ package struct Workshop: Sendable {
                 "host": "127.0.0.1", "port": JSON(broker.port), "client_id": "depai-robot",
                 "username": "robot",
                 "password_file": .string(broker.passwordFile("robot").string),
+                "birth": ["topic": "robots/depai-robot/state", "payload": "online", "retain": true],
+                "will": ["topic": "robots/depai-robot/state", "payload": "offline", "retain": true],
             ],
+            "report": ["topic": .string(Self.eventTopic)],
             "devices": .string(devices.string), "providers": .array(providers),
             "archive": [
                 "readings": JSON(scenario.readings), "days": JSON(scenario.days),

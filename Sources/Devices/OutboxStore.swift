@@ -1,5 +1,5 @@
 internal import Database
-internal import SystemPackage
+public import SystemPackage
 internal import World
 
 /// The rows behind an ``Outbox``. Not Sendable: a lock owns it.
@@ -159,5 +159,24 @@ final class OutboxStore {
 
     private static func size(of message: Message) -> Int {
         message.payload.count + message.topic.utf8.count + (message.properties.correlation?.count ?? 0) + 64
+    }
+}
+
+/// Reads an outbox while its robot runs and after it stopped.
+public struct OutboxView: ~Copyable {
+    private let database: Connection
+
+    public init(path: FilePath) throws { self.database = try Connection(path: path.string, access: .read) }
+
+    /// The payloads that wait on a topic, oldest first.
+    public borrowing func waiting(on topic: String) throws -> [[UInt8]] {
+        try self.database.query("SELECT payload FROM message WHERE topic = ? ORDER BY id", .text(topic)).map {
+            $0.blob(0)
+        }
+    }
+
+    /// How far a source has been read; see ``Outbox/mark(_:)``.
+    public borrowing func mark(_ name: String) throws -> Int64 {
+        try self.database.query("SELECT value FROM number WHERE name = ?", .text(name)).first?.integer(0) ?? 0
     }
 }

@@ -21,7 +21,7 @@ struct Subscription: Sendable {
 }
 
 /// libmosquitto's handle. `@unchecked Sendable`: the library locks inside, and the owner destroys it only
-/// after ``Box/disconnected(_:)`` took it away from everybody else.
+/// after ``Box/disconnected()`` took it away from everybody else.
 struct Client: @unchecked Sendable {
     let pointer: OpaquePointer
 }
@@ -45,6 +45,8 @@ final class Box: Sendable {
         var birth: Int32?
         /// What the library or the broker said at last about the end of the connection.
         var reason: String?
+        /// Why the broker did not want us, until it does.
+        var refusal: String?
         var stopped = false
     }
 
@@ -105,12 +107,21 @@ final class Box: Sendable {
         self.state.withLock { state in
             state.connectedNow = true
             state.connections += 1
-            state.reason = nil
+            (state.reason, state.refusal) = (nil, nil)
             for index in state.subscriptions.indices { state.subscriptions[index].standing = .due }
         }
     }
 
-    func note(reason: String) { self.state.withLock { $0.reason = reason } }
+    /// The broker does not want us: told once for each reason.
+    func refused(_ reason: String) {
+        let isNew = self.state.withLock { state in
+            defer { (state.reason, state.refusal) = (reason, reason) }
+            return state.refusal != reason
+        }
+        if isNew { self.onEvent(.refused(reason)) }
+    }
+
+    func note(reason: String?) { self.state.withLock { $0.reason = reason } }
 
     /// Runs on the loop thread after reading: publishes the handle and sends what is due.
     func accept(_ client: Client, birth: Message?) {

@@ -122,6 +122,7 @@ public final class MosquittoBus: MessageBus {
                 self.address.clientID, false, Unmanaged.passUnretained(self.box).toOpaque())
         else { return "libmosquitto gives no handle: \(String(cString: strerror(errno)))" }
         defer { mosquitto_destroy(client) }
+        self.box.note(reason: nil)
         if let fault = self.prepare(client) { return fault }
         var properties = PropertyList()
         properties.add(MQTT_PROP_SESSION_EXPIRY_INTERVAL, self.address.sessionSeconds)
@@ -193,10 +194,14 @@ extension MosquittoBus {
         return mosq_err_t(code) == MOSQ_ERR_SUCCESS ? nil : "the will: \(Self.words(code))"
     }
 
+    /// Where Debian keeps the system's authorities, each under its hash.
+    private static let authorities = "/etc/ssl/certs"
+
     private func setTLS(_ client: OpaquePointer) -> String? {
         guard let tls = self.address.tls else { return nil }
-        if tls.caFile == nil { mosquitto_int_option(client, MOSQ_OPT_TLS_USE_OS_CERTS, 1) }
-        let code = mosquitto_tls_set(client, tls.caFile, nil, tls.certificateFile, tls.keyFile, nil)
+        let code = mosquitto_tls_set(
+            client, tls.caFile, tls.caFile == nil ? Self.authorities : nil, tls.certificateFile, tls.keyFile,
+            nil)
         return mosq_err_t(code) == MOSQ_ERR_SUCCESS
             ? nil : "a file for TLS cannot be read, or a key is without its certificate"
     }
@@ -226,9 +231,7 @@ extension MosquittoBus {
                 box.connected()
                 return box.onEvent(.connected(sessionKept: flags & 1 == 1))
             }
-            let reason = refusal(code, properties) ?? "code \(code)"
-            box.note(reason: reason)
-            box.onEvent(.refused(reason))
+            box.refused(refusal(code, properties) ?? "code \(code)")
         }
         mosquitto_disconnect_v5_callback_set(client) { _, context, code, properties in
             // The broker's own reason; what the library found out by itself comes from the loop.

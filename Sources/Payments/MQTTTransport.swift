@@ -2,7 +2,7 @@ internal import Encoding
 public import World
 
 /// x402 over MQTT 5: the messages of one exchange, mapped one to one onto a request and an answer of the web.
-/// What is a header with Base64 there is a member with plain JSON here. The page <doc:MQTTTransport> is the
+/// What is a header with Base64 there is a member with plain JSON here. The page <doc:X402OverMQTT> is the
 /// specification.
 public enum MQTTTransport {
     public static let contentType = "application/json"

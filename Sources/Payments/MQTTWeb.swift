@@ -108,7 +108,10 @@ public final class MQTTWeb: Web {
             try self.bus.subscribe(to: self.topic, quality: .atLeastOnce) { [weak self] message in
                 self?.receive(message)
             }
-        } catch { throw .refused("\(error)") }
+        } catch {
+            self.state.withLock { $0.open[correlation] = nil }
+            throw .refused("\(error)")
+        }
         return answers
     }
 

@@ -34,7 +34,7 @@ public struct BrokerAddress: Sendable {
 
     /// X.509 in PEM files, read anew at each connect. The broker's name is always checked.
     public struct TLS: Sendable, Hashable {
-        /// Who may vouch for the broker; nil takes the system's authorities.
+        /// Who may vouch for the broker; nil takes the system's authorities (`/etc/ssl/certs`).
         public var caFile: String?
         /// Our own certificate and its key, for a broker that asks who we are.
         public var certificateFile: String?

@@ -46,7 +46,8 @@ final class BrokerLinks: Web {
             // A link of its own beside the robot's, and nobody comes back under this name.
             (broker.clientID, broker.sessionSeconds) = (name, 0)
             (broker.birth, broker.will) = (nil, nil)
-            let bus = MosquittoBus(broker, entropy: SystemEntropy())
+            let words = BrokerWords()
+            let bus = MosquittoBus(broker, entropy: SystemEntropy()) { words.hear($0) }
             let link = MQTTWeb(
                 bus: bus, broker: broker, name: name, timeline: SystemTimeline(), entropy: SystemEntropy())
             links[address.broker] = link
@@ -55,5 +56,18 @@ final class BrokerLinks: Web {
         }
         guard let web else { throw .refused("more than \(Self.limit) brokers") }
         return try await web.send(request)
+    }
+}
+
+/// Tells a person why there is no connection: each reason once.
+final class BrokerWords: Sendable {
+    private let told = Mutex<Set<LinkEvent>>([])
+
+    func hear(_ event: LinkEvent) {
+        if case .connected = event { return }
+        // What is not a refusal may be over in a moment, but nobody waits gladly without knowing.
+        if self.told.withLock({ $0.count < 8 && $0.insert(event).inserted }) {
+            Terminal.talk("depai: \(event)")
+        }
     }
 }

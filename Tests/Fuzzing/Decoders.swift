@@ -3,12 +3,14 @@ internal import Encoding
 internal import Payments
 internal import Solana
 internal import Wasm
+internal import World
 
 /// What reads bytes from outside, as functions from bytes that anyone may have made. A wrong input is
 /// answered by an error; a trap, a hang or a broken promise between reading and writing is a finding.
 public enum Decoder: String, CaseIterable, Sendable {
     case transaction
     case x402
+    case mqtt
     case voucher
     case json
     case thing
@@ -20,6 +22,7 @@ public enum Decoder: String, CaseIterable, Sendable {
         switch self {
         case .transaction: Self.transaction(bytes)
         case .x402: Self.x402(bytes)
+        case .mqtt: Self.mqtt(bytes)
         case .voucher: Self.voucher(bytes)
         case .json: Self.json(bytes)
         case .thing: Self.thing(bytes)
@@ -61,6 +64,29 @@ public enum Decoder: String, CaseIterable, Sendable {
         }
         return read.content == payload.content && read.identifier == payload.identifier
             ? nil : "a payment is not written as it was read"
+    }
+
+    private static func mqtt(_ bytes: [UInt8]) -> String? {
+        if let request = try? MQTTTransport.request(bytes) {
+            _ = MQTTAddress(request.url)
+            // A payment that is too deep for a header is not written.
+            if let written = try? MQTTTransport.bytes(of: request) {
+                guard let again = try? MQTTTransport.request(written) else {
+                    return "a request cannot be read again"
+                }
+                guard again.url == request.url, again.body == request.body,
+                    Set(again.headers) == Set(request.headers)
+                else { return "a request is not written as it was read" }
+            }
+        }
+        guard let answer = try? MQTTTransport.response(bytes),
+            let written = try? MQTTTransport.bytes(of: answer)
+        else { return nil }
+        guard let again = try? MQTTTransport.response(written) else {
+            return "an answer cannot be read again"
+        }
+        return again.status == answer.status && again.body == answer.body
+            && Set(again.headers) == Set(answer.headers) ? nil : "an answer is not written as it was read"
     }
 
     private static func voucher(_ bytes: [UInt8]) -> String? {

@@ -107,7 +107,7 @@ struct Stall: Sendable {
             channel: channel)
     }
 
-    func get(_ path: String, timeout: Duration = .seconds(5)) async throws -> WebResponse {
+    func get(_ path: String, timeout: Duration = .seconds(60)) async throws -> WebResponse {
         try await self.web.send(WebRequest("GET", self.provider.url + path, timeout: timeout))
     }
 

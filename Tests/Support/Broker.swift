@@ -59,8 +59,10 @@ public final class Broker: Sendable {
             if let process = state.process { kill(process, SIGKILL) }
             return state.starts
         }
-        for _ in 0..<500 {
-            if self.state.withLock({ $0.starts > starts }), Self.accepts(self.port) { return }
+        for _ in 0..<3_000 {
+            if self.state.withLock({ $0.starts > starts && $0.process != nil }), Self.accepts(self.port) {
+                return
+            }
             try await Task.sleep(for: .milliseconds(10))
         }
         throw Failure(description: "mosquitto did not come back on port \(self.port)")
@@ -72,7 +74,7 @@ public final class Broker: Sendable {
             state.isHalted = true
             if let process = state.process { kill(process, SIGKILL) }
         }
-        for _ in 0..<500 {
+        for _ in 0..<3_000 {
             if !Self.accepts(self.port) { return }
             try await Task.sleep(for: .milliseconds(10))
         }
@@ -154,8 +156,9 @@ public final class Broker: Sendable {
     }
 
     private func waitUntilItServes() async throws {
-        for _ in 0..<500 {
-            if Self.accepts(self.port) { return }
+        // It may serve before we have learned its number, and without that nobody could end it.
+        for _ in 0..<3_000 {
+            if self.state.withLock({ $0.process != nil }), Self.accepts(self.port) { return }
             try await Task.sleep(for: .milliseconds(10))
         }
         throw Failure(description: "mosquitto does not accept connections on port \(self.port)")

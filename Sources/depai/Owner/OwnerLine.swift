@@ -20,7 +20,8 @@ struct OwnerLine {
         _ address: BrokerAddress, wallet: String, identity: PublicKey?,
         _ body: (OwnerLine) async throws -> Void
     ) async throws {
-        let bus = MosquittoBus(address, entropy: SystemEntropy())
+        let words = BrokerWords()
+        let bus = MosquittoBus(address, entropy: SystemEntropy()) { words.hear($0) }
         let topics = OwnerTopics(wallet: wallet)
         let (answers, arrival) = AsyncStream.makeStream(
             of: SignedAnswer.self, bufferingPolicy: .bufferingNewest(8))
