@@ -170,7 +170,7 @@ let package = Package(
         tests(
             of: "Payments",
             [
-                "PaymentSupport", "Node", "Storage", "Ledger", "Solana", "SimulatedChain", "World",
+                "PaymentSupport", "Node", "Storage", "Wallet", "Ledger", "Solana", "SimulatedChain", "World",
                 "Encoding", "Sodium",
             ]),
         tests(

@@ -58,12 +58,12 @@ extension Shop {
                     // Spent, or signed by a client that does not know so: it may catch up.
                     let error = X402Error.invalid(
                         code: BatchSettlement.mismatch, reason: "the voucher paid for something else")
-                    return self.correct(error, id, kind.price, resource)
+                    return try await self.correct(error, id, kind.price, resource)
                 }
                 guard sale.target == request.target else {
                     throw Refusal(status: 409, reason: "the payment is for \(sale.target)")
                 }
-                if sale.state == .done { return try self.answer(sale) }
+                if sale.state == .done { return try await self.answer(sale, for: resource) }
             } else {
                 try kind.check()
                 let identifier = payload.identifier ?? key
@@ -77,7 +77,7 @@ extension Shop {
                         payment.voucher, from: channel, identifier: identifier, target: request.target,
                         payload: payload.bytes, at: self.timeline.now.milliseconds)
                 } catch let error as X402Error {
-                    return self.correct(error, id, kind.price, resource)
+                    return try await self.correct(error, id, kind.price, resource)
                 }
             }
             let response = try await kind.work(in: self, transaction: key)
@@ -85,7 +85,7 @@ extension Shop {
             guard let done = try self.sales.sale(key) else {
                 throw Refusal(status: 500, reason: "the sale is gone")
             }
-            return try self.answer(done)
+            return try await self.answer(done, for: resource)
         } ?? Self.busyAnswer
     }
 
@@ -102,7 +102,7 @@ extension Shop {
             guard channel.charged == payment.voucher.voucher.cumulative else {
                 let error = X402Error.invalid(
                     code: BatchSettlement.mismatch, reason: "\(channel.charged) is charged")
-                return self.correct(error, id, 0, resource)
+                return try await self.correct(error, id, 0, resource)
             }
             let settlement = try await self.seal(channel)
             let back = String(channel.deposit - min(channel.deposit, channel.charged))
@@ -252,18 +252,20 @@ extension Shop {
     /// Status 402 with what our books say, so that an honest client can catch up.
     private func correct(
         _ error: X402Error, _ id: Address, _ price: UInt64, _ resource: String
-    ) -> ShopResponse {
+    ) async throws -> ShopResponse {
         let known = try? self.sales.channel(id)
         let accepts = self.channelRequirements(
             price, correcting: error.code == BatchSettlement.mismatch ? known : nil)
-        return self.refuse(
+        return try await self.refuse(
             SettlementResponse(
                 failure: error.code, message: "\(error)", payer: nil, network: self.offer.network),
             resource, accepts.map { [$0] } ?? [], error: error.code)
     }
 
     /// The PAYMENT-RESPONSE of a voucher.
-    func settlement(of payment: ChannelPayment, charged: UInt64) throws -> SettlementResponse {
+    func settlement(
+        of payment: ChannelPayment, charged: UInt64, receipt: String
+    ) throws -> SettlementResponse {
         var extra: JSON = [
             "commitmentId": .string(payment.voucher.commitment), "chargedAmount": .string(String(charged)),
         ]
@@ -272,6 +274,6 @@ extension Shop {
         }
         return SettlementResponse(
             transaction: "", payer: payment.config.payer.description, network: self.offer.network,
-            amount: "", extra: extra)
+            amount: "", extra: extra, receipt: receipt)
     }
 }

@@ -166,7 +166,7 @@ public actor Shop {
         let resource = self.resource(request)
         guard let header = request.headers[X402.signatureHeader.lowercased()] else {
             let accepts = [requirements] + (self.channelRequirements(kind.price).map { [$0] } ?? [])
-            let required = PaymentRequired(resource: resource, accepts: accepts)
+            let required = try await self.signed(resource, accepts)
             var response = ShopResponse.json(402, [:])
             response.headers.append(Header(X402.requiredHeader, required.header))
             return response
@@ -190,7 +190,7 @@ public actor Shop {
                 guard sale.target == request.target else {
                     throw Refusal(status: 409, reason: "the payment is for \(sale.target)")
                 }
-                if sale.state == .done { return try self.answer(sale) }
+                if sale.state == .done { return try await self.answer(sale, for: resource) }
                 // After a crash the payment is already settled, or may be: it buys what it was made for,
                 // nothing dearer.
                 guard payload.accepted.json == requirements.json else {
@@ -204,7 +204,7 @@ public actor Shop {
                 do {
                     _ = try await self.facilitator.verify(payload, against: requirements)
                 } catch let error as X402Error {
-                    return self.refuse(
+                    return try await self.refuse(
                         SettlementResponse(
                             failure: error.code, message: "\(error)", payer: nil,
                             network: self.offer.network),
@@ -242,7 +242,9 @@ public actor Shop {
         try kind.check()
         if let sale = try self.sales.sale(key), sale.state == .settling {
             let settlement = try await self.facilitator.settle(payload, against: requirements)
-            guard settlement.success else { return self.refuse(settlement, resource, [requirements]) }
+            guard settlement.success else {
+                return try await self.refuse(settlement, resource, [requirements])
+            }
             try self.sales.markSettled(key, transaction: settlement.transaction)
         }
         guard let sale = try self.sales.sale(key) else {
@@ -255,18 +257,25 @@ public actor Shop {
         guard let done = try self.sales.sale(key) else {
             throw Refusal(status: 500, reason: "the sale is gone")
         }
-        return try self.answer(done)
+        return try await self.answer(done, for: resource)
     }
 
-    func answer(_ sale: SalesBook.Sale) throws -> ShopResponse {
+    /// What was worked for a payment, with the receipt. The same sale has the same receipt, byte for byte.
+    func answer(_ sale: SalesBook.Sale, for resource: String) async throws -> ShopResponse {
         let payload = try PaymentPayload(bytes: sale.payload)
         let settlement: SettlementResponse
         switch payload.content {
-        case .exact:
+        case .exact(let bytes):
+            let message = try Transaction(decoding: bytes).message
+            let payer = try ExactPayment(decoding: message).payer.description
             settlement = SettlementResponse(
-                transaction: sale.transaction, payer: nil, network: self.offer.network)
+                transaction: sale.transaction, payer: payer, network: self.offer.network,
+                receipt: try await self.receipt(payer, resource, sale, transaction: sale.transaction))
         case .channel(let payment):
-            settlement = try self.settlement(of: payment, charged: payload.accepted.amount)
+            let payer = payment.config.payer.description
+            settlement = try self.settlement(
+                of: payment, charged: payload.accepted.amount,
+                receipt: try await self.receipt(payer, resource, sale, transaction: nil))
         }
         return ShopResponse(
             status: sale.status,
@@ -281,9 +290,8 @@ public actor Shop {
     func refuse(
         _ settlement: SettlementResponse, _ resource: String, _ accepts: [PaymentRequirements],
         error: String? = nil
-    ) -> ShopResponse {
-        let required = PaymentRequired(
-            resource: resource, accepts: accepts, error: error ?? settlement.errorMessage)
+    ) async throws -> ShopResponse {
+        let required = try await self.signed(resource, accepts, error: error ?? settlement.errorMessage)
         var response = ShopResponse.json(402, ["error": JSON(settlement.errorMessage)])
         response.headers += [
             Header(X402.requiredHeader, required.header), Header(X402.responseHeader, settlement.header),

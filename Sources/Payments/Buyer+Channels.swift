@@ -113,7 +113,7 @@ extension Buyer {
         case .authorized(let authorization):
             let intent = authorization.intent
             let payload = { (voucher: SignedVoucher) in
-                self.payload(quote.required, quote.requirements, .voucher, terms, voucher, intent)
+                self.payload(quote, .voucher, terms, voucher, intent)
             }
             let payment = try await self.sign(authorization, id, payload)
             return try await self.completeVoucher(payment, order)
@@ -158,13 +158,14 @@ extension Buyer {
     }
 
     private func payload(
-        _ required: PaymentRequired, _ accepted: PaymentRequirements, _ kind: ChannelPayment.Kind,
-        _ terms: ChannelTerms, _ voucher: SignedVoucher, _ intent: IntentID
+        _ quote: Quote, _ kind: ChannelPayment.Kind, _ terms: ChannelTerms, _ voucher: SignedVoucher,
+        _ intent: IntentID
     ) -> PaymentPayload {
         PaymentPayload(
-            resource: required.resource, accepted: accepted,
+            resource: quote.required.resource, accepted: quote.requirements,
             content: .channel(ChannelPayment(kind, config: terms.config, voucher: voucher)),
-            identifier: required.wantsIdentifier ? "\(intent)-\(voucher.voucher.cumulative)" : nil)
+            identifier: quote.required.wantsIdentifier ? "\(intent)-\(voucher.voucher.cumulative)" : nil,
+            offer: quote.offer?.text)
     }
 
     /// Pays with a deposit and the voucher that spends the first of it: both are reserved before either is
@@ -209,8 +210,7 @@ extension Buyer {
         var transaction = try Transaction(try TransactionMessage(decoding: message))
         try transaction.place(signedDeposit.signature, of: self.payer)
         let payload = self.payload(
-            quote.required, quote.requirements,
-            .deposit(amount: amount, transaction: transaction.bytes), terms,
+            quote, .deposit(amount: amount, transaction: transaction.bytes), terms,
             SignedVoucher(
                 try ChannelVoucher(decoding: signedVoucher.message), signature: signedVoucher.signature),
             intent)
@@ -341,7 +341,8 @@ extension Buyer {
             PaymentPayload(
                 resource: old.resource, accepted: old.accepted,
                 content: .channel(ChannelPayment(.voucher, config: content.config, voucher: voucher)),
-                identifier: old.identifier.map { _ in "\(payment.intent)-\(voucher.voucher.cumulative)" })
+                identifier: old.identifier.map { _ in "\(payment.intent)-\(voucher.voucher.cumulative)" },
+                offer: old.offer)
         }
         return (anew, "")
     }

@@ -111,7 +111,8 @@ extension Buyer {
             paymentFlow: "upfront")
         let quote = Quote(
             required: PaymentRequired(resource: Self.sweepJob(asset), accepts: [requirements]),
-            requirements: requirements, asset: asset, payTo: payTo, mint: mint, feePayer: feePayer,
+            requirements: requirements, offer: nil, asset: asset, payTo: payTo, mint: mint,
+            feePayer: feePayer,
             ceiling: proposal.amount, proposal: proposal)
         switch try await self.prepare(quote, reserved: open) {
         case .signed(let payment): return try await self.finish(payment, sponsor)

@@ -139,21 +139,26 @@ public struct Buyer: Sendable {
         }
         guard response.status == 402 else { return .ended(.unpriced(response)) }
         let required: PaymentRequired
+        let offers: [VerifiedOffer]
         do {
             guard let header = response.header(X402.requiredHeader) else {
                 throw X402Error.malformed("status 402 without \(X402.requiredHeader)")
             }
             required = try PaymentRequired(header: header)
+            offers = try required.verifiedOffers(
+                at: request.url, by: order.seller, now: self.timeline.now)
         } catch {
             return .ended(.unpaid(reason: "no quote: \(error)"))
         }
         let assets = try await self.ledger.read { try $0.assets() }
-        guard let (quote, rail) = try await self.rail(self.choices(required, assets, order), order) else {
+        let choices = self.choices(required, assets, order).compactMap { $0.signed(among: offers) }
+        guard let (quote, rail) = try await self.rail(choices, order) else {
             let offered = required.accepts.map { "\($0.scheme) on \($0.network) in \($0.asset)" }
+            let signed = offers.isEmpty ? "" : " and the seller's signature covers"
             return .ended(
                 .unpaid(
-                    reason: "no way to pay that the policy's assets allow on \(self.network.chainID); "
-                        + "offered: \(offered.joined(separator: ", "))"))
+                    reason: "no way to pay that the policy's assets allow\(signed) on "
+                        + "\(self.network.chainID); offered: \(offered.joined(separator: ", "))"))
         }
         guard quote.proposal.amount <= quote.ceiling else {
             let (asked, most) = (quote.asset.text(quote.proposal.amount), quote.asset.text(quote.ceiling))
@@ -174,8 +179,8 @@ public struct Buyer: Sendable {
                 let ceiling = order.ceiling.atomic(in: asset)
             else { return nil }
             return Quote(
-                required: required, requirements: requirements, asset: asset, payTo: payTo, mint: mint,
-                feePayer: feePayer, ceiling: ceiling,
+                required: required, requirements: requirements, offer: nil, asset: asset, payTo: payTo,
+                mint: mint, feePayer: feePayer, ceiling: ceiling,
                 proposal: Proposal(
                     purpose: order.purpose, job: order.job,
                     payee: SolanaNames.account(payTo, on: self.network), asset: asset,
@@ -246,7 +251,7 @@ public struct Buyer: Sendable {
         try transaction.place(signed.signature, of: self.payer)
         let payload = PaymentPayload(
             resource: quote.required.resource, accepted: quote.requirements, transaction: transaction.bytes,
-            identifier: quote.required.wantsIdentifier ? identifier : nil)
+            identifier: quote.required.wantsIdentifier ? identifier : nil, offer: quote.offer?.text)
         return .signed(
             try await self.ledger.journal(
                 signed, payload: payload.bytes, lastValidBlockHeight: recent.lastValidBlockHeight))
@@ -341,14 +346,6 @@ public struct Buyer: Sendable {
         }
     }
 
-    /// Nobody waits for the answer to this voucher any more.
-    private func doubt(_ payment: JournalledPayment) async throws {
-        // A deposit that turned out dead a moment ago took its voucher along.
-        let state = try await self.ledger.read { try $0.intent(payment.intent)?.state }
-        guard state == .submitted else { return }
-        try await self.ledger.markUnknown(payment.intent, reason: "the answer never came")
-    }
-
     /// The token account that a journalled payment draws on, read from its bytes.
     static func payingAccount(_ payment: JournalledPayment) throws -> Address {
         for content in InstructionContent.contents(of: try TransactionMessage(decoding: payment.message)) {
@@ -361,36 +358,5 @@ public struct Buyer: Sendable {
             }
         }
         throw X402Error.malformed("the journalled message pays nothing")
-    }
-
-    /// A deposit that was reserved and never signed belongs to a channel that nobody opens any more.
-    private func dropUnsignedDeposits() async throws {
-        let reserved = try await self.ledger.read { try $0.intents(in: [.reserved]) }
-        for record in reserved {
-            guard let channel = record.proposal.filledChannel, await !self.locks.isTaken(channel) else {
-                continue
-            }
-            if case .authorized(let authorization) = try await self.ledger.authorize(record.proposal) {
-                try await self.ledger.release(authorization, reason: "the channel was not opened")
-            }
-            try await self.ledger.dropChannel(channel)
-        }
-    }
-
-    /// Settles what an earlier run left open, as far as the chain proves it. For the start and after an
-    /// outage. Of vouchers only the seller knows: one whose answer nobody waits for any more is unknown.
-    public func reconcileOpenPayments() async throws {
-        try await self.dropUnsignedDeposits()
-        let open = try await self.ledger.read { view in
-            try view.intents(in: [.signed, .submitted, .unknown]).compactMap { try view.payment($0) }
-        }
-        for payment in open {
-            if let channel = payment.channel {
-                if await !self.locks.isTaken(channel) { try await self.doubt(payment) }
-                continue
-            }
-            _ = try await self.reconciler.reconcile(
-                payment, hint: nil, account: try Self.payingAccount(payment))
-        }
     }
 }

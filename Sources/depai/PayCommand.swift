@@ -45,6 +45,9 @@ struct PayCommand: AsyncParsableCommand {
             """)
     var deposit: String?
 
+    @Option(help: "The seller's did:key, as it was made known: a price that it did not sign is refused.")
+    var seller: String?
+
     @OptionGroup var chain: ChainOptions
 
     @Flag(help: "Show what would be signed, and sign nothing.") var dryRun = false
@@ -60,6 +63,9 @@ struct PayCommand: AsyncParsableCommand {
             throw ValidationError("--deposit is an amount such as 1.00")
         }
         guard self.body == nil || self.data == nil else { throw ValidationError("give --body or --data") }
+        guard self.seller.map({ DIDKey.key($0) != nil }) ?? true else {
+            throw ValidationError("--seller is a did:key of an Ed25519 key")
+        }
         guard self.header.allSatisfy({ $0.contains(":") }) else {
             throw ValidationError("--header is \"Name: value\"")
         }
@@ -75,9 +81,12 @@ struct PayCommand: AsyncParsableCommand {
             let ceiling = self.max.map { Order.Ceiling.decimal($0) } ?? .policy
             let use = self.deposit.map { Order.ChannelUse.open(deposit: .decimal($0)) } ?? .existing
             let order = try await ledger.read {
-                try Order.fetch(request, ceiling: ceiling, known: $0, channel: use)
+                try Order.fetch(
+                    request, ceiling: ceiling, known: $0, channel: use,
+                    seller: self.seller.flatMap { DIDKey.key($0) })
             }
-            let report = PaymentReport(json: self.output.json, network: facilitator.network)
+            let report = PaymentReport(
+                json: self.output.json, network: facilitator.network, buyer: buyer, seller: order.seller)
             if self.dryRun {
                 try await report.show(try await buyer.preview(order), ledger)
             } else {
@@ -139,12 +148,18 @@ struct PayCommand: AsyncParsableCommand {
 private struct PaymentReport {
     let json: Bool
     let network: Network
+    let buyer: Buyer
+    let seller: PublicKey?
 
     func show(_ purchase: Purchase, _ ledger: PaymentLedger) async throws {
         switch purchase {
         case .answered(let id, let response):
             let record = try await ledger.read { try $0.intent(id) }
-            try await ledger.deliver(id, receipt: Self.receipt(response))
+            let signed = try await self.buyer.signatures(of: self.seller, about: id, in: response)
+            try await ledger.deliver(id, receipt: Self.receipt(response, signed))
+            if let refusal = signed?.refusal {
+                Terminal.talk("the seller's receipt does not count: \(refusal)")
+            }
             self.show(response, record)
         case .unpriced(let response):
             self.show(response, nil)
@@ -167,7 +182,7 @@ private struct PaymentReport {
     }
 
     /// What is kept of an answer: enough to show later that it came.
-    private static func receipt(_ response: WebResponse) -> String {
+    private static func receipt(_ response: WebResponse, _ signed: SellerSignatures?) -> String {
         var receipt: JSON = [
             "schema": "depai.fetched/1", "status": JSON(response.status), "bytes": JSON(response.body.count),
             "digest": .string(Hex.encode(BLAKE2b.digest(of: response.body))),
@@ -175,6 +190,7 @@ private struct PaymentReport {
         if let settlement = response.header(X402.responseHeader) {
             receipt["settlement"] = .string(settlement)
         }
+        if let signed { receipt["x402"] = signed.json }
         return receipt.text
     }
 

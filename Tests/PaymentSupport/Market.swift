@@ -12,7 +12,7 @@ package import Storage
 package import SystemPackage
 import TestSupport
 package import Wallet
-import World
+package import World
 
 /// A buyer and a seller with wallets of their own, a chain between them, and money: everything real but the
 /// wires.
@@ -249,6 +249,20 @@ package struct TestMarket: Sendable {
         StorageClient.order(
             try self.object(text), days: 10, at: self.provider, name: "node a", ceiling: ceiling,
             tries: tries, channel: channel)
+    }
+
+    /// An answer 402 to `order` with prices of a test's own, signed by the node: what a seller with its key
+    /// could ask.
+    package func quote(_ accepts: [JSON], for order: Order) async throws -> WebResponse {
+        let resource = String(order.request.url.dropFirst(Self.nodeURL.count))
+        let terms = try accepts.map { try PaymentRequirements(facilitator: JSONField($0)) }
+        var offers: [SignedOffer] = []
+        for terms in terms {
+            let offer = try OfferReceipt.offer(of: terms, for: resource, at: self.timeline.now)
+            offers.append(SignedOffer(try await self.nodeWallet.sign(offer)))
+        }
+        let header = PaymentRequired(resource: resource, accepts: terms, offers: offers).header
+        return WebResponse(status: 402, headers: [Header(X402.requiredHeader, header)], body: [])
     }
 
     // MARK: What the chain shows

@@ -236,14 +236,13 @@ import World
         #expect(try await ledger.read { try $0.balances()[0].reserved } == (reserved ? 1_000 : 0), comment)
     }
 
-    private func price(_ market: TestMarket, _ change: (inout JSON) -> Void)
-        -> @Sendable (WebRequest) -> WebResponse?
-    {
+    private func price(
+        _ market: TestMarket, _ change: (inout JSON) -> Void
+    ) async throws -> @Sendable (WebRequest) -> WebResponse? {
         var json = Draft.requirements(market).json
         change(&json)
-        let root: JSON = ["x402Version": 2, "resource": ["url": "/"], "accepts": [json]]
-        let header = Base64.standard.encode(Array(root.text.utf8))
-        return { _ in WebResponse(status: 402, headers: [Header("payment-required", header)], body: []) }
+        let answer = try await market.quote([json], for: market.order())
+        return { _ in answer }
     }
 
     @Test func `a price above the ceiling, or in another coin or network, is not signed`() async throws {
@@ -256,7 +255,7 @@ import World
                 ("extra", [:]), ("extra", ["feePayer": .string(market.payer.description)]),
             ] as [(String, JSON)] {
                 try await self.expectUnsigned(
-                    market, "\(name)", impostor: self.price(market) { $0[name] = value })
+                    market, "\(name)", impostor: try await self.price(market) { $0[name] = value })
             }
         }
     }
@@ -265,9 +264,8 @@ import World
         async throws
     {
         try await TestMarket.with { market in
-            let (first, more) = (
-                self.price(market) { $0["amount"] = "900" }, self.price(market) { $0["amount"] = "1000" }
-            )
+            let first = try await self.price(market) { $0["amount"] = "900" }
+            let more = try await self.price(market) { $0["amount"] = "1000" }
             market.web.change {
                 $0.impostor = { request in
                     let isPaid = request.headers.contains { $0.name == "PAYMENT-SIGNATURE" }
@@ -291,7 +289,7 @@ import World
             let stranger = Address(try key(9).publicKey).description
             try await self.expectUnsigned(
                 market, "payTo", end: "denied payee",
-                impostor: self.price(market) { $0["payTo"] = .string(stranger) })
+                impostor: try await self.price(market) { $0["payTo"] = .string(stranger) })
         }
     }
 
@@ -356,7 +354,7 @@ import World
                 $0.rpcSilent = false
                 $0.impostor = nil
             }
-            let cheaper = self.price(market) { $0["amount"] = "900" }
+            let cheaper = try await self.price(market) { $0["amount"] = "900" }
             market.web.change {
                 $0.impostor = { $0.headers.contains { $0.name == "PAYMENT-SIGNATURE" } ? nil : cheaper($0) }
             }
