@@ -170,7 +170,8 @@ let package = Package(
         tests(
             of: "Payments",
             [
-                "PaymentSupport", "Node", "Storage", "Wallet", "Ledger", "Solana", "SimulatedChain", "World",
+                "PaymentSupport", "TestSupport", "Node", "Storage", "Wallet", "Ledger", "Solana",
+                "SimulatedChain", "World",
                 "Encoding", "Sodium",
             ]),
         tests(

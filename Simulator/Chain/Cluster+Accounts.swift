@@ -60,8 +60,10 @@ extension Cluster {
         guard let account = self.bank.accounts[try request.address(at: 0)] else {
             throw RPCRefusal(-32602, "Invalid param: could not find account")
         }
-        guard account.owner == .tokenProgram, let token = try? TokenAccount(decoding: account.data),
-            let mint = self.bank.accounts[token.mint].flatMap({ try? Mint(decoding: $0.data) })
+        guard let token = try? TokenAccount(decoding: account.data, owner: account.owner),
+            let mint = self.bank.accounts[token.mint].flatMap({
+                try? TokenMint(decoding: $0.data, owner: $0.owner).mint
+            })
         else { throw RPCRefusal(-32602, "Invalid param: not a Token account") }
         let text = Self.decimal(token.amount, decimals: Int(mint.decimals))
         return self.inContext(

@@ -35,7 +35,7 @@ extension Shop {
             maxTimeoutSeconds: 60, feePayer: self.facilitator.feePayer.description,
             channel: ChannelOffer(
                 receiverAuthorizer: Address(self.wallet.publicKey(.identity)).description,
-                withdrawDelay: terms.withdrawDelay, tokenProgram: Address.tokenProgram.description,
+                withdrawDelay: terms.withdrawDelay, tokenProgram: self.tokenProgram.description,
                 minDeposit: terms.minDeposit, state: channel?.standing, proof: proof))
     }
 

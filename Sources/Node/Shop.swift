@@ -5,7 +5,7 @@ public import Ledger
 public import Market
 public import Payments
 internal import Sodium
-internal import Solana
+public import Solana
 internal import Storage
 public import SystemPackage
 public import Wallet
@@ -74,6 +74,7 @@ public actor Shop {
     let blobs: FilePath
     let sales: SalesBook
     let channelSales: ChannelSales?
+    let tokenProgram: Address
     /// Payments that are being worked on at this moment, by the digest of their message, and channels.
     private var busy: Set<String> = []
 
@@ -84,10 +85,13 @@ public actor Shop {
     ///   - home: folder of the sales book and the stored objects.
     ///   - asset: what the offer's prices are in.
     ///   - channels: on what terms vouchers are taken; nil takes none.
+    ///   - tokenProgram: of the asset's mint.
     public init(
         offer: Offer, asset: Asset, home: FilePath, ledger: PaymentLedger, wallet: UnlockedWallet,
-        facilitator: Facilitator, timeline: any Timeline, channels: ChannelSales? = nil
+        facilitator: Facilitator, timeline: any Timeline, channels: ChannelSales? = nil,
+        tokenProgram: Address = .tokenProgram
     ) throws {
+        self.tokenProgram = tokenProgram
         self.channelSales = channels
         self.offer = offer
         self.asset = asset

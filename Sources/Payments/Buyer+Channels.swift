@@ -54,6 +54,7 @@ extension Buyer {
                 return Self.silentChain
             }
             let terms = try self.terms(quote, at: order.request.url, recent)
+            if let reason = try await self.tokenFault(quote, terms) { return .unpaid(reason: reason) }
             guard let id = terms.config.seeds(feePayer: terms.feePayer).derived?.address else {
                 return .unpaid(reason: "the channel has no address; try again")
             }
@@ -75,6 +76,18 @@ extension Buyer {
                 try await self.fill(
                     quote, try Address(record.id), terms, amount, (series ?? 0) + 1, recent, order)
             }
+        }
+    }
+
+    /// Why the seller's token program is not used; nil when it is the right one and harmless.
+    private func tokenFault(_ quote: Quote, _ terms: ChannelTerms) async throws -> String? {
+        do {
+            try await self.mints.check(terms.tokenProgram, moves: quote.mint, from: self.rpc)
+            return nil
+        } catch let error as X402Error {
+            return "\(error)"
+        } catch is RPCError {
+            return "the chain does not answer; nothing was signed"
         }
     }
 

@@ -75,7 +75,8 @@ extension Buyer {
             }
             let distribution = Instruction.distributeChannel(
                 channel, terms.config.seeds(feePayer: terms.feePayer),
-                shares: ChannelShare.all(to: terms.config.receiver), rentPayer: account.rentPayer)
+                shares: ChannelShare.all(to: terms.config.receiver), rentPayer: account.rentPayer,
+                tokenProgram: terms.tokenProgram)
             let settlement: SettlementResponse
             switch account.status {
             case .open:

@@ -16,6 +16,7 @@ public struct Buyer: Sendable {
     let reconciler: Reconciler
     /// One voucher at a time is on its way in each channel.
     let locks = NamedLocks()
+    let mints = MintBook()
 
     /// - Parameter witnesses: further nodes of the network; see ``Reconciler``.
     public init(
@@ -69,7 +70,13 @@ public struct Buyer: Sendable {
             let channel: String?
             let message: [UInt8]
             switch rail {
-            case .exact: (channel, message) = (nil, try self.message(quote, recent))
+            case .exact:
+                do {
+                    let program = try await self.mints.tokenProgram(of: quote.mint, from: self.rpc)
+                    (channel, message) = (nil, try self.message(quote, recent, program))
+                } catch let error as X402Error {
+                    return .ended(.unpaid(reason: "\(error)"))
+                }
             case .channel(let record, _):
                 let voucher = ChannelVoucher(
                     channel: try Address(record.id), cumulative: record.spent + quote.proposal.amount)
@@ -97,7 +104,9 @@ public struct Buyer: Sendable {
         var amounts: [(asset: Asset, amount: UInt64)] = []
         for asset in try await self.ledger.read({ try $0.assets() }) {
             guard let mint = SolanaNames.mint(of: asset, on: self.network) else { continue }
-            let account = Address.associatedToken(owner: self.payer, mint: mint)
+            // A token that is refused when it is paid with is still counted.
+            let program = try await self.programOfDeposits(mint)
+            let account = Address.associatedToken(owner: self.payer, mint: mint, tokenProgram: program)
             let amount = try await self.reconciler.bookDeposits(of: asset, account: account, mint: mint)
             amounts.append((asset, amount))
         }
@@ -109,6 +118,15 @@ public struct Buyer: Sendable {
                 (sol, try await self.reconciler.bookDeposits(of: sol, account: account, mint: nil)))
         }
         return amounts
+    }
+
+    /// Of a token that this chain does not have there is nothing to count.
+    private func programOfDeposits(_ mint: Address) async throws -> Address {
+        do {
+            return try await self.mints.mint(at: mint, from: self.rpc).tokenProgram
+        } catch is X402Error {
+            return .tokenProgram
+        }
     }
 
     enum Preparation {
@@ -216,15 +234,19 @@ public struct Buyer: Sendable {
 
     /// The message that pays just what `quote` says, read back from its bytes by a decoder that shares no
     /// code with the builder.
-    private func message(_ quote: Quote, _ recent: LatestBlockhash) throws -> [UInt8] {
+    private func message(
+        _ quote: Quote, _ recent: LatestBlockhash, _ tokenProgram: Address
+    ) throws -> [UInt8] {
         let transfer = ExactTransfer(
             feePayer: quote.feePayer, payer: self.payer, payTo: quote.payTo, mint: quote.mint,
-            amount: quote.proposal.amount, decimals: UInt8(quote.asset.decimals),
+            tokenProgram: tokenProgram, amount: quote.proposal.amount, decimals: UInt8(quote.asset.decimals),
             memo: quote.requirements.memo ?? Hex.encode(self.entropy.bytes(16)))
         let bytes = try transfer.message(recentBlockhash: recent.blockhash).bytes
         let payment = try ExactPayment(decoding: try TransactionMessage(decoding: bytes))
         try payment.pays(quote.requirements)
-        guard payment.payer == self.payer, Int(payment.transfer.decimals) == quote.asset.decimals else {
+        guard payment.payer == self.payer, Int(payment.transfer.decimals) == quote.asset.decimals,
+            payment.transfer.tokenProgram == tokenProgram
+        else {
             throw X402Error.malformed("the message is not ours")
         }
         return bytes
@@ -232,15 +254,20 @@ public struct Buyer: Sendable {
 
     private func sign(_ authorization: consuming Authorization, _ quote: Quote) async throws -> Preparation {
         let recent: LatestBlockhash
+        let tokenProgram: Address
         do {
+            tokenProgram = try await self.mints.tokenProgram(of: quote.mint, from: self.rpc)
             recent = try await self.rpc.latestBlockhash(.confirmed)
+        } catch let error as X402Error {
+            try await self.ledger.release(authorization, reason: "\(error)")
+            return .stopped(.unpaid(reason: "\(error)"))
         } catch {
             try await self.ledger.suspend(authorization)
             return .stopped(.unpaid(reason: "the chain does not answer: \(error)"))
         }
         let bytes: [UInt8]
         do {
-            bytes = try self.message(quote, recent)
+            bytes = try self.message(quote, recent, tokenProgram)
         } catch {
             try await self.ledger.release(authorization, reason: "\(error)")
             return .stopped(.unpaid(reason: "\(error)"))

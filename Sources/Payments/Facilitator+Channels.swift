@@ -36,9 +36,13 @@ extension Facilitator {
                 code: BatchSettlement.prefix + "deposit_signature",
                 reason: "the payer's signature is missing or wrong")
         }
+        try await self.mints.check(tokenProgram, moves: payment.config.token, from: self.rpc)
         var cost = setup.networkFee
         if case .open = setup.action {
-            for space in [ChannelAccount.byteCount, TokenAccount.byteCount] {
+            let escrow =
+                tokenProgram == .token2022Program
+                ? TokenAccount.immutableOwnerByteCount : TokenAccount.byteCount
+            for space in [ChannelAccount.byteCount, escrow] {
                 let rent = try await self.rpc.minimumBalanceForRentExemption(space: space)
                 // The network's is some thousandth of a SOL; more than one is no price, but a fault.
                 guard rent < 1_000_000_000 else {
@@ -58,7 +62,7 @@ extension Facilitator {
         let channel = voucher.voucher.channel
         return try await self.execute(
             try self.proof(voucher, of: config) + [
-                .settleChannel(channel), self.distribution(channel, config),
+                .settleChannel(channel), try await self.distribution(channel, config),
             ],
             proofs: 1)
     }
@@ -74,7 +78,7 @@ extension Facilitator {
         let ending = Instruction.settleAndSealChannel(channel, payee: self.feePayer, withVoucher: isNew)
         return try await self.execute(
             (isNew ? try self.proof(voucher, of: config) : []) + [
-                ending, self.distribution(channel, config),
+                ending, try await self.distribution(channel, config),
             ],
             proofs: isNew ? 1 : 0)
     }
@@ -86,10 +90,11 @@ extension Facilitator {
         return [voucher.voucher.proof(signer: signer, signature: voucher.signature)]
     }
 
-    private func distribution(_ channel: Address, _ config: ChannelConfig) -> Instruction {
+    private func distribution(_ channel: Address, _ config: ChannelConfig) async throws -> Instruction {
         .distributeChannel(
             channel, config.seeds(feePayer: self.feePayer), shares: ChannelShare.all(to: config.receiver),
-            rentPayer: self.feePayer)
+            rentPayer: self.feePayer,
+            tokenProgram: try await self.mints.tokenProgram(of: config.token, from: self.rpc))
     }
 
     /// A transaction that nobody but us signs.

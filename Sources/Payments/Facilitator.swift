@@ -16,6 +16,7 @@ public struct Facilitator: Sendable {
     let rpc: RPCClient
     public let network: Network
     private let timeline: any Timeline
+    let mints = MintBook()
     /// How long a settlement waits for the chain before it answers `settlement_pending`.
     private let patience: Duration
 
@@ -57,7 +58,7 @@ public struct Facilitator: Sendable {
     public func verify(_ payload: PaymentPayload, against requirements: PaymentRequirements) async throws
         -> ExactPayment
     {
-        let (transaction, payment) = try self.read(payload, against: requirements)
+        let (transaction, payment) = try await self.read(payload, against: requirements)
         // Our own signature is still missing, and the payer's was verified above.
         let result = try await self.rpc.simulate(transaction.bytes, sigVerify: false)
         if let err = result.err {
@@ -72,7 +73,7 @@ public struct Facilitator: Sendable {
     public func settle(
         _ payload: PaymentPayload, against requirements: PaymentRequirements
     ) async throws -> SettlementResponse {
-        let (transaction, payment) = try self.read(payload, against: requirements)
+        let (transaction, payment) = try await self.read(payload, against: requirements)
         return try await self.sponsor(transaction, payer: payment.payer, cost: payment.networkFee)
     }
 
@@ -112,10 +113,11 @@ public struct Facilitator: Sendable {
         return try await self.send(sponsored, payer: payer)
     }
 
-    /// Reads the transaction of a payload and applies every rule that needs no chain.
+    /// Reads the transaction of a payload and applies every rule; of the chain only the token's program is
+    /// asked, and that once.
     private func read(
         _ payload: PaymentPayload, against requirements: PaymentRequirements
-    ) throws -> (Transaction, ExactPayment) {
+    ) async throws -> (Transaction, ExactPayment) {
         guard payload.accepted.json == requirements.json else {
             throw X402Error.invalid(
                 code: "invalid_payment_requirements", reason: "the accepted terms are not the offered ones")
@@ -146,6 +148,8 @@ public struct Facilitator: Sendable {
                 code: "invalid_exact_svm_payload_transaction_signature",
                 reason: "the payer's signature is missing or wrong")
         }
+        try await self.mints.check(
+            payment.transfer.tokenProgram, moves: payment.transfer.mint, from: self.rpc)
         return (transaction, payment)
     }
 

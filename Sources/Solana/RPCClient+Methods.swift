@@ -105,13 +105,13 @@ extension RPCClient {
         }
     }
 
-    /// The mint at `address`, of SPL Token.
+    /// The mint at `address`, of SPL Token or Token-2022.
     /// - Throws: `RPCError.notFound` when there is none.
-    public func mint(at address: Address, _ commitment: Commitment = .confirmed) async throws(RPCError)
-        -> Mint
-    {
-        guard let info = try await self.accountInfo(of: address, commitment), info.owner == .tokenProgram,
-            let mint = try? Mint(decoding: info.data)
+    public func tokenMint(
+        at address: Address, _ commitment: Commitment = .confirmed
+    ) async throws(RPCError) -> TokenMint {
+        guard let info = try await self.accountInfo(of: address, commitment),
+            let mint = try? TokenMint(decoding: info.data, owner: info.owner)
         else { throw .notFound(address) }
         return mint
     }

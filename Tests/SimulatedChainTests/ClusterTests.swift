@@ -59,7 +59,7 @@ import World
         #expect(
             try await client.tokenBalance(of: scene.tokens(Scene.node))
                 == TokenBalance(amount: 1_500, decimals: 6))
-        #expect(try await client.mint(at: address(Scene.mint)).supply == 1_000_000_000)
+        #expect(try await client.tokenMint(at: address(Scene.mint)).mint.supply == 1_000_000_000)
         await cluster.tick(31)
         #expect(try await client.signatureStatuses(of: [id])[0]?.confirmations == nil)
         #expect(try await client.transaction(id, .finalized)?.slot == status?.slot)
