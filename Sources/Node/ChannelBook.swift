@@ -20,6 +20,44 @@ struct SoldChannel: Sendable {
     /// Of the first voucher that is not redeemed, in milliseconds since 1970.
     let owedSince: Int64
 
+    /// What the chain shows of it.
+    var chainStanding: ChannelStanding {
+        ChannelStanding(
+            channel: self.id.description, balance: self.deposit, claimed: self.claimed, charged: nil)
+    }
+
+    /// As the chain shows it to a shop that has no books of it: nobody is charged for what is not in them.
+    init(_ id: Address, _ config: ChannelConfig, _ account: ChannelAccount) {
+        self.init(
+            id: id, config: config, deposit: account.deposit, charged: account.settled,
+            claimed: account.settled, signature: nil, isOpen: account.status == .open, owedSince: 0)
+    }
+
+    init(
+        id: Address, config: ChannelConfig, deposit: UInt64, charged: UInt64, claimed: UInt64,
+        signature: Signature?, isOpen: Bool, owedSince: Int64
+    ) {
+        self.id = id
+        self.config = config
+        self.deposit = deposit
+        self.charged = charged
+        self.claimed = claimed
+        self.signature = signature
+        self.isOpen = isOpen
+        self.owedSince = owedSince
+    }
+
+    /// This with more in it.
+    func filled(with amount: UInt64) throws(X402Error) -> SoldChannel {
+        let (sum, overflow) = self.deposit.addingReportingOverflow(amount)
+        guard !overflow else {
+            throw .invalid(code: BatchSettlement.prefix + "deposit_amount", reason: "too much is deposited")
+        }
+        return SoldChannel(
+            id: self.id, config: self.config, deposit: sum, charged: self.charged, claimed: self.claimed,
+            signature: self.signature, isOpen: self.isOpen, owedSince: self.owedSince)
+    }
+
     /// The newest voucher.
     var voucher: SignedVoucher? {
         self.signature.map {

@@ -172,7 +172,7 @@ extension Shop {
     }
 
     /// The address of the channel that a payment names, if it is one of this shop's.
-    private func identity(
+    func identity(
         of payment: ChannelPayment, _ requirements: PaymentRequirements
     ) throws -> Address {
         let config = payment.config
@@ -206,12 +206,7 @@ extension Shop {
         _ id: Address, _ payment: ChannelPayment, _ requirements: PaymentRequirements
     ) async throws -> SoldChannel {
         if case .deposit(let amount, _) = payment.kind {
-            // A channel's rent is ours until it ends: for a few units nobody gets us to lend it.
-            if let least = self.channelSales?.minDeposit, amount < least {
-                throw X402Error.invalid(
-                    code: BatchSettlement.prefix + "deposit_below_min_deposit",
-                    reason: "at least \(least) are deposited here")
-            }
+            try self.checkLeast(amount)
             let settlement = try await self.facilitator.deposit(payment, into: id, against: requirements)
             guard settlement.success else {
                 throw X402Error.invalid(
@@ -232,7 +227,15 @@ extension Shop {
         return channel
     }
 
-    private func check(_ voucher: SignedVoucher, price: UInt64, _ channel: SoldChannel) throws(X402Error) {
+    /// A channel's rent is ours until it ends: for a few units nobody gets us to lend it.
+    func checkLeast(_ deposit: UInt64) throws(X402Error) {
+        guard let least = self.channelSales?.minDeposit, deposit < least else { return }
+        throw .invalid(
+            code: BatchSettlement.prefix + "deposit_below_min_deposit",
+            reason: "at least \(least) are deposited here")
+    }
+
+    func check(_ voucher: SignedVoucher, price: UInt64, _ channel: SoldChannel) throws(X402Error) {
         guard channel.isOpen else {
             throw .invalid(code: BatchSettlement.channelClosing, reason: "the channel is closed or closing")
         }

@@ -126,7 +126,7 @@ public actor Shop {
             case ("POST", 2) where parts == ["v1", "compute"]:
                 return try await self.sell(try ComputeSale(request, self.offer), request)
             case ("GET", 2) where parts == ["facilitator", "supported"]:
-                return .json(200, self.facilitator.supported)
+                return .json(200, self.supported)
             case ("POST", 2) where parts == ["facilitator", "verify"]: return try await self.verify(request)
             case ("POST", 2) where parts == ["facilitator", "settle"]: return try await self.settle(request)
             default: return .error(404, "there is no \(request.method) \(request.path) here")

@@ -1,3 +1,5 @@
+internal import Encoding
+internal import Ledger
 internal import Sodium
 public import Solana
 
@@ -13,6 +15,38 @@ extension Facilitator {
     public func deposit(
         _ payment: ChannelPayment, into channel: Address, against requirements: PaymentRequirements
     ) async throws -> SettlementResponse {
+        let (transaction, setup, cost) = try await self.checked(payment, into: channel, against: requirements)
+        return try await self.sponsor(transaction, payer: setup.payer, cost: cost)
+    }
+
+    /// Checks the same without moving anything, and asks the chain whether it would take it.
+    /// - Throws: `X402Error` with the code of the broken rule, `RPCError` when the chain cannot be asked.
+    public func verifyDeposit(
+        _ payment: ChannelPayment, into channel: Address, against requirements: PaymentRequirements
+    ) async throws {
+        let (transaction, _, _) = try await self.checked(payment, into: channel, against: requirements)
+        let result = try await self.rpc.simulate(transaction.bytes, sigVerify: false)
+        if let err = result.err {
+            throw X402Error.invalid(
+                code: "invalid_transaction_state", reason: "the chain would refuse: \(err.text)")
+        }
+    }
+
+    /// Whether this very deposit was sponsored before.
+    public func knows(_ payment: ChannelPayment) async throws -> Bool {
+        guard case .deposit(_, let bytes) = payment.kind, let transaction = try? Transaction(decoding: bytes)
+        else { return false }
+        let job = Self.job(of: transaction)
+        return try await self.ledger.read { view in
+            try view.intents(purpose: .fee, job: job, series: 0).contains { $0.state.holdsMoney }
+        }
+    }
+
+    /// Applies every rule to a deposit.
+    /// - Returns: with what it does, the lamports that it takes from us.
+    private func checked(
+        _ payment: ChannelPayment, into channel: Address, against requirements: PaymentRequirements
+    ) async throws -> (Transaction, ChannelSetup, cost: UInt64) {
         guard case .deposit(let amount, let bytes) = payment.kind, let offer = requirements.channel,
             let tokenProgram = try? Address(offer.tokenProgram)
         else { throw X402Error.malformed("the payment brings no deposit") }
@@ -52,7 +86,7 @@ extension Facilitator {
                 cost += rent
             }
         }
-        return try await self.sponsor(transaction, payer: setup.payer, cost: cost)
+        return (transaction, setup, cost)
     }
 
     /// Shows the newest voucher to the chain and pays out what it promised.

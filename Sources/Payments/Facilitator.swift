@@ -11,7 +11,7 @@ public import World
 /// The fee is the facilitator's own spending: it goes through its ledger and policy like any other payment,
 /// keyed by the message, so that one payment is sponsored once however often it arrives.
 public struct Facilitator: Sendable {
-    private let ledger: PaymentLedger
+    let ledger: PaymentLedger
     private let wallet: UnlockedWallet
     let rpc: RPCClient
     public let network: Network
@@ -37,16 +37,17 @@ public struct Facilitator: Sendable {
     public var feePayer: Address { Address(self.wallet.publicKey(.sponsor)) }
 
     /// The answer of `GET /supported`.
-    public var supported: JSON {
+    public func supported(schemes: [String]) -> JSON {
         [
-            "kinds": [
-                [
-                    "x402Version": JSON(X402.version), "scheme": "exact",
-                    "network": .string(self.network.chainID),
-                    "extra": ["feePayer": .string(self.feePayer.description)],
-                ]
-            ],
-            "extensions": [.string(X402.identifierExtension)],
+            "kinds": .array(
+                schemes.map { scheme in
+                    [
+                        "x402Version": JSON(X402.version), "scheme": .string(scheme),
+                        "network": .string(self.network.chainID),
+                        "extra": ["feePayer": .string(self.feePayer.description)],
+                    ]
+                }),
+            "extensions": [.string(X402.identifierExtension), .string(OfferReceipt.name)],
             "signers": ["solana:*": [.string(self.feePayer.description)]],
         ]
     }
@@ -77,6 +78,11 @@ public struct Facilitator: Sendable {
         return try await self.sponsor(transaction, payer: payment.payer, cost: payment.networkFee)
     }
 
+    /// What a fee is paid for: a message.
+    static func job(of transaction: Transaction) -> String {
+        Hex.encode(SHA256.digest(of: transaction.messageBytes))
+    }
+
     /// Adds our signature to a transaction that was checked, and brings it to the chain.
     ///
     /// - Parameters:
@@ -87,7 +93,7 @@ public struct Facilitator: Sendable {
     {
         let payer = (payer ?? self.feePayer).description
         let proposal = Proposal(
-            purpose: .fee, job: Hex.encode(SHA256.digest(of: transaction.messageBytes)), payee: "network",
+            purpose: .fee, job: Self.job(of: transaction), payee: "network",
             asset: SolanaNames.sol(on: self.network), amount: cost, note: "sponsors \(payer)")
         let height = try await self.rpc.blockHeight(.confirmed)
         let sponsored: JournalledPayment
