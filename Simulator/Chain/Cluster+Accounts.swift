@@ -49,11 +49,14 @@ extension Cluster {
         case "base64", "jsonParsed": data = [.string(Base64.standard.encode(account.data)), "base64"]
         default: throw RPCRefusal(-32602, "unsupported encoding: \(encoding.prefix(20))")
         }
-        return self.inContext(
-            [
-                "lamports": JSON(account.lamports), "owner": .string(account.owner.description), "data": data,
-                "executable": .bool(account.executable), "rentEpoch": 0, "space": JSON(account.data.count),
-            ], commitment)
+        return self.inContext(Self.json(account, data: data), commitment)
+    }
+
+    static func json(_ account: Account, data: JSON) -> JSON {
+        [
+            "lamports": JSON(account.lamports), "owner": .string(account.owner.description), "data": data,
+            "executable": .bool(account.executable), "rentEpoch": 0, "space": JSON(account.data.count),
+        ]
     }
 
     func tokenAccountBalance(_ request: RPCRequest) throws(RPCRefusal) -> JSON {

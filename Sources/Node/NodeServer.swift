@@ -38,7 +38,10 @@ public struct NodeServer: Sendable {
         let (shop, facilitator, books) = try await self.openShop()
         let router = Router()
         for method in [HTTPRequest.Method.get, .put, .post] {
-            router.on("**", method: method) { request, _ in try await Self.answer(request, from: shop) }
+            // The pattern of everything leaves the root out.
+            for path in ["/", "**"] as [RouterPath] {
+                router.on(path, method: method) { request, _ in try await Self.answer(request, from: shop) }
+            }
         }
         let address = BindAddress.hostname(self.configuration.host, port: self.configuration.port)
         let application = Application(

@@ -21,7 +21,7 @@ extension Buyer {
     /// The way to pay among `quotes`: an open channel of the seller first, then what the order wishes.
     func rail(_ quotes: [Quote], _ order: Order) async throws -> (Quote, Rail)? {
         guard order.channel != .never else { return quotes.first { !$0.isFromChannel }.map { ($0, .exact) } }
-        let open = try await self.ledger.read { view in
+        let open = try await self.ledger.peek { view in
             try view.channels().filter { $0.state == .open }.map { ($0, try ChannelTerms(bytes: $0.terms)) }
         }
         for quote in quotes where quote.isFromChannel {
@@ -135,7 +135,7 @@ extension Buyer {
 
     /// A reservation that a crash left for the same thing at another price, or from another pot.
     private func giveBack(_ order: Order) async throws {
-        let reserved = try await self.ledger.read {
+        let reserved = try await self.ledger.peek {
             try $0.intents(purpose: order.purpose, job: order.job, series: order.series).filter {
                 $0.state == .reserved
             }
@@ -150,7 +150,7 @@ extension Buyer {
     }
 
     /// Signs and journals the next voucher of a channel.
-    private func sign(
+    func sign(
         _ authorization: consuming Authorization, _ id: String,
         _ payload: (SignedVoucher) -> PaymentPayload
     ) async throws -> JournalledPayment {

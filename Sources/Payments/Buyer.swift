@@ -38,13 +38,14 @@ public struct Buyer: Sendable {
 
     /// Buys, or goes on with the same purchase after a crash. See ``Purchase`` for the ends.
     public func buy(_ order: Order) async throws -> Purchase {
-        let known = try await self.ledger.read {
+        // Nothing leaves before a payment is journalled; what is read here may get to the disk with it.
+        let known = try await self.ledger.peek {
             try $0.intents(purpose: order.purpose, job: order.job, series: order.series)
         }
         if let record = known.first(where: {
             $0.state != .reserved && ($0.state.isOpen || $0.state == .settled && $0.delivery != .lost)
         }),
-            let payment = try await self.ledger.read({ try $0.payment(record) })
+            let payment = try await self.ledger.peek({ try $0.payment(record) })
         {
             guard let channel = payment.channel else { return try await self.complete(payment, order) }
             return try await self.locks.alone(channel) { try await self.completeVoucher(payment, order) }
@@ -168,7 +169,7 @@ public struct Buyer: Sendable {
         } catch {
             return .ended(.unpaid(reason: "no quote: \(error)"))
         }
-        let assets = try await self.ledger.read { try $0.assets() }
+        let assets = try await self.ledger.peek { try $0.assets() }
         let choices = self.choices(required, assets, order).compactMap { $0.signed(among: offers) }
         guard let (quote, rail) = try await self.rail(choices, order) else {
             let offered = required.accepts.map { "\($0.scheme) on \($0.network) in \($0.asset)" }

@@ -98,10 +98,7 @@ extension RPCClient {
         let options = Self.options(commitment, ["encoding": "base64"])
         let result = try await self.call("getAccountInfo", [.string(address.description), options])
         return try self.reading { () throws(JSONError) in
-            guard let value = result["value"].ifPresent else { return nil }
-            return AccountInfo(
-                lamports: try value["lamports"].integer(), owner: try value["owner"].address(),
-                data: try value["data"].encodedBytes(), executable: try value["executable"].bool())
+            try result["value"].ifPresent.map { value throws(JSONError) in try AccountInfo(value) }
         }
     }
 
@@ -126,5 +123,14 @@ extension RPCClient {
         var options = more
         options["commitment"] = .string(commitment.rawValue)
         return options
+    }
+}
+
+extension AccountInfo {
+    /// Reads an account as nodes write it in Base64.
+    init(_ field: JSONField) throws(JSONError) {
+        self.init(
+            lamports: try field["lamports"].integer(), owner: try field["owner"].address(),
+            data: try field["data"].encodedBytes(), executable: try field["executable"].bool())
     }
 }

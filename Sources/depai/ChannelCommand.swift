@@ -9,7 +9,7 @@ import World
 struct ChannelCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "channel", abstract: "Payment channels: deposits that many small payments draw on.",
-        subcommands: [Open.self, List.self, Close.self], defaultSubcommand: List.self)
+        subcommands: [Open.self, List.self, Recover.self, Close.self], defaultSubcommand: List.self)
 
     struct Open: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
@@ -64,6 +64,8 @@ struct ChannelCommand: AsyncParsableCommand {
                 then. The wallet's sponsor address pays the fees.
                 """)
         var force = false
+        @Option(help: "Where the seller is asked, when that was lost with the ledger: any URL of it.")
+        var at: String?
         @OptionGroup var chain: ChainOptions
 
         func run() async throws {
@@ -74,7 +76,7 @@ struct ChannelCommand: AsyncParsableCommand {
                 let closing =
                     self.force
                     ? try await buyer.forceClose(self.channel, through: facilitator)
-                    : try await buyer.closeChannel(self.channel)
+                    : try await buyer.closeChannel(self.channel, at: self.at)
                 switch closing {
                 case .closing(let until):
                     let text = rfc3339(until * 1_000)
@@ -102,6 +104,66 @@ struct ChannelCommand: AsyncParsableCommand {
                     ])
                 }
             }
+        }
+    }
+}
+
+extension ChannelCommand {
+    struct Recover: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Find channels of this wallet on the chain that a lost ledger knew of.",
+            discussion: """
+                What is found is booked: the deposit as money of the owner's, what is settled as spent. \
+                Nothing more is spent from it. "depai channel close ID --at URL" asks the seller for the \
+                rest, "--force" gets it from the chain.
+                """)
+        @OptionGroup var home: HomeOption
+        @OptionGroup var output: OutputOption
+        @OptionGroup var chain: ChainOptions
+
+        func run() async throws {
+            try await self.chain.spending(from: self.home.home) { buyer, _, _ in
+                let findings = try await buyer.recoverChannels()
+                guard !self.output.json else {
+                    return Terminal.out([
+                        "schema": "depai.channels/1", "channels": .array(findings.compactMap(\.record?.json)),
+                        "left": .array(findings.compactMap(\.left)),
+                    ])
+                }
+                var table = Table(.left, .left, .right, .right, .left)
+                table.head("channel", "found", "deposit", "spent", "payee or why not")
+                for finding in findings { table.add(finding) }
+                Terminal.out(findings.isEmpty ? "the chain shows no channels of this wallet" : table.text)
+            }
+        }
+    }
+}
+
+extension ChannelFinding {
+    fileprivate var record: ChannelRecord? {
+        switch self {
+        case .known(let record), .booked(let record): record
+        case .left: nil
+        }
+    }
+
+    fileprivate var left: JSON? {
+        guard case .left(let channel, let reason) = self else { return nil }
+        return ["channel": .string(channel), "reason": .string(reason)]
+    }
+}
+
+extension Table {
+    fileprivate mutating func add(_ finding: ChannelFinding) {
+        switch finding {
+        case .left(let channel, let reason):
+            self.add((channel, nil), ("not booked", .red), ("", nil), ("", nil), (reason, nil))
+        case .known(let record), .booked(let record):
+            let isNew = if case .booked = finding { true } else { false }
+            self.add(
+                (record.id, nil), isNew ? ("booked", .green) : ("known", nil),
+                (record.asset.decimal(record.deposit), nil),
+                (record.asset.decimal(Int64(record.spent)), nil), (record.payee, nil))
         }
     }
 }

@@ -150,8 +150,10 @@ package struct TestMarket: Sendable {
 
     /// Opens the robot's ledger: the first time with a policy that pays the node up to 50,000 an order, and
     /// its money.
+    /// - Parameter knowsMoney: false for one that has yet to find it on the chain.
     package func robotLedger(
-        file: String = "robot.db", observer: @escaping @Sendable (JournalEntry) -> Void = { _ in },
+        file: String = "robot.db", knowsMoney: Bool = true,
+        observer: @escaping @Sendable (JournalEntry) -> Void = { _ in },
         change: (inout JSON) -> Void = { _ in }
     ) async throws -> PaymentLedger {
         var rules: JSON = [
@@ -175,7 +177,7 @@ package struct TestMarket: Sendable {
         ]
         change(&rules)
         let ledger = try await self.open(self.robot, self.robotWallet, file, rules, observer: observer)
-        try await ledger.deposit(Self.money, asset: self.asset, reference: "first")
+        if knowsMoney { try await ledger.deposit(Self.money, asset: self.asset, reference: "first") }
         return ledger
     }
 
