@@ -41,7 +41,7 @@ struct SalesBook: ~Copyable {
                 sale TEXT PRIMARY KEY, cid TEXT NOT NULL, size INTEGER NOT NULL, days INTEGER NOT NULL,
                 stored_at INTEGER NOT NULL
             ) STRICT;
-            """, Self.channelTable,
+            """, Self.channelTable, Self.channelActivity,
         ])
         self.database = database
     }

@@ -14,8 +14,15 @@ public struct ChannelSales: Sendable, Hashable {
     public let minDeposit: UInt64?
     /// How long a voucher waits before it is redeemed, in seconds.
     public let claimSeconds: Int
+    /// After how many seconds without a payment a channel is closed, its rest and our rent given back; nil
+    /// waits for the customer.
+    public let maxIdleSeconds: UInt32?
 
-    public init(withdrawDelay: UInt32 = 86_400, minDeposit: UInt64? = nil, claimSeconds: Int = 600) {
+    public init(
+        withdrawDelay: UInt32 = 86_400, minDeposit: UInt64? = nil, claimSeconds: Int = 600,
+        maxIdleSeconds: UInt32? = nil
+    ) {
+        self.maxIdleSeconds = maxIdleSeconds
         self.withdrawDelay = withdrawDelay
         self.minDeposit = minDeposit
         self.claimSeconds = claimSeconds
@@ -36,7 +43,8 @@ extension Shop {
             channel: ChannelOffer(
                 receiverAuthorizer: Address(self.wallet.publicKey(.identity)).description,
                 withdrawDelay: terms.withdrawDelay, tokenProgram: self.tokenProgram.description,
-                minDeposit: terms.minDeposit, state: channel?.standing, proof: proof))
+                minDeposit: terms.minDeposit, maxIdleSeconds: terms.maxIdleSeconds, state: channel?.standing,
+                proof: proof))
     }
 
     /// Sells for a voucher, once, however often it arrives.
@@ -119,18 +127,23 @@ extension Shop {
         } ?? Self.busyAnswer
     }
 
-    /// Redeems what is owed: vouchers that are old enough, and all of a channel that its customer closes.
+    /// Redeems what is owed: vouchers that are old enough, and all of a channel that its customer closes or
+    /// has stopped using.
     public func redeem() async throws {
         guard let terms = self.channelSales else { return }
         let now = self.timeline.now.milliseconds
         for known in try self.sales.openChannels() {
             let isDue =
                 known.charged > known.claimed && now >= known.owedSince + Int64(terms.claimSeconds) * 1_000
+            let isIdle = terms.maxIdleSeconds.map { now >= known.activeAt + Int64($0) * 1_000 } ?? false
             guard let account = try await self.facilitator.channel(known.id) else { continue }
-            guard isDue || account.status != .open else { continue }
+            guard isDue || isIdle || account.status != .open else { continue }
             _ = try await self.alone(known.id.description) {
                 guard let channel = try self.sales.channel(known.id) else { return }
                 switch account.status {
+                // It may have been used since.
+                case .open where isIdle && channel.activeAt == known.activeAt:
+                    _ = try await self.seal(channel)
                 // Without a voucher nothing is owed: the customer gets everything back without us.
                 case .closing where channel.voucher == nil: break
                 case .closing: _ = try await self.seal(channel)
@@ -150,12 +163,10 @@ extension Shop {
     // MARK: Inside
 
     private func seal(_ channel: SoldChannel) async throws -> SettlementResponse {
-        guard let voucher = channel.voucher else {
-            throw Refusal(status: 409, reason: "nothing was ever charged; ask the chain for the deposit")
-        }
         let account = try await self.facilitator.channel(channel.id)
+        let isNew = (account?.settled ?? 0) < channel.charged
         let settlement = try await self.facilitator.seal(
-            voucher, of: channel.config, isNew: (account?.settled ?? 0) < channel.charged)
+            channel.id, of: channel.config, showing: isNew ? channel.voucher : nil)
         if settlement.success { try await self.book(channel, settlement, ended: true) }
         return settlement
     }
@@ -220,7 +231,7 @@ extension Shop {
             throw X402Error.invalid(
                 code: BatchSettlement.prefix + "channel_not_found", reason: "the chain has no such channel")
         }
-        try self.sales.adopt(id, payment.config, account)
+        try self.sales.adopt(id, payment.config, account, at: self.timeline.now.milliseconds)
         guard let channel = try self.sales.channel(id) else {
             throw Refusal(status: 500, reason: "the channel is gone")
         }

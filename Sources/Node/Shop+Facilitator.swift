@@ -2,6 +2,7 @@ internal import Encoding
 internal import Market
 internal import Payments
 internal import Solana
+internal import World
 
 /// The facilitator's HTTP interface (x402 v2). It sponsors payments to this shop only: a stranger's payments
 /// would be paid for with our fees.
@@ -95,7 +96,7 @@ extension Shop {
             try self.checkLeast(amount)
             let empty = SoldChannel(
                 id: id, config: payment.config, deposit: 0, charged: 0, claimed: 0, signature: nil,
-                isOpen: true, owedSince: 0)
+                isOpen: true, owedSince: 0, activeAt: 0)
             let filled = try (known ?? empty).filled(with: amount)
             try self.check(payment.voucher, price: requirements.amount, filled)
             try await self.facilitator.verifyDeposit(payment, into: id, against: requirements)
@@ -127,7 +128,7 @@ extension Shop {
             guard settlement.success, let account = try await self.facilitator.channel(id) else {
                 return settlement
             }
-            try self.sales.adopt(id, payment.config, account)
+            try self.sales.adopt(id, payment.config, account, at: self.timeline.now.milliseconds)
             let channel = SoldChannel(id, payment.config, account)
             return SettlementResponse(
                 transaction: settlement.transaction, payer: payer, network: self.offer.network,

@@ -281,6 +281,11 @@ extension Buyer {
                 return .answered(payment.intent, response)
             }
             reason = Self.refusal(response, claim)
+            if claim?.errorReason == BatchSettlement.channelClosing,
+                let end = try await self.endSeen(under: payment)
+            {
+                return end
+            }
             guard !isRenewed, let (anew, why) = try await self.agree(payment, response) else { continue }
             guard let anew else {
                 reason = why

@@ -161,19 +161,26 @@ extension Buyer {
 
     /// Books the end that the chain shows; nil while the channel goes on.
     /// - Parameter redeemed: what the seller was shown, for a channel whose account is gone already.
-    private func ended(
+    func ended(
         _ record: ChannelRecord, redeemed: UInt64?, transaction: String? = nil
     ) async throws -> ChannelClosing? {
         let watermark: UInt64
-        if let account = try await self.rpc.channel(try Address(record.id)) {
+        var name = transaction ?? "close:\(record.id)"
+        let channel = try Address(record.id)
+        if let account = try await self.rpc.channel(channel) {
             guard account.status == .distributed else { return nil }
             watermark = account.settled
         } else {
             // Before its opening is confirmed there is no account either.
-            guard record.state != .opening, let redeemed else { return nil }
-            watermark = redeemed
+            guard record.state != .opening else { return nil }
+            if let end = try await self.end(of: channel) {
+                (watermark, name) = end
+            } else if let redeemed {
+                watermark = redeemed
+            } else {
+                return nil
+            }
         }
-        let name = transaction ?? "close:\(record.id)"
         try await self.ledger.closeChannel(record.id, redeemed: watermark, transaction: name)
         let returned = max(0, record.deposit - Int64(clamping: watermark))
         return .closed(redeemed: watermark, returned: UInt64(returned), transaction: name)

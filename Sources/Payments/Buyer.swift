@@ -108,7 +108,9 @@ public struct Buyer: Sendable {
             // A token that is refused when it is paid with is still counted.
             let program = try await self.programOfDeposits(mint)
             let account = Address.associatedToken(owner: self.payer, mint: mint, tokenProgram: program)
-            let amount = try await self.reconciler.bookDeposits(of: asset, account: account, mint: mint)
+            let amount = try await self.reconciler.bookDeposits(of: asset, account: account, mint: mint) {
+                try await self.bookEndedChannels(in: asset)
+            }
             amounts.append((asset, amount))
         }
         let sol = SolanaNames.sol(on: self.network)

@@ -103,18 +103,18 @@ extension Facilitator {
 
     /// Ends a channel: pays out what `voucher` promised, the rest goes back to the payer.
     ///
-    /// - Parameter isNew: whether the voucher promises more than the chain knows; the program refuses one
-    ///   that does not.
-    public func seal(_ voucher: SignedVoucher, of config: ChannelConfig, isNew: Bool) async throws
-        -> SettlementResponse
-    {
-        let channel = voucher.voucher.channel
-        let ending = Instruction.settleAndSealChannel(channel, payee: self.feePayer, withVoucher: isNew)
+    /// - Parameter voucher: nil when it promises no more than the chain knows, or there is none; the program
+    ///   refuses one that does not.
+    public func seal(
+        _ channel: Address, of config: ChannelConfig, showing voucher: SignedVoucher?
+    ) async throws -> SettlementResponse {
+        let ending = Instruction.settleAndSealChannel(
+            channel, payee: self.feePayer, withVoucher: voucher != nil)
         return try await self.execute(
-            (isNew ? try self.proof(voucher, of: config) : []) + [
+            (try voucher.map { try self.proof($0, of: config) } ?? []) + [
                 ending, try await self.distribution(channel, config),
             ],
-            proofs: isNew ? 1 : 0)
+            proofs: voucher == nil ? 0 : 1)
     }
 
     private func proof(_ voucher: SignedVoucher, of config: ChannelConfig) throws -> [Instruction] {
