@@ -183,7 +183,8 @@ let package = Package(
         tests(
             of: "Payments",
             [
-                "PaymentSupport", "Node", "Storage", "Ledger", "Solana", "SimulatedChain", "World",
+                "PaymentSupport", "TestSupport", "Node", "Storage", "Wallet", "Ledger", "Solana",
+                "SimulatedChain", "World",
                 "Encoding", "Sodium",
             ]),
         tests(

@@ -25,7 +25,7 @@ struct AssociatedTokenProgram: Program {
 
         let state = execution.state(of: account)
         if idempotent, state.owner == tokenProgram.address {
-            guard let existing = try? TokenAccount(decoding: state.data) else {
+            guard let existing = try? TokenAccount(decoding: state.data, owner: state.owner) else {
                 throw .named(.invalidAccountData)
             }
             guard existing.owner == owner.address else { throw .custom(Self.invalidOwner) }
@@ -33,28 +33,39 @@ struct AssociatedTokenProgram: Program {
             return
         }
         guard state.owner == .systemProgram else { throw .named(.illegalOwner) }
-        guard tokenProgram.address == .tokenProgram else { throw .named(.incorrectProgramId) }
-        try TokenProgram.checkMint(execution.state(of: mint))
+        let program = tokenProgram.address
+        guard program == .tokenProgram || program == .token2022Program else {
+            throw .named(.incorrectProgramId)
+        }
+        try TokenProgram.checkMint(execution.state(of: mint), of: program)
         try execution.consume(9_000)
-        try self.create(account, payer: payer, seeds: seeds + [[derived.bump]], call, &execution)
+        try self.create(
+            account, of: program, payer: payer, seeds: seeds + [[derived.bump]], call, &execution)
+        if program == .token2022Program {
+            let target = [AccountMeta(account.address, writable: true)]
+            try execution.invoke(Instruction(program: program, accounts: target, data: [22]), from: call)
+        }
         try execution.invoke(
-            .initializeAccount3(account: account.address, mint: mint.address, owner: owner.address),
+            .initializeAccount3(
+                account: account.address, mint: mint.address, owner: owner.address, tokenProgram: program),
             from: call)
     }
 
     /// Somebody may have sent lamports to the address before; then the account cannot be created, but filled
     /// up.
     private func create(
-        _ account: Call.Account, payer: Call.Account, seeds: [[UInt8]], _ call: Call,
+        _ account: Call.Account, of program: Address, payer: Call.Account, seeds: [[UInt8]], _ call: Call,
         _ execution: inout Execution
     ) throws(InstructionFailure) {
-        let deposit = Rent.minimumBalance(space: TokenAccount.byteCount)
+        let space =
+            program == .token2022Program ? TokenAccount.immutableOwnerByteCount : TokenAccount.byteCount
+        let deposit = Rent.minimumBalance(space: space)
         let present = execution.state(of: account).lamports
         guard present > 0 else {
             try execution.invoke(
                 .createAccount(
                     payer: payer.address, account: account.address, lamports: deposit,
-                    space: UInt64(TokenAccount.byteCount), owner: .tokenProgram),
+                    space: UInt64(space), owner: program),
                 from: call, seeds: [seeds])
             return
         }
@@ -64,13 +75,13 @@ struct AssociatedTokenProgram: Program {
         }
         let target = [AccountMeta(account.address, signer: true, writable: true)]
         var allocate: [UInt8] = [8, 0, 0, 0]
-        allocate += [UInt8(TokenAccount.byteCount), 0, 0, 0, 0, 0, 0, 0]
+        allocate += [UInt8(space), 0, 0, 0, 0, 0, 0, 0]
         try execution.invoke(
             Instruction(program: .systemProgram, accounts: target, data: allocate), from: call, seeds: [seeds]
         )
         try execution.invoke(
             Instruction(
-                program: .systemProgram, accounts: target, data: [1, 0, 0, 0] + Address.tokenProgram.bytes),
+                program: .systemProgram, accounts: target, data: [1, 0, 0, 0] + program.bytes),
             from: call, seeds: [seeds])
     }
 }

@@ -201,10 +201,10 @@ package struct Bank: Sendable {
     /// Every mint's supply and the sum of its token accounts, which are equal.
     package var tokenSupplies: [Address: (supply: UInt64, held: UInt64)] {
         var supplies: [Address: (supply: UInt64, held: UInt64)] = [:]
-        for (address, account) in self.accounts where account.owner == .tokenProgram {
-            if let mint = try? Mint(decoding: account.data) {
-                supplies[address, default: (0, 0)].supply = mint.supply
-            } else if let token = try? TokenAccount(decoding: account.data) {
+        for (address, account) in self.accounts {
+            if let token = try? TokenMint(decoding: account.data, owner: account.owner) {
+                supplies[address, default: (0, 0)].supply = token.mint.supply
+            } else if let token = try? TokenAccount(decoding: account.data, owner: account.owner) {
                 supplies[token.mint, default: (0, 0)].held += token.amount
             }
         }

@@ -49,19 +49,24 @@ extension Cluster {
         case "base64", "jsonParsed": data = [.string(Base64.standard.encode(account.data)), "base64"]
         default: throw RPCRefusal(-32602, "unsupported encoding: \(encoding.prefix(20))")
         }
-        return self.inContext(
-            [
-                "lamports": JSON(account.lamports), "owner": .string(account.owner.description), "data": data,
-                "executable": .bool(account.executable), "rentEpoch": 0, "space": JSON(account.data.count),
-            ], commitment)
+        return self.inContext(Self.json(account, data: data), commitment)
+    }
+
+    static func json(_ account: Account, data: JSON) -> JSON {
+        [
+            "lamports": JSON(account.lamports), "owner": .string(account.owner.description), "data": data,
+            "executable": .bool(account.executable), "rentEpoch": 0, "space": JSON(account.data.count),
+        ]
     }
 
     func tokenAccountBalance(_ request: RPCRequest) throws(RPCRefusal) -> JSON {
         guard let account = self.bank.accounts[try request.address(at: 0)] else {
             throw RPCRefusal(-32602, "Invalid param: could not find account")
         }
-        guard account.owner == .tokenProgram, let token = try? TokenAccount(decoding: account.data),
-            let mint = self.bank.accounts[token.mint].flatMap({ try? Mint(decoding: $0.data) })
+        guard let token = try? TokenAccount(decoding: account.data, owner: account.owner),
+            let mint = self.bank.accounts[token.mint].flatMap({
+                try? TokenMint(decoding: $0.data, owner: $0.owner).mint
+            })
         else { throw RPCRefusal(-32602, "Invalid param: not a Token account") }
         let text = Self.decimal(token.amount, decimals: Int(mint.decimals))
         return self.inContext(

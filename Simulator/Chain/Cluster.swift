@@ -71,6 +71,7 @@ package actor Cluster {
         case "getMinimumBalanceForRentExemption": try self.minimumBalance(request)
         case "getBalance": try self.balance(request)
         case "getAccountInfo": try self.accountInfo(request)
+        case "getProgramAccounts": try self.programAccounts(request)
         case "getTokenAccountBalance": try self.tokenAccountBalance(request)
         case "requestAirdrop": try self.airdrop(request)
         case "sendTransaction": try self.send(request)

@@ -42,10 +42,11 @@ package struct Call: Sendable {
 
 /// The programs that a fresh chain has.
 package enum Programs {
-    /// System, token, associated token, memo, compute budget, signatures, payment channels.
+    /// System, both token programs, associated token, memo, compute budget, signatures, payment channels.
     package static let builtIn: [Address: any Program] = [
         .systemProgram: SystemProgram(),
-        .tokenProgram: TokenProgram(),
+        .tokenProgram: TokenProgram(.tokenProgram),
+        .token2022Program: TokenProgram(.token2022Program),
         .associatedTokenProgram: AssociatedTokenProgram(),
         .memoProgram: MemoProgram(),
         .computeBudgetProgram: ComputeBudgetProgram(),

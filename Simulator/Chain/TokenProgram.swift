@@ -1,10 +1,29 @@
 import Encoding
 import Solana
 
-/// SPL Token as far as payments need it: mints, accounts, minting, checked transfers. Other calls are refused
-/// as invalid instructions (12). The order of the checks is that of the deployed program, because it decides
-/// which error a wrong transaction gets; compared with solders 0.29.0.
+/// SPL Token, or Token-2022 without extensions of the mint, as far as payments need them: mints, accounts,
+/// minting, checked transfers. Other calls are refused as invalid instructions, and those that would give a
+/// mint an extension say its name. The order of the checks is that of the deployed programs, because it
+/// decides which error a wrong transaction gets; compared with solders 0.29.0.
 struct TokenProgram: Program {
+    /// Which of the two.
+    let address: Address
+
+    init(_ address: Address) { self.address = address }
+
+    private var isExtended: Bool { self.address == .token2022Program }
+
+    /// Calls that are known here.
+    private static let calls: Set<UInt8> = [7, 9, 12, 18, 20, 22]
+    /// Calls of Token-2022 that give a mint an extension, or set one up.
+    private static let extensionCalls: [UInt8: String] = [
+        25: "MintCloseAuthority", 26: "TransferFeeConfig", 27: "ConfidentialTransferMint",
+        28: "DefaultAccountState", 32: "NonTransferable", 33: "InterestBearingConfig",
+        35: "PermanentDelegate", 36: "TransferHook", 37: "ConfidentialTransferFeeConfig",
+        39: "MetadataPointer", 40: "GroupPointer", 41: "GroupMemberPointer", 42: "ConfidentialMintBurn",
+        43: "ScaledUiAmount", 44: "Pausable",
+    ]
+
     /// The program's numbers.
     private enum Code {
         static let notRentExempt: UInt32 = 0
@@ -26,6 +45,7 @@ struct TokenProgram: Program {
         case closeAccount
         case transferChecked(amount: UInt64, decimals: UInt8)
         case initializeAccount3(owner: Address)
+        case initializeImmutableOwner
         case initializeMint2(decimals: UInt8, authority: Address, freezeAuthority: Address?)
 
         init(_ reader: inout ByteReader) throws(DecodingError) {
@@ -34,6 +54,7 @@ struct TokenProgram: Program {
             case 9: self = .closeAccount
             case 12: self = .transferChecked(amount: try reader.little(), decimals: try reader.byte())
             case 18: self = .initializeAccount3(owner: try Address(bytes: reader.take(32)))
+            case 22: self = .initializeImmutableOwner
             case 20:
                 let decimals = try reader.byte()
                 let authority = try Address(bytes: reader.take(32))
@@ -55,13 +76,21 @@ struct TokenProgram: Program {
         var reader = ByteReader(call.data)
         let request: Request
         do throws(DecodingError) { request = try Request(&reader) } catch {
-            throw .custom(Code.invalidInstruction)
+            if self.isExtended, let name = Self.extensionCalls[call.data.first ?? 0] {
+                execution.log("Program log: the extension \(name) is not simulated")
+            }
+            // Token-2022 tells a call that is cut short from one that it does not know.
+            guard self.isExtended, Self.calls.contains(call.data.first ?? 0) else {
+                throw .custom(Code.invalidInstruction)
+            }
+            throw .named(.invalidInstructionData)
         }
         switch request {
         case .mintTo(let amount): try self.mintTo(amount, call, &execution)
         case .closeAccount: try self.closeAccount(call, &execution)
         case .transferChecked(let amount, let decimals): try self.transfer(amount, decimals, call, &execution)
         case .initializeAccount3(let owner): try self.initializeAccount(owner, call, &execution)
+        case .initializeImmutableOwner: try self.initializeImmutableOwner(call, &execution)
         case .initializeMint2(let decimals, let authority, let freezeAuthority):
             let mint = Mint(
                 authority: authority, supply: 0, decimals: decimals, freezeAuthority: freezeAuthority)
@@ -93,19 +122,43 @@ struct TokenProgram: Program {
         execution.log("Program log: Instruction: InitializeAccount3")
         let accounts = try call.accounts(2)
         let state = execution.state(of: accounts[0])
-        guard let old = try? TokenAccount(decoding: state.data) else { throw .named(.invalidAccountData) }
+        let tail = state.data.dropFirst(TokenAccount.byteCount)
+        guard let old = try? TokenAccount(decoding: Array(state.data.prefix(TokenAccount.byteCount))),
+            tail.isEmpty
+                || self.address == .token2022Program && Array(tail.dropFirst()) == Self.immutableOwner
+        else { throw .named(.invalidAccountData) }
         guard old.state == .uninitialized else { throw .custom(Code.alreadyInUse) }
-        guard state.lamports >= Rent.minimumBalance(space: TokenAccount.byteCount) else {
+        guard state.lamports >= Rent.minimumBalance(space: state.data.count) else {
             throw .custom(Code.notRentExempt)
         }
-        try Self.checkMint(execution.state(of: accounts[1]))
+        try Self.checkMint(execution.state(of: accounts[1]), of: self.address)
         let account = TokenAccount(mint: accounts[1].address, owner: owner)
-        try execution.write(account.bytes, to: accounts[0], by: call)
+        // Before the extensions stands what kind of account has them.
+        try execution.write(
+            account.bytes + (tail.isEmpty ? [] : [2] + tail.dropFirst()), to: accounts[0], by: call)
+    }
+
+    /// The extension as it stands in an account: type 7, no bytes.
+    private static let immutableOwner: [UInt8] = [7, 0, 0, 0]
+
+    /// Of SPL Token this does nothing.
+    private func initializeImmutableOwner(
+        _ call: Call, _ execution: inout Execution
+    ) throws(InstructionFailure) {
+        execution.log("Program log: Instruction: InitializeImmutableOwner")
+        let account = try call.accounts(1)[0]
+        let data = execution.state(of: account).data
+        guard self.isExtended else { return }
+        guard data.count == TokenAccount.immutableOwnerByteCount, data.allSatisfy({ $0 == 0 }) else {
+            throw .named(.invalidAccountData)
+        }
+        let start = TokenAccount.byteCount + 1
+        try execution.write(data[..<start] + Self.immutableOwner, to: account, by: call)
     }
 
     /// Whether an account is a mint that new token accounts may refer to.
-    static func checkMint(_ state: Account) throws(InstructionFailure) {
-        guard state.owner == .tokenProgram else { throw .named(.incorrectProgramId) }
+    static func checkMint(_ state: Account, of program: Address) throws(InstructionFailure) {
+        guard state.owner == program else { throw .named(.incorrectProgramId) }
         guard let mint = try? Mint(decoding: state.data), mint.isInitialized else {
             throw .custom(Code.invalidMint)
         }
@@ -128,7 +181,7 @@ struct TokenProgram: Program {
         mint.supply = supply
         destination.amount += amount  // no account has more than the supply
         try execution.write(mint.bytes, to: accounts[0], by: call)
-        try execution.write(destination.bytes, to: accounts[1], by: call)
+        try self.write(destination, to: accounts[1], by: call, &execution)
     }
 
     private func closeAccount(_ call: Call, _ execution: inout Execution) throws(InstructionFailure) {
@@ -158,6 +211,7 @@ struct TokenProgram: Program {
             execution.log("Program log: Error: insufficient funds")
             throw .custom(Code.insufficientFunds)
         }
+        try self.checkOwner(accounts[1], execution)
         guard source.mint == destination.mint, source.mint == accounts[1].address else {
             throw .custom(Code.mintMismatch)
         }
@@ -168,16 +222,36 @@ struct TokenProgram: Program {
         guard !toItself, amount > 0 else { return }
         source.amount -= amount
         destination.amount += amount  // two accounts of one mint: never more than its supply
-        try execution.write(source.bytes, to: accounts[0], by: call)
-        try execution.write(destination.bytes, to: accounts[2], by: call)
+        try self.write(source, to: accounts[0], by: call, &execution)
+        try self.write(destination, to: accounts[2], by: call, &execution)
+    }
+
+    /// Leaves the extensions as they are.
+    private func write(
+        _ account: TokenAccount, to place: Call.Account, by call: Call, _ execution: inout Execution
+    ) throws(InstructionFailure) {
+        let tail = execution.state(of: place).data.dropFirst(TokenAccount.byteCount)
+        try execution.write(account.bytes + tail, to: place, by: call)
     }
 
     // MARK: Reading accounts
 
+    /// Token-2022 asks first whose an account is, SPL Token leaves that to the runtime.
+    private func checkOwner(
+        _ account: Call.Account, _ execution: Execution
+    ) throws(InstructionFailure) {
+        guard !self.isExtended || execution.state(of: account).owner == self.address else {
+            throw .named(.incorrectProgramId)
+        }
+    }
+
     private func tokenAccount(
         _ account: Call.Account, _ execution: Execution
     ) throws(InstructionFailure) -> TokenAccount {
-        guard let state = try? TokenAccount(decoding: execution.state(of: account).data) else {
+        try self.checkOwner(account, execution)
+        guard
+            let state = try? TokenAccount(decoding: execution.state(of: account).data, owner: self.address)
+        else {
             throw .named(.invalidAccountData)
         }
         guard state.state != .uninitialized else { throw .named(.uninitializedAccount) }
@@ -185,6 +259,7 @@ struct TokenProgram: Program {
     }
 
     private func mint(_ account: Call.Account, _ execution: Execution) throws(InstructionFailure) -> Mint {
+        try self.checkOwner(account, execution)
         guard let mint = try? Mint(decoding: execution.state(of: account).data) else {
             throw .named(.invalidAccountData)
         }

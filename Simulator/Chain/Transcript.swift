@@ -54,7 +54,7 @@ extension Bank {
             var balance: JSON = [
                 "address": .string(address.description), "lamports": JSON(account.lamports),
             ]
-            if account.owner == .tokenProgram, let token = try? TokenAccount(decoding: account.data) {
+            if let token = try? TokenAccount(decoding: account.data, owner: account.owner) {
                 balance["tokenMint"] = .string(token.mint.description)
                 balance["tokenAmount"] = .string(String(token.amount))
             }

@@ -57,7 +57,8 @@ struct Procurement: Sendable {
                 switch verdict {
                 case .success(let (receipt, result)):
                     // Outside the judgement: a fault of our own disk is no fault of the seller's.
-                    try await self.ledger.deliver(intent, receipt: receipt)
+                    try await self.ledger.deliver(
+                        intent, receipt: try await self.kept(receipt, intent, response, chosen))
                     project.result = result
                     project.state = .bought
                     try await self.store.save(project)
@@ -88,6 +89,22 @@ struct Procurement: Sendable {
             project.provider = nil
             try await self.store.save(project)
         }
+    }
+
+    /// The receipt with what the seller signed in x402's own form.
+    private func kept(
+        _ receipt: String, _ intent: IntentID, _ response: WebResponse, _ seller: ListedOffer
+    ) async throws -> String {
+        let known = seller.provider.identity
+        guard var kept = try? JSON.read(receipt),
+            let signed = try await self.buyer.signatures(of: known, about: intent, in: response)
+        else { return receipt }
+        kept["x402"] = signed.json
+        if let refusal = signed.refusal {
+            try await self.store.log(
+                "receipt", "\(seller.offer.name): \(refusal)", ["intent": .string("\(intent)")])
+        }
+        return kept.text
     }
 
     /// How often a seller that does not answer is asked again during verification.

@@ -135,8 +135,7 @@ public enum ComputeClient {
             timeout: .seconds(60), bodyLimit: 2 << 20)
         return Order(
             request: request, purpose: .compute, job: job.id, note: "\(name) \(provider.url)",
-            ceiling: .units(ceiling),
-            tries: tries)
+            ceiling: .units(ceiling), tries: tries, seller: provider.identity)
     }
 
     /// Reads a paid answer, `{"receipt": {statement, signature}, "output": "<base64>"}`, and re-executes the

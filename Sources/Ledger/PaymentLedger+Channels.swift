@@ -175,9 +175,11 @@ extension PaymentLedger {
         let channel = try self.channel(id)
         let back = channel.deposit - Int64(clamping: redeemed)
         let difference = back - channel.free
+        // Of a found channel it is what was bought before the ledger was lost.
+        let gone = try self.isFound(id) ? Account.unrecorded : Account.losses
         var lines = [
             (Pot(channel: id).free, -channel.free), (Account.wallet, back),
-            (difference > 0 ? Account.unclaimed : Account.losses, -difference),
+            (difference > 0 ? Account.unclaimed : gone, -difference),
         ]
         lines.removeAll { $0.1 == 0 }
         try self.write {
@@ -221,9 +223,12 @@ extension PaymentLedger {
     }
 
     /// Two vouchers on their way at once would promise the same money twice.
-    func checkFree(_ id: String) throws {
+    func checkFree(_ id: String, for amount: UInt64) throws {
         let state = try self.progress(of: id).state
-        guard state == .open || state == .opening else { throw LedgerError.unknownChannel(id) }
+        // A closing channel spends nothing; a voucher that adds nothing only asks.
+        guard state == .open || state == .opening || state == .closing && amount == 0 else {
+            throw LedgerError.unknownChannel(id)
+        }
         let underway = try self.database.query(
             "SELECT 1 FROM intent WHERE channel = ? AND \(Schema.openStates) AND state = 'submitted'",
             .text(id))

@@ -126,6 +126,13 @@ public actor PaymentLedger {
         return result
     }
 
+    /// Reads the ledger without waiting for the disk: what is read may be younger than its commit. Only for
+    /// decisions that have no effect outside before something that waits, as
+    /// ``journal(_:payload:lastValidBlockHeight:)`` does: then both are on disk with one sync.
+    public func peek<Result: Sendable>(_ body: (borrowing LedgerView) throws -> Result) rethrows -> Result {
+        try body(LedgerView(self.database))
+    }
+
     /// The policy in force, if the owner sent one.
     public var policyInForce: Policy? { self.policy }
 
@@ -172,7 +179,7 @@ public actor PaymentLedger {
             }
         }
         if let denial = try self.rivalry(proposal) { return .denied(denial) }
-        if let channel { try self.checkFree(channel) }
+        if let channel { try self.checkFree(channel, for: proposal.amount) }
         switch try self.verdict(on: proposal, from: channel) {
         case .denied(let denial):
             try self.open(proposal, id, from: record, to: .denied, detail: denial.description)

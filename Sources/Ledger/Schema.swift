@@ -96,6 +96,8 @@ enum Account {
     }
     static func income(_ purpose: Purpose) -> String { "income:\(purpose.rawValue)" }
     static let losses = "expenses:losses"
+    /// What a channel paid for before the ledger was lost: spent, and no book tells on what.
+    static let unrecorded = "expenses:unrecorded"
     /// Vouchers that a payee never redeemed.
     static let unclaimed = "income:unclaimed"
 }

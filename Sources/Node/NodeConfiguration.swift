@@ -53,7 +53,7 @@ public struct NodeConfiguration: Sendable {
         self.decimals = try root["asset"]["decimals"].integer()
         self.passphraseFile = FilePath(try root["passphrase_file"].string())
         self.channels = try root["channels"].ifPresent.map { field in
-            try field.only(["withdraw_delay", "min_deposit", "claim_seconds"])
+            try field.only(["withdraw_delay", "min_deposit", "claim_seconds", "max_idle_seconds"])
             let delay = try field["withdraw_delay"].integer(UInt32.self)
             guard BatchSettlement.withdrawDelays.contains(delay) else {
                 throw field["withdraw_delay"].fault("must be 900 to 2592000 seconds")
@@ -63,9 +63,12 @@ public struct NodeConfiguration: Sendable {
             guard (1...Int(delay) / 2).contains(claim) else {
                 throw field["claim_seconds"].fault("must be positive and at most half of withdraw_delay")
             }
+            let idle = try field["max_idle_seconds"].ifPresent?.integer(UInt32.self)
+            // A customer that comes back after a while finds its channel.
+            if let idle, idle < 600 { throw field["max_idle_seconds"].fault("must be at least 600 seconds") }
             return ChannelSales(
                 withdrawDelay: delay, minDeposit: try field["min_deposit"].ifPresent?.integer(),
-                claimSeconds: claim)
+                claimSeconds: claim, maxIdleSeconds: idle)
         }
         self.storage = try root["storage"].ifPresent.map { field in
             try field.only(["per_mebibyte_day", "minimum", "maximum_bytes"])

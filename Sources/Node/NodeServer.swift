@@ -81,7 +81,10 @@ public struct NodeServer: Sendable {
     ) async throws {
         let router = Router()
         for method in [HTTPRequest.Method.get, .put, .post] {
-            router.on("**", method: method) { request, _ in try await Self.answer(request, from: shop) }
+            // The pattern of everything leaves the root out.
+            for path in ["/", "**"] as [RouterPath] {
+                router.on(path, method: method) { request, _ in try await Self.answer(request, from: shop) }
+            }
         }
         let application = Application(
             router: router,
@@ -126,7 +129,11 @@ public struct NodeServer: Sendable {
         let rpc = RPCClient(urls: chain.rpc, network: chain.network, web: self.web)
         let mint = try Address(self.configuration.mint)
         let payTo = Address(wallet.publicKey(.payment))
-        let account = Address.associatedToken(owner: payTo, mint: mint)
+        let token = try await rpc.tokenMint(at: mint)
+        if let bad = token.unsafeExtension {
+            throw NodeError.unsafeToken(mint.description, extension: bad.description)
+        }
+        let account = Address.associatedToken(owner: payTo, mint: mint, tokenProgram: token.tokenProgram)
         guard try await rpc.tokenBalance(of: account) != nil else {
             throw NodeError.noTokenAccount(
                 account.description, owner: payTo.description, mint: mint.description)
@@ -148,7 +155,8 @@ public struct NodeServer: Sendable {
         let shop = try Shop(
             offer: offer, asset: asset, home: self.home.path, ledger: ledger, wallet: wallet,
             facilitator: facilitator,
-            timeline: self.timeline, channels: self.configuration.channels)
+            timeline: self.timeline, channels: self.configuration.channels,
+            tokenProgram: token.tokenProgram)
         return (shop, facilitator, books)
     }
 
@@ -180,11 +188,15 @@ public struct NodeServer: Sendable {
 /// Why a node does not start.
 public enum NodeError: Error, CustomStringConvertible {
     case noTokenAccount(String, owner: String, mint: String)
+    /// Its transfers can do something else than they say.
+    case unsafeToken(String, extension: String)
 
     public var description: String {
         switch self {
         case .noTokenAccount(let account, let owner, let mint):
             "nobody can pay yet: create the token account \(account) of \(owner) for \(mint)"
+        case .unsafeToken(let mint, let name):
+            "prices in \(mint) are not safe: the token has the extension \(name)"
         }
     }
 }

@@ -14,6 +14,8 @@ struct SalesBook: ~Copyable {
         let transaction: String
         let status: Int
         let body: [UInt8]
+        /// Milliseconds since 1970.
+        let openedAt: Int64
     }
 
     enum State: String {
@@ -39,7 +41,7 @@ struct SalesBook: ~Copyable {
                 sale TEXT PRIMARY KEY, cid TEXT NOT NULL, size INTEGER NOT NULL, days INTEGER NOT NULL,
                 stored_at INTEGER NOT NULL
             ) STRICT;
-            """, Self.channelTable,
+            """, Self.channelTable, Self.channelActivity,
         ])
         self.database = database
     }
@@ -51,7 +53,7 @@ struct SalesBook: ~Copyable {
     borrowing func sale(_ key: String) throws -> Sale? {
         try self.database.query(
             """
-            SELECT identifier, payload, state, chain_transaction, status, body, target FROM sale
+            SELECT identifier, payload, state, chain_transaction, status, body, target, opened_at FROM sale
             WHERE key = ?
             """,
             .text(key)
@@ -60,7 +62,7 @@ struct SalesBook: ~Copyable {
                 Sale(
                     identifier: row.optionalText(0), target: row.text(6), payload: row.blob(1), state: state,
                     transaction: row.text(3),
-                    status: Int(row.integer(4)), body: row.blob(5))
+                    status: Int(row.integer(4)), body: row.blob(5), openedAt: row.integer(7))
             }
         }
     }

@@ -14,8 +14,15 @@ public struct ChannelSales: Sendable, Hashable {
     public let minDeposit: UInt64?
     /// How long a voucher waits before it is redeemed, in seconds.
     public let claimSeconds: Int
+    /// After how many seconds without a payment a channel is closed, its rest and our rent given back; nil
+    /// waits for the customer.
+    public let maxIdleSeconds: UInt32?
 
-    public init(withdrawDelay: UInt32 = 86_400, minDeposit: UInt64? = nil, claimSeconds: Int = 600) {
+    public init(
+        withdrawDelay: UInt32 = 86_400, minDeposit: UInt64? = nil, claimSeconds: Int = 600,
+        maxIdleSeconds: UInt32? = nil
+    ) {
+        self.maxIdleSeconds = maxIdleSeconds
         self.withdrawDelay = withdrawDelay
         self.minDeposit = minDeposit
         self.claimSeconds = claimSeconds
@@ -35,8 +42,9 @@ extension Shop {
             maxTimeoutSeconds: 60, feePayer: self.facilitator.feePayer.description,
             channel: ChannelOffer(
                 receiverAuthorizer: Address(self.wallet.publicKey(.identity)).description,
-                withdrawDelay: terms.withdrawDelay, tokenProgram: Address.tokenProgram.description,
-                minDeposit: terms.minDeposit, state: channel?.standing, proof: proof))
+                withdrawDelay: terms.withdrawDelay, tokenProgram: self.tokenProgram.description,
+                minDeposit: terms.minDeposit, maxIdleSeconds: terms.maxIdleSeconds, state: channel?.standing,
+                proof: proof))
     }
 
     /// Sells for a voucher, once, however often it arrives.
@@ -58,12 +66,12 @@ extension Shop {
                     // Spent, or signed by a client that does not know so: it may catch up.
                     let error = X402Error.invalid(
                         code: BatchSettlement.mismatch, reason: "the voucher paid for something else")
-                    return self.correct(error, id, kind.price, resource)
+                    return try await self.correct(error, id, kind.price, resource)
                 }
                 guard sale.target == request.target else {
                     throw Refusal(status: 409, reason: "the payment is for \(sale.target)")
                 }
-                if sale.state == .done { return try self.answer(sale) }
+                if sale.state == .done { return try await self.answer(sale, for: resource) }
             } else {
                 try kind.check()
                 let identifier = payload.identifier ?? key
@@ -77,7 +85,7 @@ extension Shop {
                         payment.voucher, from: channel, identifier: identifier, target: request.target,
                         payload: payload.bytes, at: self.timeline.now.milliseconds)
                 } catch let error as X402Error {
-                    return self.correct(error, id, kind.price, resource)
+                    return try await self.correct(error, id, kind.price, resource)
                 }
             }
             let response = try await kind.work(in: self, transaction: key)
@@ -85,7 +93,7 @@ extension Shop {
             guard let done = try self.sales.sale(key) else {
                 throw Refusal(status: 500, reason: "the sale is gone")
             }
-            return try self.answer(done)
+            return try await self.answer(done, for: resource)
         } ?? Self.busyAnswer
     }
 
@@ -102,7 +110,7 @@ extension Shop {
             guard channel.charged == payment.voucher.voucher.cumulative else {
                 let error = X402Error.invalid(
                     code: BatchSettlement.mismatch, reason: "\(channel.charged) is charged")
-                return self.correct(error, id, 0, resource)
+                return try await self.correct(error, id, 0, resource)
             }
             let settlement = try await self.seal(channel)
             let back = String(channel.deposit - min(channel.deposit, channel.charged))
@@ -119,18 +127,23 @@ extension Shop {
         } ?? Self.busyAnswer
     }
 
-    /// Redeems what is owed: vouchers that are old enough, and all of a channel that its customer closes.
+    /// Redeems what is owed: vouchers that are old enough, and all of a channel that its customer closes or
+    /// has stopped using.
     public func redeem() async throws {
         guard let terms = self.channelSales else { return }
         let now = self.timeline.now.milliseconds
         for known in try self.sales.openChannels() {
             let isDue =
                 known.charged > known.claimed && now >= known.owedSince + Int64(terms.claimSeconds) * 1_000
+            let isIdle = terms.maxIdleSeconds.map { now >= known.activeAt + Int64($0) * 1_000 } ?? false
             guard let account = try await self.facilitator.channel(known.id) else { continue }
-            guard isDue || account.status != .open else { continue }
+            guard isDue || isIdle || account.status != .open else { continue }
             _ = try await self.alone(known.id.description) {
                 guard let channel = try self.sales.channel(known.id) else { return }
                 switch account.status {
+                // It may have been used since.
+                case .open where isIdle && channel.activeAt == known.activeAt:
+                    _ = try await self.seal(channel)
                 // Without a voucher nothing is owed: the customer gets everything back without us.
                 case .closing where channel.voucher == nil: break
                 case .closing: _ = try await self.seal(channel)
@@ -150,12 +163,10 @@ extension Shop {
     // MARK: Inside
 
     private func seal(_ channel: SoldChannel) async throws -> SettlementResponse {
-        guard let voucher = channel.voucher else {
-            throw Refusal(status: 409, reason: "nothing was ever charged; ask the chain for the deposit")
-        }
         let account = try await self.facilitator.channel(channel.id)
+        let isNew = (account?.settled ?? 0) < channel.charged
         let settlement = try await self.facilitator.seal(
-            voucher, of: channel.config, isNew: (account?.settled ?? 0) < channel.charged)
+            channel.id, of: channel.config, showing: isNew ? channel.voucher : nil)
         if settlement.success { try await self.book(channel, settlement, ended: true) }
         return settlement
     }
@@ -172,7 +183,7 @@ extension Shop {
     }
 
     /// The address of the channel that a payment names, if it is one of this shop's.
-    private func identity(
+    func identity(
         of payment: ChannelPayment, _ requirements: PaymentRequirements
     ) throws -> Address {
         let config = payment.config
@@ -206,12 +217,7 @@ extension Shop {
         _ id: Address, _ payment: ChannelPayment, _ requirements: PaymentRequirements
     ) async throws -> SoldChannel {
         if case .deposit(let amount, _) = payment.kind {
-            // A channel's rent is ours until it ends: for a few units nobody gets us to lend it.
-            if let least = self.channelSales?.minDeposit, amount < least {
-                throw X402Error.invalid(
-                    code: BatchSettlement.prefix + "deposit_below_min_deposit",
-                    reason: "at least \(least) are deposited here")
-            }
+            try self.checkLeast(amount)
             let settlement = try await self.facilitator.deposit(payment, into: id, against: requirements)
             guard settlement.success else {
                 throw X402Error.invalid(
@@ -225,14 +231,22 @@ extension Shop {
             throw X402Error.invalid(
                 code: BatchSettlement.prefix + "channel_not_found", reason: "the chain has no such channel")
         }
-        try self.sales.adopt(id, payment.config, account)
+        try self.sales.adopt(id, payment.config, account, at: self.timeline.now.milliseconds)
         guard let channel = try self.sales.channel(id) else {
             throw Refusal(status: 500, reason: "the channel is gone")
         }
         return channel
     }
 
-    private func check(_ voucher: SignedVoucher, price: UInt64, _ channel: SoldChannel) throws(X402Error) {
+    /// A channel's rent is ours until it ends: for a few units nobody gets us to lend it.
+    func checkLeast(_ deposit: UInt64) throws(X402Error) {
+        guard let least = self.channelSales?.minDeposit, deposit < least else { return }
+        throw .invalid(
+            code: BatchSettlement.prefix + "deposit_below_min_deposit",
+            reason: "at least \(least) are deposited here")
+    }
+
+    func check(_ voucher: SignedVoucher, price: UInt64, _ channel: SoldChannel) throws(X402Error) {
         guard channel.isOpen else {
             throw .invalid(code: BatchSettlement.channelClosing, reason: "the channel is closed or closing")
         }
@@ -252,18 +266,20 @@ extension Shop {
     /// Status 402 with what our books say, so that an honest client can catch up.
     private func correct(
         _ error: X402Error, _ id: Address, _ price: UInt64, _ resource: String
-    ) -> ShopResponse {
+    ) async throws -> ShopResponse {
         let known = try? self.sales.channel(id)
         let accepts = self.channelRequirements(
             price, correcting: error.code == BatchSettlement.mismatch ? known : nil)
-        return self.refuse(
+        return try await self.refuse(
             SettlementResponse(
                 failure: error.code, message: "\(error)", payer: nil, network: self.offer.network),
             resource, accepts.map { [$0] } ?? [], error: error.code)
     }
 
     /// The PAYMENT-RESPONSE of a voucher.
-    func settlement(of payment: ChannelPayment, charged: UInt64) throws -> SettlementResponse {
+    func settlement(
+        of payment: ChannelPayment, charged: UInt64, receipt: String
+    ) throws -> SettlementResponse {
         var extra: JSON = [
             "commitmentId": .string(payment.voucher.commitment), "chargedAmount": .string(String(charged)),
         ]
@@ -272,6 +288,6 @@ extension Shop {
         }
         return SettlementResponse(
             transaction: "", payer: payment.config.payer.description, network: self.offer.network,
-            amount: "", extra: extra)
+            amount: "", extra: extra, receipt: receipt)
     }
 }

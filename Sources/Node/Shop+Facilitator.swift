@@ -2,15 +2,34 @@ internal import Encoding
 internal import Market
 internal import Payments
 internal import Solana
+internal import World
 
 /// The facilitator's HTTP interface (x402 v2). It sponsors payments to this shop only: a stranger's payments
 /// would be paid for with our fees.
+///
+/// Of `batch-settlement` it takes what clients sign: deposits, vouchers, and to verify refunds. Claims and
+/// closes are the shop's own business, for which it needs no interface; nobody else pays for them with our
+/// lamports.
 extension Shop {
+    var supported: JSON {
+        self.facilitator.supported(
+            schemes: ["exact"] + (self.channelSales == nil ? [] : [BatchSettlement.scheme]))
+    }
+
     func verify(_ request: ShopRequest) async throws -> ShopResponse {
         do {
             let (payload, requirements) = try self.read(request)
-            let payment = try await self.facilitator.verify(payload, against: requirements)
-            return .json(200, ["isValid": true, "payer": .string(payment.payer.description)])
+            guard case .channel(let payment) = payload.content else {
+                let payment = try await self.facilitator.verify(payload, against: requirements)
+                return .json(200, ["isValid": true, "payer": .string(payment.payer.description)])
+            }
+            let channel = try await self.inspect(payment, payload, requirements)
+            return .json(
+                200,
+                [
+                    "isValid": true, "payer": .string(payment.config.payer.description),
+                    "extra": channel.chainStanding.json,
+                ])
         } catch let error as X402Error {
             return .json(
                 200,
@@ -24,6 +43,12 @@ extension Shop {
     func settle(_ request: ShopRequest) async throws -> ShopResponse {
         do {
             let (payload, requirements) = try self.read(request)
+            if case .channel(let payment) = payload.content {
+                let id = payment.voucher.voucher.channel.description
+                return try await self.alone(id) {
+                    .json(200, try await self.settle(payment, payload, requirements).json)
+                } ?? Self.busyAnswer
+            }
             _ = try await self.facilitator.verify(payload, against: requirements)
             return .json(200, try await self.facilitator.settle(payload, against: requirements).json)
         } catch let error as X402Error {
@@ -45,5 +70,82 @@ extension Shop {
                 reason: "only payments to \(self.offer.payTo) are sponsored")
         }
         return (try PaymentPayload(bytes: Array(payload.text.utf8)), requirements)
+    }
+
+    // MARK: Channels
+
+    /// Applies the rules that a sale applies, without moving anything.
+    /// - Returns: the channel as it is, or would be with its deposit.
+    private func inspect(
+        _ payment: ChannelPayment, _ payload: PaymentPayload, _ requirements: PaymentRequirements
+    ) async throws -> SoldChannel {
+        guard let own = self.channelRequirements(requirements.amount), requirements.json == own.json,
+            payload.accepted.json == requirements.json
+        else {
+            throw X402Error.invalid(
+                code: "invalid_payment_requirements", reason: "the accepted terms are not the offered ones")
+        }
+        let id = try self.identity(of: payment, requirements)
+        let known: SoldChannel?
+        if let booked = try self.sales.channel(id) {
+            known = booked
+        } else {
+            known = try await self.facilitator.channel(id).map { SoldChannel(id, payment.config, $0) }
+        }
+        if case .deposit(let amount, _) = payment.kind {
+            try self.checkLeast(amount)
+            let empty = SoldChannel(
+                id: id, config: payment.config, deposit: 0, charged: 0, claimed: 0, signature: nil,
+                isOpen: true, owedSince: 0, activeAt: 0)
+            let filled = try (known ?? empty).filled(with: amount)
+            try self.check(payment.voucher, price: requirements.amount, filled)
+            try await self.facilitator.verifyDeposit(payment, into: id, against: requirements)
+            return filled
+        }
+        guard let known else {
+            throw X402Error.invalid(
+                code: BatchSettlement.prefix + "channel_not_found", reason: "the chain has no such channel")
+        }
+        // A refund pays nothing: its voucher says what is charged already.
+        let price = payment.kind == .refund ? 0 : requirements.amount
+        try self.check(payment.voucher, price: price, known)
+        return known
+    }
+
+    /// Brings a deposit to the chain. A voucher moves nothing: whoever serves for it has to keep it.
+    private func settle(
+        _ payment: ChannelPayment, _ payload: PaymentPayload, _ requirements: PaymentRequirements
+    ) async throws -> SettlementResponse {
+        let payer = payment.config.payer.description
+        switch payment.kind {
+        case .deposit(let amount, _):
+            let id = try self.identity(of: payment, requirements)
+            // What we sponsored before is asked about again, and not checked against what it has changed.
+            if try await !self.facilitator.knows(payment) {
+                _ = try await self.inspect(payment, payload, requirements)
+            }
+            let settlement = try await self.facilitator.deposit(payment, into: id, against: requirements)
+            guard settlement.success, let account = try await self.facilitator.channel(id) else {
+                return settlement
+            }
+            try self.sales.adopt(id, payment.config, account, at: self.timeline.now.milliseconds)
+            let channel = SoldChannel(id, payment.config, account)
+            return SettlementResponse(
+                transaction: settlement.transaction, payer: payer, network: self.offer.network,
+                amount: String(amount), extra: ["channelState": channel.chainStanding.json])
+        case .voucher:
+            let channel = try await self.inspect(payment, payload, requirements)
+            return SettlementResponse(
+                transaction: "", payer: payer, network: self.offer.network, amount: "",
+                extra: [
+                    "commitmentId": .string(payment.voucher.commitment),
+                    "chargedAmount": .string(String(requirements.amount)),
+                    "channelState": channel.chainStanding.json,
+                ])
+        case .refund:
+            throw X402Error.invalid(
+                code: BatchSettlement.prefix + "close_authorization",
+                reason: "a channel is closed by the shop itself: send the refund to a resource of it")
+        }
     }
 }

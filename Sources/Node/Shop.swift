@@ -5,7 +5,7 @@ public import Ledger
 public import Market
 public import Payments
 internal import Sodium
-internal import Solana
+public import Solana
 internal import Storage
 public import SystemPackage
 public import Wallet
@@ -78,6 +78,7 @@ public actor Shop {
     let blobs: FilePath
     let sales: SalesBook
     let channelSales: ChannelSales?
+    let tokenProgram: Address
     /// Payments that are being worked on at this moment, by the digest of their message, and channels.
     private var busy: Set<String> = []
 
@@ -88,10 +89,13 @@ public actor Shop {
     ///   - home: folder of the sales book and the stored objects.
     ///   - asset: what the offer's prices are in.
     ///   - channels: on what terms vouchers are taken; nil takes none.
+    ///   - tokenProgram: of the asset's mint.
     public init(
         offer: Offer, asset: Asset, home: FilePath, ledger: PaymentLedger, wallet: UnlockedWallet,
-        facilitator: Facilitator, timeline: any Timeline, channels: ChannelSales? = nil
+        facilitator: Facilitator, timeline: any Timeline, channels: ChannelSales? = nil,
+        tokenProgram: Address = .tokenProgram
     ) throws {
+        self.tokenProgram = tokenProgram
         self.channelSales = channels
         self.offer = offer
         self.asset = asset
@@ -126,7 +130,7 @@ public actor Shop {
             case ("POST", 2) where parts == ["v1", "compute"]:
                 return try await self.sell(try ComputeSale(request, self.offer), request)
             case ("GET", 2) where parts == ["facilitator", "supported"]:
-                return .json(200, self.facilitator.supported)
+                return .json(200, self.supported)
             case ("POST", 2) where parts == ["facilitator", "verify"]: return try await self.verify(request)
             case ("POST", 2) where parts == ["facilitator", "settle"]: return try await self.settle(request)
             default: return .error(404, "there is no \(request.method) \(request.path) here")
@@ -170,7 +174,7 @@ public actor Shop {
         let resource = self.resource(request)
         guard let header = request.headers[X402.signatureHeader.lowercased()] else {
             let accepts = [requirements] + (self.channelRequirements(kind.price).map { [$0] } ?? [])
-            let required = PaymentRequired(resource: resource, accepts: accepts)
+            let required = try await self.signed(resource, accepts)
             var response = ShopResponse.json(402, [:])
             response.headers.append(Header(X402.requiredHeader, required.header))
             return response
@@ -194,7 +198,7 @@ public actor Shop {
                 guard sale.target == request.target else {
                     throw Refusal(status: 409, reason: "the payment is for \(sale.target)")
                 }
-                if sale.state == .done { return try self.answer(sale) }
+                if sale.state == .done { return try await self.answer(sale, for: resource) }
                 // After a crash the payment is already settled, or may be: it buys what it was made for,
                 // nothing dearer.
                 guard payload.accepted.json == requirements.json else {
@@ -208,7 +212,7 @@ public actor Shop {
                 do {
                     _ = try await self.facilitator.verify(payload, against: requirements)
                 } catch let error as X402Error {
-                    return self.refuse(
+                    return try await self.refuse(
                         SettlementResponse(
                             failure: error.code, message: "\(error)", payer: nil,
                             network: self.offer.network),
@@ -244,7 +248,9 @@ public actor Shop {
         try kind.check()
         if let sale = try self.sales.sale(key), sale.state == .settling {
             let settlement = try await self.facilitator.settle(payload, against: requirements)
-            guard settlement.success else { return self.refuse(settlement, resource, [requirements]) }
+            guard settlement.success else {
+                return try await self.refuse(settlement, resource, [requirements])
+            }
             try self.sales.markSettled(key, transaction: settlement.transaction)
         }
         guard let sale = try self.sales.sale(key) else {
@@ -257,18 +263,25 @@ public actor Shop {
         guard let done = try self.sales.sale(key) else {
             throw Refusal(status: 500, reason: "the sale is gone")
         }
-        return try self.answer(done)
+        return try await self.answer(done, for: resource)
     }
 
-    func answer(_ sale: SalesBook.Sale) throws -> ShopResponse {
+    /// What was worked for a payment, with the receipt. The same sale has the same receipt, byte for byte.
+    func answer(_ sale: SalesBook.Sale, for resource: String) async throws -> ShopResponse {
         let payload = try PaymentPayload(bytes: sale.payload)
         let settlement: SettlementResponse
         switch payload.content {
-        case .exact:
+        case .exact(let bytes):
+            let message = try Transaction(decoding: bytes).message
+            let payer = try ExactPayment(decoding: message).payer.description
             settlement = SettlementResponse(
-                transaction: sale.transaction, payer: nil, network: self.offer.network)
+                transaction: sale.transaction, payer: payer, network: self.offer.network,
+                receipt: try await self.receipt(payer, resource, sale, transaction: sale.transaction))
         case .channel(let payment):
-            settlement = try self.settlement(of: payment, charged: payload.accepted.amount)
+            let payer = payment.config.payer.description
+            settlement = try self.settlement(
+                of: payment, charged: payload.accepted.amount,
+                receipt: try await self.receipt(payer, resource, sale, transaction: nil))
         }
         return ShopResponse(
             status: sale.status,
@@ -283,9 +296,8 @@ public actor Shop {
     func refuse(
         _ settlement: SettlementResponse, _ resource: String, _ accepts: [PaymentRequirements],
         error: String? = nil
-    ) -> ShopResponse {
-        let required = PaymentRequired(
-            resource: resource, accepts: accepts, error: error ?? settlement.errorMessage)
+    ) async throws -> ShopResponse {
+        let required = try await self.signed(resource, accepts, error: error ?? settlement.errorMessage)
         var response = ShopResponse.json(402, ["error": JSON(settlement.errorMessage)])
         response.headers += [
             Header(X402.requiredHeader, required.header), Header(X402.responseHeader, settlement.header),

@@ -21,7 +21,7 @@ extension Buyer {
     /// The way to pay among `quotes`: an open channel of the seller first, then what the order wishes.
     func rail(_ quotes: [Quote], _ order: Order) async throws -> (Quote, Rail)? {
         guard order.channel != .never else { return quotes.first { !$0.isFromChannel }.map { ($0, .exact) } }
-        let open = try await self.ledger.read { view in
+        let open = try await self.ledger.peek { view in
             try view.channels().filter { $0.state == .open }.map { ($0, try ChannelTerms(bytes: $0.terms)) }
         }
         for quote in quotes where quote.isFromChannel {
@@ -54,6 +54,7 @@ extension Buyer {
                 return Self.silentChain
             }
             let terms = try self.terms(quote, at: order.request.url, recent)
+            if let reason = try await self.tokenFault(quote, terms) { return .unpaid(reason: reason) }
             guard let id = terms.config.seeds(feePayer: terms.feePayer).derived?.address else {
                 return .unpaid(reason: "the channel has no address; try again")
             }
@@ -75,6 +76,18 @@ extension Buyer {
                 try await self.fill(
                     quote, try Address(record.id), terms, amount, (series ?? 0) + 1, recent, order)
             }
+        }
+    }
+
+    /// Why the seller's token program is not used; nil when it is the right one and harmless.
+    private func tokenFault(_ quote: Quote, _ terms: ChannelTerms) async throws -> String? {
+        do {
+            try await self.mints.check(terms.tokenProgram, moves: quote.mint, from: self.rpc)
+            return nil
+        } catch let error as X402Error {
+            return "\(error)"
+        } catch is RPCError {
+            return "the chain does not answer; nothing was signed"
         }
     }
 
@@ -113,7 +126,7 @@ extension Buyer {
         case .authorized(let authorization):
             let intent = authorization.intent
             let payload = { (voucher: SignedVoucher) in
-                self.payload(quote.required, quote.requirements, .voucher, terms, voucher, intent)
+                self.payload(quote, .voucher, terms, voucher, intent)
             }
             let payment = try await self.sign(authorization, id, payload)
             return try await self.completeVoucher(payment, order)
@@ -122,7 +135,7 @@ extension Buyer {
 
     /// A reservation that a crash left for the same thing at another price, or from another pot.
     private func giveBack(_ order: Order) async throws {
-        let reserved = try await self.ledger.read {
+        let reserved = try await self.ledger.peek {
             try $0.intents(purpose: order.purpose, job: order.job, series: order.series).filter {
                 $0.state == .reserved
             }
@@ -137,7 +150,7 @@ extension Buyer {
     }
 
     /// Signs and journals the next voucher of a channel.
-    private func sign(
+    func sign(
         _ authorization: consuming Authorization, _ id: String,
         _ payload: (SignedVoucher) -> PaymentPayload
     ) async throws -> JournalledPayment {
@@ -158,13 +171,14 @@ extension Buyer {
     }
 
     private func payload(
-        _ required: PaymentRequired, _ accepted: PaymentRequirements, _ kind: ChannelPayment.Kind,
-        _ terms: ChannelTerms, _ voucher: SignedVoucher, _ intent: IntentID
+        _ quote: Quote, _ kind: ChannelPayment.Kind, _ terms: ChannelTerms, _ voucher: SignedVoucher,
+        _ intent: IntentID
     ) -> PaymentPayload {
         PaymentPayload(
-            resource: required.resource, accepted: accepted,
+            resource: quote.required.resource, accepted: quote.requirements,
             content: .channel(ChannelPayment(kind, config: terms.config, voucher: voucher)),
-            identifier: required.wantsIdentifier ? "\(intent)-\(voucher.voucher.cumulative)" : nil)
+            identifier: quote.required.wantsIdentifier ? "\(intent)-\(voucher.voucher.cumulative)" : nil,
+            offer: quote.offer?.text)
     }
 
     /// Pays with a deposit and the voucher that spends the first of it: both are reserved before either is
@@ -209,8 +223,7 @@ extension Buyer {
         var transaction = try Transaction(try TransactionMessage(decoding: message))
         try transaction.place(signedDeposit.signature, of: self.payer)
         let payload = self.payload(
-            quote.required, quote.requirements,
-            .deposit(amount: amount, transaction: transaction.bytes), terms,
+            quote, .deposit(amount: amount, transaction: transaction.bytes), terms,
             SignedVoucher(
                 try ChannelVoucher(decoding: signedVoucher.message), signature: signedVoucher.signature),
             intent)
@@ -268,6 +281,11 @@ extension Buyer {
                 return .answered(payment.intent, response)
             }
             reason = Self.refusal(response, claim)
+            if claim?.errorReason == BatchSettlement.channelClosing,
+                let end = try await self.endSeen(under: payment)
+            {
+                return end
+            }
             guard !isRenewed, let (anew, why) = try await self.agree(payment, response) else { continue }
             guard let anew else {
                 reason = why
@@ -341,7 +359,8 @@ extension Buyer {
             PaymentPayload(
                 resource: old.resource, accepted: old.accepted,
                 content: .channel(ChannelPayment(.voucher, config: content.config, voucher: voucher)),
-                identifier: old.identifier.map { _ in "\(payment.intent)-\(voucher.voucher.cumulative)" })
+                identifier: old.identifier.map { _ in "\(payment.intent)-\(voucher.voucher.cumulative)" },
+                offer: old.offer)
         }
         return (anew, "")
     }

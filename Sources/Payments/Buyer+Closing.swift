@@ -20,12 +20,13 @@ extension Buyer {
     ///
     /// Vouchers whose answer was lost are cleared up on the way: the seller shows what it accepted.
     ///
+    /// - Parameter seller: where the seller is asked; nil where it was bought from.
     /// - Throws: `LedgerError.unknownChannel`, `RPCError` when the chain cannot be asked.
-    public func closeChannel(_ id: String) async throws -> ChannelClosing {
-        try await self.locks.alone(id) { try await self.close(id) }
+    public func closeChannel(_ id: String, at seller: String? = nil) async throws -> ChannelClosing {
+        try await self.locks.alone(id) { try await self.close(id, at: seller) }
     }
 
-    private func close(_ id: String) async throws -> ChannelClosing {
+    private func close(_ id: String, at seller: String?) async throws -> ChannelClosing {
         guard let record = try await self.ledger.read({ try $0.channel(id) }) else {
             throw LedgerError.unknownChannel(id)
         }
@@ -33,11 +34,20 @@ extension Buyer {
         let terms = try ChannelTerms(bytes: record.terms)
         // It may have ended without us: sealed by the seller, or after a crash of ours.
         if let ended = try await self.ended(record, redeemed: nil) { return ended }
+        let isFound = try await self.ledger.read { try $0.isFound(id) }
+        let url = seller ?? terms.resource
+        guard !url.isEmpty else {
+            return .refused(reason: "where its seller is was lost with the ledger")
+        }
         var reason = "the seller never accepted a voucher; nothing shows it what is due"
+        var shown: SignedVoucher?
         for attempt in 0..<3 {
-            guard let last = try await self.lastVoucher(of: id) else { break }
+            var voucher = shown
+            if voucher == nil { voucher = try await self.lastVoucher(of: id) }
+            if voucher == nil, isFound { voucher = try await self.question(to: id, terms) }
+            guard let last = voucher else { break }
             let (response, claim, silence) = try await self.present(
-                self.refund(terms, last).bytes, with: WebRequest("GET", terms.resource))
+                self.refund(terms, last).bytes, with: WebRequest("GET", url))
             guard let response else {
                 reason = silence ?? reason
                 try await self.timeline.sleep(for: .milliseconds(500 << attempt))
@@ -52,7 +62,14 @@ extension Buyer {
                 }
             }
             reason = Self.refusal(response, claim)
-            _ = try await self.takeUp(id, response)
+            guard isFound else {
+                _ = try await self.takeUp(id, response)
+                continue
+            }
+            shown = try await self.believe(id, response)
+            guard shown != nil else {
+                return .refused(reason: "\(reason); the seller shows no voucher of ours for it")
+            }
         }
         return .refused(reason: reason)
     }
@@ -75,7 +92,8 @@ extension Buyer {
             }
             let distribution = Instruction.distributeChannel(
                 channel, terms.config.seeds(feePayer: terms.feePayer),
-                shares: ChannelShare.all(to: terms.config.receiver), rentPayer: account.rentPayer)
+                shares: ChannelShare.all(to: terms.config.receiver), rentPayer: account.rentPayer,
+                tokenProgram: terms.tokenProgram)
             let settlement: SettlementResponse
             switch account.status {
             case .open:
@@ -143,19 +161,26 @@ extension Buyer {
 
     /// Books the end that the chain shows; nil while the channel goes on.
     /// - Parameter redeemed: what the seller was shown, for a channel whose account is gone already.
-    private func ended(
+    func ended(
         _ record: ChannelRecord, redeemed: UInt64?, transaction: String? = nil
     ) async throws -> ChannelClosing? {
         let watermark: UInt64
-        if let account = try await self.rpc.channel(try Address(record.id)) {
+        var name = transaction ?? "close:\(record.id)"
+        let channel = try Address(record.id)
+        if let account = try await self.rpc.channel(channel) {
             guard account.status == .distributed else { return nil }
             watermark = account.settled
         } else {
             // Before its opening is confirmed there is no account either.
-            guard record.state != .opening, let redeemed else { return nil }
-            watermark = redeemed
+            guard record.state != .opening else { return nil }
+            if let end = try await self.end(of: channel) {
+                (watermark, name) = end
+            } else if let redeemed {
+                watermark = redeemed
+            } else {
+                return nil
+            }
         }
-        let name = transaction ?? "close:\(record.id)"
         try await self.ledger.closeChannel(record.id, redeemed: watermark, transaction: name)
         let returned = max(0, record.deposit - Int64(clamping: watermark))
         return .closed(redeemed: watermark, returned: UInt64(returned), transaction: name)
@@ -171,7 +196,7 @@ extension Buyer {
         }
     }
 
-    private func refund(_ terms: ChannelTerms, _ voucher: SignedVoucher) -> PaymentPayload {
+    func refund(_ terms: ChannelTerms, _ voucher: SignedVoucher) -> PaymentPayload {
         let accepted = PaymentRequirements(
             network: self.network.chainID, amount: 0, asset: terms.config.token.description,
             payTo: terms.config.receiver.description, maxTimeoutSeconds: 60,

@@ -98,7 +98,13 @@ extension Buyer {
                 amount: UInt64(max(0, free - Int64(clamping: rule.above))), series: (last ?? 0) + 1,
                 note: "above the owner's ceiling")
         guard proposal.amount > 0 else { return nil }
-        let destination = Address.associatedToken(owner: payTo, mint: mint)
+        let program: Address
+        do {
+            program = try await self.mints.tokenProgram(of: mint, from: self.rpc)
+        } catch let error as X402Error {
+            return .waits(asset: asset, reason: "\(error)")
+        }
+        let destination = Address.associatedToken(owner: payTo, mint: mint, tokenProgram: program)
         guard try await self.rpc.tokenBalance(of: destination) != nil else {
             return .waits(asset: asset, reason: "the owner has no token account \(destination)")
         }
@@ -111,7 +117,8 @@ extension Buyer {
             paymentFlow: "upfront")
         let quote = Quote(
             required: PaymentRequired(resource: Self.sweepJob(asset), accepts: [requirements]),
-            requirements: requirements, asset: asset, payTo: payTo, mint: mint, feePayer: feePayer,
+            requirements: requirements, offer: nil, asset: asset, payTo: payTo, mint: mint,
+            feePayer: feePayer,
             ceiling: proposal.amount, proposal: proposal)
         switch try await self.prepare(quote, reserved: open) {
         case .signed(let payment): return try await self.finish(payment, sponsor)

@@ -16,6 +16,7 @@ public struct Buyer: Sendable {
     let reconciler: Reconciler
     /// One voucher at a time is on its way in each channel.
     let locks = NamedLocks()
+    let mints = MintBook()
 
     /// - Parameter witnesses: further nodes of the network; see ``Reconciler``.
     public init(
@@ -37,13 +38,14 @@ public struct Buyer: Sendable {
 
     /// Buys, or goes on with the same purchase after a crash. See ``Purchase`` for the ends.
     public func buy(_ order: Order) async throws -> Purchase {
-        let known = try await self.ledger.read {
+        // Nothing leaves before a payment is journalled; what is read here may get to the disk with it.
+        let known = try await self.ledger.peek {
             try $0.intents(purpose: order.purpose, job: order.job, series: order.series)
         }
         if let record = known.first(where: {
             $0.state != .reserved && ($0.state.isOpen || $0.state == .settled && $0.delivery != .lost)
         }),
-            let payment = try await self.ledger.read({ try $0.payment(record) })
+            let payment = try await self.ledger.peek({ try $0.payment(record) })
         {
             guard let channel = payment.channel else { return try await self.complete(payment, order) }
             return try await self.locks.alone(channel) { try await self.completeVoucher(payment, order) }
@@ -69,7 +71,13 @@ public struct Buyer: Sendable {
             let channel: String?
             let message: [UInt8]
             switch rail {
-            case .exact: (channel, message) = (nil, try self.message(quote, recent))
+            case .exact:
+                do {
+                    let program = try await self.mints.tokenProgram(of: quote.mint, from: self.rpc)
+                    (channel, message) = (nil, try self.message(quote, recent, program))
+                } catch let error as X402Error {
+                    return .ended(.unpaid(reason: "\(error)"))
+                }
             case .channel(let record, _):
                 let voucher = ChannelVoucher(
                     channel: try Address(record.id), cumulative: record.spent + quote.proposal.amount)
@@ -97,8 +105,12 @@ public struct Buyer: Sendable {
         var amounts: [(asset: Asset, amount: UInt64)] = []
         for asset in try await self.ledger.read({ try $0.assets() }) {
             guard let mint = SolanaNames.mint(of: asset, on: self.network) else { continue }
-            let account = Address.associatedToken(owner: self.payer, mint: mint)
-            let amount = try await self.reconciler.bookDeposits(of: asset, account: account, mint: mint)
+            // A token that is refused when it is paid with is still counted.
+            let program = try await self.programOfDeposits(mint)
+            let account = Address.associatedToken(owner: self.payer, mint: mint, tokenProgram: program)
+            let amount = try await self.reconciler.bookDeposits(of: asset, account: account, mint: mint) {
+                try await self.bookEndedChannels(in: asset)
+            }
             amounts.append((asset, amount))
         }
         let sol = SolanaNames.sol(on: self.network)
@@ -109,6 +121,15 @@ public struct Buyer: Sendable {
                 (sol, try await self.reconciler.bookDeposits(of: sol, account: account, mint: nil)))
         }
         return amounts
+    }
+
+    /// Of a token that this chain does not have there is nothing to count.
+    private func programOfDeposits(_ mint: Address) async throws -> Address {
+        do {
+            return try await self.mints.mint(at: mint, from: self.rpc).tokenProgram
+        } catch is X402Error {
+            return .tokenProgram
+        }
     }
 
     enum Preparation {
@@ -139,21 +160,26 @@ public struct Buyer: Sendable {
         }
         guard response.status == 402 else { return .ended(.unpriced(response)) }
         let required: PaymentRequired
+        let offers: [VerifiedOffer]
         do {
             guard let header = response.header(X402.requiredHeader) else {
                 throw X402Error.malformed("status 402 without \(X402.requiredHeader)")
             }
             required = try PaymentRequired(header: header)
+            offers = try required.verifiedOffers(
+                at: request.url, by: order.seller, now: self.timeline.now)
         } catch {
             return .ended(.unpaid(reason: "no quote: \(error)"))
         }
-        let assets = try await self.ledger.read { try $0.assets() }
-        guard let (quote, rail) = try await self.rail(self.choices(required, assets, order), order) else {
+        let assets = try await self.ledger.peek { try $0.assets() }
+        let choices = self.choices(required, assets, order).compactMap { $0.signed(among: offers) }
+        guard let (quote, rail) = try await self.rail(choices, order) else {
             let offered = required.accepts.map { "\($0.scheme) on \($0.network) in \($0.asset)" }
+            let signed = offers.isEmpty ? "" : " and the seller's signature covers"
             return .ended(
                 .unpaid(
-                    reason: "no way to pay that the policy's assets allow on \(self.network.chainID); "
-                        + "offered: \(offered.joined(separator: ", "))"))
+                    reason: "no way to pay that the policy's assets allow\(signed) on "
+                        + "\(self.network.chainID); offered: \(offered.joined(separator: ", "))"))
         }
         guard quote.proposal.amount <= quote.ceiling else {
             let (asked, most) = (quote.asset.text(quote.proposal.amount), quote.asset.text(quote.ceiling))
@@ -174,8 +200,8 @@ public struct Buyer: Sendable {
                 let ceiling = order.ceiling.atomic(in: asset)
             else { return nil }
             return Quote(
-                required: required, requirements: requirements, asset: asset, payTo: payTo, mint: mint,
-                feePayer: feePayer, ceiling: ceiling,
+                required: required, requirements: requirements, offer: nil, asset: asset, payTo: payTo,
+                mint: mint, feePayer: feePayer, ceiling: ceiling,
                 proposal: Proposal(
                     purpose: order.purpose, job: order.job,
                     payee: SolanaNames.account(payTo, on: self.network), asset: asset,
@@ -211,15 +237,19 @@ public struct Buyer: Sendable {
 
     /// The message that pays just what `quote` says, read back from its bytes by a decoder that shares no
     /// code with the builder.
-    private func message(_ quote: Quote, _ recent: LatestBlockhash) throws -> [UInt8] {
+    private func message(
+        _ quote: Quote, _ recent: LatestBlockhash, _ tokenProgram: Address
+    ) throws -> [UInt8] {
         let transfer = ExactTransfer(
             feePayer: quote.feePayer, payer: self.payer, payTo: quote.payTo, mint: quote.mint,
-            amount: quote.proposal.amount, decimals: UInt8(quote.asset.decimals),
+            tokenProgram: tokenProgram, amount: quote.proposal.amount, decimals: UInt8(quote.asset.decimals),
             memo: quote.requirements.memo ?? Hex.encode(self.entropy.bytes(16)))
         let bytes = try transfer.message(recentBlockhash: recent.blockhash).bytes
         let payment = try ExactPayment(decoding: try TransactionMessage(decoding: bytes))
         try payment.pays(quote.requirements)
-        guard payment.payer == self.payer, Int(payment.transfer.decimals) == quote.asset.decimals else {
+        guard payment.payer == self.payer, Int(payment.transfer.decimals) == quote.asset.decimals,
+            payment.transfer.tokenProgram == tokenProgram
+        else {
             throw X402Error.malformed("the message is not ours")
         }
         return bytes
@@ -227,15 +257,20 @@ public struct Buyer: Sendable {
 
     private func sign(_ authorization: consuming Authorization, _ quote: Quote) async throws -> Preparation {
         let recent: LatestBlockhash
+        let tokenProgram: Address
         do {
+            tokenProgram = try await self.mints.tokenProgram(of: quote.mint, from: self.rpc)
             recent = try await self.rpc.latestBlockhash(.confirmed)
+        } catch let error as X402Error {
+            try await self.ledger.release(authorization, reason: "\(error)")
+            return .stopped(.unpaid(reason: "\(error)"))
         } catch {
             try await self.ledger.suspend(authorization)
             return .stopped(.unpaid(reason: "the chain does not answer: \(error)"))
         }
         let bytes: [UInt8]
         do {
-            bytes = try self.message(quote, recent)
+            bytes = try self.message(quote, recent, tokenProgram)
         } catch {
             try await self.ledger.release(authorization, reason: "\(error)")
             return .stopped(.unpaid(reason: "\(error)"))
@@ -246,7 +281,7 @@ public struct Buyer: Sendable {
         try transaction.place(signed.signature, of: self.payer)
         let payload = PaymentPayload(
             resource: quote.required.resource, accepted: quote.requirements, transaction: transaction.bytes,
-            identifier: quote.required.wantsIdentifier ? identifier : nil)
+            identifier: quote.required.wantsIdentifier ? identifier : nil, offer: quote.offer?.text)
         return .signed(
             try await self.ledger.journal(
                 signed, payload: payload.bytes, lastValidBlockHeight: recent.lastValidBlockHeight))
@@ -341,14 +376,6 @@ public struct Buyer: Sendable {
         }
     }
 
-    /// Nobody waits for the answer to this voucher any more.
-    private func doubt(_ payment: JournalledPayment) async throws {
-        // A deposit that turned out dead a moment ago took its voucher along.
-        let state = try await self.ledger.read { try $0.intent(payment.intent)?.state }
-        guard state == .submitted else { return }
-        try await self.ledger.markUnknown(payment.intent, reason: "the answer never came")
-    }
-
     /// The token account that a journalled payment draws on, read from its bytes.
     static func payingAccount(_ payment: JournalledPayment) throws -> Address {
         for content in InstructionContent.contents(of: try TransactionMessage(decoding: payment.message)) {
@@ -361,36 +388,5 @@ public struct Buyer: Sendable {
             }
         }
         throw X402Error.malformed("the journalled message pays nothing")
-    }
-
-    /// A deposit that was reserved and never signed belongs to a channel that nobody opens any more.
-    private func dropUnsignedDeposits() async throws {
-        let reserved = try await self.ledger.read { try $0.intents(in: [.reserved]) }
-        for record in reserved {
-            guard let channel = record.proposal.filledChannel, await !self.locks.isTaken(channel) else {
-                continue
-            }
-            if case .authorized(let authorization) = try await self.ledger.authorize(record.proposal) {
-                try await self.ledger.release(authorization, reason: "the channel was not opened")
-            }
-            try await self.ledger.dropChannel(channel)
-        }
-    }
-
-    /// Settles what an earlier run left open, as far as the chain proves it. For the start and after an
-    /// outage. Of vouchers only the seller knows: one whose answer nobody waits for any more is unknown.
-    public func reconcileOpenPayments() async throws {
-        try await self.dropUnsignedDeposits()
-        let open = try await self.ledger.read { view in
-            try view.intents(in: [.signed, .submitted, .unknown]).compactMap { try view.payment($0) }
-        }
-        for payment in open {
-            if let channel = payment.channel {
-                if await !self.locks.isTaken(channel) { try await self.doubt(payment) }
-                continue
-            }
-            _ = try await self.reconciler.reconcile(
-                payment, hint: nil, account: try Self.payingAccount(payment))
-        }
     }
 }

@@ -31,7 +31,10 @@ public struct Cashier: Sendable {
             try await self.buyer.bookDeposits()
             switch request.wish {
             case .fetch(let fetch): return try await self.fetch(fetch)
-            case .close(let channel, let force): return try await self.close(channel, force: force)
+            case .close(let channel, let force, let place):
+                return try await self.close(channel, force: force, at: place)
+            case .recover:
+                return .findings(try await self.buyer.recoverChannels().map(CashierAnswer.Finding.init))
             }
         } catch {
             throw CashierFault(error)
@@ -45,11 +48,14 @@ public struct Cashier: Sendable {
         let ceiling = fetch.max.map { Order.Ceiling.decimal($0) } ?? .policy
         let use = fetch.deposit.map { Order.ChannelUse.open(deposit: .decimal($0)) } ?? .existing
         let order = try await self.ledger.read {
-            try Order.fetch(fetch.request, ceiling: ceiling, known: $0, channel: use)
+            try Order.fetch(
+                fetch.request, ceiling: ceiling, known: $0, channel: use, seller: fetch.seller)
         }
-        guard fetch.isDry else { return try await self.answer(to: try await self.buyer.buy(order)) }
+        guard fetch.isDry else {
+            return try await self.answer(to: try await self.buyer.buy(order), from: order.seller)
+        }
         switch try await self.buyer.preview(order) {
-        case .ended(let purchase): return try await self.answer(to: purchase)
+        case .ended(let purchase): return try await self.answer(to: purchase, from: order.seller)
         case .wouldSign(let quote, let verdict, let message):
             let payment = CashierAnswer.Payment(
                 intent: quote.proposal.id, asset: quote.proposal.asset, amount: quote.proposal.amount,
@@ -58,17 +64,20 @@ public struct Cashier: Sendable {
         }
     }
 
-    private func answer(to purchase: Purchase) async throws -> CashierAnswer {
+    private func answer(to purchase: Purchase, from seller: PublicKey?) async throws -> CashierAnswer {
         switch purchase {
         case .answered(let id, let response):
             let record = try await self.ledger.read { try $0.intent(id) }
-            try await self.ledger.deliver(id, receipt: Self.receipt(response))
+            let signed = try await self.buyer.signatures(of: seller, about: id, in: response)
+            try await self.ledger.deliver(id, receipt: Self.receipt(response, signed))
             let payment = record.map {
                 CashierAnswer.Payment(
                     intent: id, asset: $0.proposal.asset, amount: $0.proposal.amount,
                     payee: $0.proposal.payee, transaction: $0.transaction)
             }
-            return .answered(status: response.status, body: response.body, payment)
+            return .answered(
+                status: response.status, body: response.body, payment,
+                remark: signed?.refusal.map { "the seller's receipt does not count: \($0)" })
         case .unpriced(let response): return .answered(status: response.status, body: response.body, nil)
         case .unanswered(let id, let reason): return .ended(.unanswered, reason, id, nil)
         case .unreachable(let reason): return .ended(.unreachable, reason, nil, nil)
@@ -80,7 +89,7 @@ public struct Cashier: Sendable {
     }
 
     /// What is kept of an answer: enough to show later that it came.
-    private static func receipt(_ response: WebResponse) -> String {
+    private static func receipt(_ response: WebResponse, _ signed: SellerSignatures?) -> String {
         var receipt: JSON = [
             "schema": "depai.fetched/1", "status": JSON(response.status), "bytes": JSON(response.body.count),
             "digest": .string(Hex.encode(BLAKE2b.digest(of: response.body))),
@@ -88,6 +97,7 @@ public struct Cashier: Sendable {
         if let settlement = response.header(X402.responseHeader) {
             receipt["settlement"] = .string(settlement)
         }
+        if let signed { receipt["x402"] = signed.json }
         return receipt.text
     }
 
@@ -107,14 +117,14 @@ public struct Cashier: Sendable {
 
     // MARK: Channels
 
-    private func close(_ channel: String, force: Bool) async throws -> CashierAnswer {
+    private func close(_ channel: String, force: Bool, at place: String?) async throws -> CashierAnswer {
         guard let record = try await self.ledger.read({ try $0.channel(channel) }) else {
             throw CashierFault.unknownChannel("there is no channel \(channel)")
         }
         let closing =
             force
             ? try await self.buyer.forceClose(channel, through: self.facilitator)
-            : try await self.buyer.closeChannel(channel)
+            : try await self.buyer.closeChannel(channel, at: place)
         return .closing(closing, record.asset)
     }
 }
@@ -152,6 +162,17 @@ public enum CashierFault: Error, Sendable, Hashable, CustomStringConvertible {
         case .otherNetwork(let reason), .storage(let reason), .unknownChannel(let reason),
             .refused(let reason):
             reason
+        }
+    }
+}
+
+extension CashierAnswer.Finding {
+    fileprivate init(_ finding: ChannelFinding) {
+        switch finding {
+        case .known(let record): self.init(channel: record.id, outcome: .known, reason: "")
+        case .booked(let record): self.init(channel: record.id, outcome: .booked, reason: "")
+        case .left(let channel, let reason):
+            self.init(channel: channel, outcome: .left, reason: reason)
         }
     }
 }

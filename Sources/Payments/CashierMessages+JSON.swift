@@ -1,5 +1,6 @@
 public import Encoding
 public import Ledger
+internal import Wallet
 internal import World
 
 extension CashierRequest {
@@ -10,12 +11,17 @@ extension CashierRequest {
         case "fetch":
             try root.only([
                 "ask", "network", "method", "url", "headers", "body", "limit", "max", "deposit", "dry",
-                "anew",
+                "anew", "seller",
             ])
             self.wish = .fetch(try Fetch(root))
         case "close":
-            try root.only(["ask", "network", "channel", "force"])
-            self.wish = .close(channel: try root["channel"].string(), force: try root["force"].bool())
+            try root.only(["ask", "network", "channel", "force", "at"])
+            self.wish = .close(
+                channel: try root["channel"].string(), force: try root["force"].bool(),
+                at: try root["at"].ifPresent?.string())
+        case "recover":
+            try root.only(["ask", "network"])
+            self.wish = .recover
         default: throw root["ask"].fault("one of \(Self.names.sorted())")
         }
     }
@@ -24,8 +30,11 @@ extension CashierRequest {
         var json: JSON
         switch self.wish {
         case .fetch(let fetch): json = fetch.json
-        case .close(let channel, let force):
-            json = ["ask": "close", "channel": .string(channel), "force": .bool(force)]
+        case .close(let channel, let force, let place):
+            json = [
+                "ask": "close", "channel": .string(channel), "force": .bool(force), "at": JSON(place),
+            ]
+        case .recover: json = ["ask": "recover"]
         }
         if let network = self.network { json["network"] = .string(network) }
         return json
@@ -41,12 +50,16 @@ extension Fetch {
         guard (0...CashierRequest.bodyLimit).contains(limit) else {
             throw root["limit"].fault("\(CashierRequest.bodyLimit) bytes at most")
         }
+        let seller = try root["seller"].ifPresent.map { field in
+            guard let key = DIDKey.key(try field.string()) else { throw field.fault("no did:key") }
+            return key
+        }
         self.init(
             WebRequest(
                 try root["method"].string(), try root["url"].string(), headers: headers,
                 body: try Base64.standard.decode(try root["body"].string()), bodyLimit: limit),
             max: try root["max"].ifPresent?.string(), deposit: try root["deposit"].ifPresent?.string(),
-            isDry: try root["dry"].bool(), anew: try root["anew"].bool())
+            seller: seller, isDry: try root["dry"].bool(), anew: try root["anew"].bool())
     }
 
     fileprivate var json: JSON {
@@ -55,7 +68,8 @@ extension Fetch {
             "headers": .array(self.request.headers.map { [.string($0.name), .string($0.value)] }),
             "body": .string(Base64.standard.encode(self.request.body)),
             "limit": JSON(min(self.request.bodyLimit, CashierRequest.bodyLimit)), "max": JSON(self.max),
-            "deposit": JSON(self.deposit), "dry": .bool(self.isDry), "anew": .bool(self.anew),
+            "deposit": JSON(self.deposit), "seller": JSON(self.seller.map { DIDKey.text(of: $0) }),
+            "dry": .bool(self.isDry), "anew": .bool(self.anew),
         ]
     }
 }
@@ -118,10 +132,11 @@ extension CashierFault {
 extension CashierAnswer {
     fileprivate var json: JSON {
         switch self {
-        case .answered(let status, let body, let payment):
+        case .answered(let status, let body, let payment, let remark):
             [
                 "outcome": "answered", "status": JSON(status),
                 "body": .string(Base64.standard.encode(body)), "payment": payment?.json ?? .null,
+                "remark": JSON(remark),
             ]
         case .ended(let end, let reason, let intent, let denial):
             [
@@ -136,6 +151,17 @@ extension CashierAnswer {
             ]
         case .closing(let closing, let asset):
             ["outcome": "closing", "closing": closing.json, "asset": asset.json]
+        case .findings(let findings):
+            [
+                "outcome": "findings",
+                "findings": .array(
+                    findings.map {
+                        [
+                            "channel": .string($0.channel), "outcome": .string($0.outcome.rawValue),
+                            "reason": .string($0.reason),
+                        ]
+                    }),
+            ]
         }
     }
 
@@ -152,7 +178,18 @@ extension CashierAnswer {
             self = .answered(
                 status: try root["status"].integer(),
                 body: try Base64.standard.decode(try root["body"].string()),
-                try root["payment"].ifPresent.map { try Payment($0) })
+                try root["payment"].ifPresent.map { try Payment($0) },
+                remark: try root["remark"].ifPresent?.string())
+        case "findings":
+            self = .findings(
+                try root["findings"].elements().map { field in
+                    guard let outcome = Finding.Outcome(rawValue: try field["outcome"].string()) else {
+                        throw field["outcome"].fault("known, booked or left")
+                    }
+                    return Finding(
+                        channel: try field["channel"].string(), outcome: outcome,
+                        reason: try field["reason"].string())
+                })
         case "wouldPay":
             self = .wouldPay(
                 try Payment(root["payment"]), feePayer: try root["feePayer"].string(),

@@ -1,17 +1,22 @@
 internal import Encoding
 public import Ledger
+public import Sodium
 public import World
 
 /// What may be asked of a ``Cashier``, and how it crosses a socket: one JSON object.
 ///
 ///     {"ask": "fetch", "network": …, "method": …, "url": …, "headers": [[name, value] …], "body": base64,
-///      "limit": bytes, "max": "0.05", "deposit": "1.00", "dry": bool, "anew": bool}
-///     | {"ask": "close", "network": …, "channel": …, "force": bool}
+///      "limit": bytes, "max": "0.05", "deposit": "1.00", "seller": did:key, "dry": bool, "anew": bool}
+///     | {"ask": "close", "network": …, "channel": …, "force": bool, "at": URL}
+///     | {"ask": "recover", "network": …}
 public struct CashierRequest: Sendable, Hashable {
     public enum Wish: Sendable, Hashable {
         case fetch(Fetch)
         /// - force: without the seller.
-        case close(channel: String, force: Bool)
+        /// - at: where the seller is asked; nil where it was bought from.
+        case close(channel: String, force: Bool, at: String?)
+        /// Finds channels on the chain that the ledger does not know.
+        case recover
     }
 
     public let wish: Wish
@@ -28,7 +33,7 @@ public struct CashierRequest: Sendable, Hashable {
     /// The largest message with such a body, in bytes.
     public static let byteLimit = 6 << 20
     /// The words after `ask`.
-    public static let names: Set<String> = ["fetch", "close"]
+    public static let names: Set<String> = ["fetch", "close", "recover"]
     static let limits = JSON.Limits(bytes: Self.byteLimit, depth: 8)
 }
 
@@ -39,18 +44,22 @@ public struct Fetch: Sendable, Hashable {
     public var max: String?
     /// Put so much into a payment channel where none has enough, in whole units.
     public var deposit: String?
+    /// A price that this key did not sign is refused; nil takes what the resource offers.
+    public var seller: PublicKey?
     /// Show what would be signed, and sign nothing.
     public var isDry: Bool
     /// Book an earlier payment that was never answered as a loss first.
     public var anew: Bool
 
     public init(
-        _ request: WebRequest, max: String? = nil, deposit: String? = nil, isDry: Bool = false,
+        _ request: WebRequest, max: String? = nil, deposit: String? = nil, seller: PublicKey? = nil,
+        isDry: Bool = false,
         anew: Bool = false
     ) {
         self.request = request
         self.max = max
         self.deposit = deposit
+        self.seller = seller
         self.isDry = isDry
         self.anew = anew
     }
@@ -82,9 +91,25 @@ public enum CashierAnswer: Sendable, Hashable {
         case open
     }
 
+    /// What became of one channel that the chain shows.
+    public struct Finding: Sendable, Hashable {
+        public enum Outcome: String, Sendable, Hashable {
+            case known
+            case booked
+            case left
+        }
+
+        public let channel: String
+        public let outcome: Outcome
+        /// Why it was left; empty otherwise.
+        public let reason: String
+    }
+
     /// A seller's answer, and what was paid for it; nil for what was free.
-    case answered(status: Int, body: [UInt8], Payment?)
+    /// - remark: why the receipt that came with it does not count.
+    case answered(status: Int, body: [UInt8], Payment?, remark: String? = nil)
     case ended(End, String, IntentID?, Denial?)
     case wouldPay(Payment, feePayer: String, message: [UInt8], Policy.Verdict)
     case closing(ChannelClosing, Asset)
+    case findings([Finding])
 }

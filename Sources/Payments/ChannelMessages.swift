@@ -29,6 +29,8 @@ public struct ChannelOffer: Sendable, Equatable {
     public let tokenProgram: String
     /// What a deposit should have, in atomic units.
     public let minDeposit: UInt64?
+    /// Seconds without a payment after which the sponsor may close the channel; nil when it never does.
+    public let maxIdleSeconds: UInt32?
     /// Of an answer that corrects the client: how the seller's books stand.
     public let state: ChannelStanding?
     /// Of the same: a voucher that the client signed.
@@ -36,12 +38,14 @@ public struct ChannelOffer: Sendable, Equatable {
 
     public init(
         receiverAuthorizer: String, withdrawDelay: UInt32, tokenProgram: String, minDeposit: UInt64?,
-        state: ChannelStanding? = nil, proof: (amount: UInt64, signature: Signature)? = nil
+        maxIdleSeconds: UInt32? = nil, state: ChannelStanding? = nil,
+        proof: (amount: UInt64, signature: Signature)? = nil
     ) {
         self.receiverAuthorizer = receiverAuthorizer
         self.withdrawDelay = withdrawDelay
         self.tokenProgram = tokenProgram
         self.minDeposit = minDeposit
+        self.maxIdleSeconds = maxIdleSeconds
         self.state = state
         self.proof = proof
     }
@@ -58,6 +62,7 @@ public struct ChannelOffer: Sendable, Equatable {
         }
         self.tokenProgram = try extra["tokenProgram"].string()
         self.minDeposit = try extra["minDeposit"].ifPresent?.decimal()
+        self.maxIdleSeconds = try extra["maxIdleSecs"].ifPresent?.integer()
         self.state = try extra["channelState"].ifPresent.map { try ChannelStanding($0) }
         self.proof = try extra["voucherState"].ifPresent.map { field in
             (
@@ -74,6 +79,7 @@ public struct ChannelOffer: Sendable, Equatable {
             "withdrawDelay": JSON(self.withdrawDelay), "tokenProgram": .string(self.tokenProgram),
         ]
         if let minDeposit { extra["minDeposit"] = .string(String(minDeposit)) }
+        if let maxIdleSeconds { extra["maxIdleSecs"] = JSON(maxIdleSeconds) }
         if let state { extra["channelState"] = state.json }
         if let proof {
             extra["voucherState"] = [

@@ -1,3 +1,5 @@
+internal import Encoding
+internal import Ledger
 internal import Sodium
 public import Solana
 
@@ -13,6 +15,38 @@ extension Facilitator {
     public func deposit(
         _ payment: ChannelPayment, into channel: Address, against requirements: PaymentRequirements
     ) async throws -> SettlementResponse {
+        let (transaction, setup, cost) = try await self.checked(payment, into: channel, against: requirements)
+        return try await self.sponsor(transaction, payer: setup.payer, cost: cost)
+    }
+
+    /// Checks the same without moving anything, and asks the chain whether it would take it.
+    /// - Throws: `X402Error` with the code of the broken rule, `RPCError` when the chain cannot be asked.
+    public func verifyDeposit(
+        _ payment: ChannelPayment, into channel: Address, against requirements: PaymentRequirements
+    ) async throws {
+        let (transaction, _, _) = try await self.checked(payment, into: channel, against: requirements)
+        let result = try await self.rpc.simulate(transaction.bytes, sigVerify: false)
+        if let err = result.err {
+            throw X402Error.invalid(
+                code: "invalid_transaction_state", reason: "the chain would refuse: \(err.text)")
+        }
+    }
+
+    /// Whether this very deposit was sponsored before.
+    public func knows(_ payment: ChannelPayment) async throws -> Bool {
+        guard case .deposit(_, let bytes) = payment.kind, let transaction = try? Transaction(decoding: bytes)
+        else { return false }
+        let job = Self.job(of: transaction)
+        return try await self.ledger.read { view in
+            try view.intents(purpose: .fee, job: job, series: 0).contains { $0.state.holdsMoney }
+        }
+    }
+
+    /// Applies every rule to a deposit.
+    /// - Returns: with what it does, the lamports that it takes from us.
+    private func checked(
+        _ payment: ChannelPayment, into channel: Address, against requirements: PaymentRequirements
+    ) async throws -> (Transaction, ChannelSetup, cost: UInt64) {
         guard case .deposit(let amount, let bytes) = payment.kind, let offer = requirements.channel,
             let tokenProgram = try? Address(offer.tokenProgram)
         else { throw X402Error.malformed("the payment brings no deposit") }
@@ -36,9 +70,13 @@ extension Facilitator {
                 code: BatchSettlement.prefix + "deposit_signature",
                 reason: "the payer's signature is missing or wrong")
         }
+        try await self.mints.check(tokenProgram, moves: payment.config.token, from: self.rpc)
         var cost = setup.networkFee
         if case .open = setup.action {
-            for space in [ChannelAccount.byteCount, TokenAccount.byteCount] {
+            let escrow =
+                tokenProgram == .token2022Program
+                ? TokenAccount.immutableOwnerByteCount : TokenAccount.byteCount
+            for space in [ChannelAccount.byteCount, escrow] {
                 let rent = try await self.rpc.minimumBalanceForRentExemption(space: space)
                 // The network's is some thousandth of a SOL; more than one is no price, but a fault.
                 guard rent < 1_000_000_000 else {
@@ -48,7 +86,7 @@ extension Facilitator {
                 cost += rent
             }
         }
-        return try await self.sponsor(transaction, payer: setup.payer, cost: cost)
+        return (transaction, setup, cost)
     }
 
     /// Shows the newest voucher to the chain and pays out what it promised.
@@ -58,25 +96,25 @@ extension Facilitator {
         let channel = voucher.voucher.channel
         return try await self.execute(
             try self.proof(voucher, of: config) + [
-                .settleChannel(channel), self.distribution(channel, config),
+                .settleChannel(channel), try await self.distribution(channel, config),
             ],
             proofs: 1)
     }
 
     /// Ends a channel: pays out what `voucher` promised, the rest goes back to the payer.
     ///
-    /// - Parameter isNew: whether the voucher promises more than the chain knows; the program refuses one
-    ///   that does not.
-    public func seal(_ voucher: SignedVoucher, of config: ChannelConfig, isNew: Bool) async throws
-        -> SettlementResponse
-    {
-        let channel = voucher.voucher.channel
-        let ending = Instruction.settleAndSealChannel(channel, payee: self.feePayer, withVoucher: isNew)
+    /// - Parameter voucher: nil when it promises no more than the chain knows, or there is none; the program
+    ///   refuses one that does not.
+    public func seal(
+        _ channel: Address, of config: ChannelConfig, showing voucher: SignedVoucher?
+    ) async throws -> SettlementResponse {
+        let ending = Instruction.settleAndSealChannel(
+            channel, payee: self.feePayer, withVoucher: voucher != nil)
         return try await self.execute(
-            (isNew ? try self.proof(voucher, of: config) : []) + [
-                ending, self.distribution(channel, config),
+            (try voucher.map { try self.proof($0, of: config) } ?? []) + [
+                ending, try await self.distribution(channel, config),
             ],
-            proofs: isNew ? 1 : 0)
+            proofs: voucher == nil ? 0 : 1)
     }
 
     private func proof(_ voucher: SignedVoucher, of config: ChannelConfig) throws -> [Instruction] {
@@ -86,10 +124,11 @@ extension Facilitator {
         return [voucher.voucher.proof(signer: signer, signature: voucher.signature)]
     }
 
-    private func distribution(_ channel: Address, _ config: ChannelConfig) -> Instruction {
+    private func distribution(_ channel: Address, _ config: ChannelConfig) async throws -> Instruction {
         .distributeChannel(
             channel, config.seeds(feePayer: self.feePayer), shares: ChannelShare.all(to: config.receiver),
-            rentPayer: self.feePayer)
+            rentPayer: self.feePayer,
+            tokenProgram: try await self.mints.tokenProgram(of: config.token, from: self.rpc))
     }
 
     /// A transaction that nobody but us signs.

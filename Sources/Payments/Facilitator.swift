@@ -11,11 +11,12 @@ public import World
 /// The fee is the facilitator's own spending: it goes through its ledger and policy like any other payment,
 /// keyed by the message, so that one payment is sponsored once however often it arrives.
 public struct Facilitator: Sendable {
-    private let ledger: PaymentLedger
+    let ledger: PaymentLedger
     private let wallet: UnlockedWallet
     let rpc: RPCClient
     public let network: Network
     private let timeline: any Timeline
+    let mints = MintBook()
     /// How long a settlement waits for the chain before it answers `settlement_pending`.
     private let patience: Duration
 
@@ -36,16 +37,17 @@ public struct Facilitator: Sendable {
     public var feePayer: Address { Address(self.wallet.publicKey(.sponsor)) }
 
     /// The answer of `GET /supported`.
-    public var supported: JSON {
+    public func supported(schemes: [String]) -> JSON {
         [
-            "kinds": [
-                [
-                    "x402Version": JSON(X402.version), "scheme": "exact",
-                    "network": .string(self.network.chainID),
-                    "extra": ["feePayer": .string(self.feePayer.description)],
-                ]
-            ],
-            "extensions": [.string(X402.identifierExtension)],
+            "kinds": .array(
+                schemes.map { scheme in
+                    [
+                        "x402Version": JSON(X402.version), "scheme": .string(scheme),
+                        "network": .string(self.network.chainID),
+                        "extra": ["feePayer": .string(self.feePayer.description)],
+                    ]
+                }),
+            "extensions": [.string(X402.identifierExtension), .string(OfferReceipt.name)],
             "signers": ["solana:*": [.string(self.feePayer.description)]],
         ]
     }
@@ -57,7 +59,7 @@ public struct Facilitator: Sendable {
     public func verify(_ payload: PaymentPayload, against requirements: PaymentRequirements) async throws
         -> ExactPayment
     {
-        let (transaction, payment) = try self.read(payload, against: requirements)
+        let (transaction, payment) = try await self.read(payload, against: requirements)
         // Our own signature is still missing, and the payer's was verified above.
         let result = try await self.rpc.simulate(transaction.bytes, sigVerify: false)
         if let err = result.err {
@@ -72,8 +74,13 @@ public struct Facilitator: Sendable {
     public func settle(
         _ payload: PaymentPayload, against requirements: PaymentRequirements
     ) async throws -> SettlementResponse {
-        let (transaction, payment) = try self.read(payload, against: requirements)
+        let (transaction, payment) = try await self.read(payload, against: requirements)
         return try await self.sponsor(transaction, payer: payment.payer, cost: payment.networkFee)
+    }
+
+    /// What a fee is paid for: a message.
+    static func job(of transaction: Transaction) -> String {
+        Hex.encode(SHA256.digest(of: transaction.messageBytes))
     }
 
     /// Adds our signature to a transaction that was checked, and brings it to the chain.
@@ -86,7 +93,7 @@ public struct Facilitator: Sendable {
     {
         let payer = (payer ?? self.feePayer).description
         let proposal = Proposal(
-            purpose: .fee, job: Hex.encode(SHA256.digest(of: transaction.messageBytes)), payee: "network",
+            purpose: .fee, job: Self.job(of: transaction), payee: "network",
             asset: SolanaNames.sol(on: self.network), amount: cost, note: "sponsors \(payer)")
         let height = try await self.rpc.blockHeight(.confirmed)
         let sponsored: JournalledPayment
@@ -112,10 +119,11 @@ public struct Facilitator: Sendable {
         return try await self.send(sponsored, payer: payer)
     }
 
-    /// Reads the transaction of a payload and applies every rule that needs no chain.
+    /// Reads the transaction of a payload and applies every rule; of the chain only the token's program is
+    /// asked, and that once.
     private func read(
         _ payload: PaymentPayload, against requirements: PaymentRequirements
-    ) throws -> (Transaction, ExactPayment) {
+    ) async throws -> (Transaction, ExactPayment) {
         guard payload.accepted.json == requirements.json else {
             throw X402Error.invalid(
                 code: "invalid_payment_requirements", reason: "the accepted terms are not the offered ones")
@@ -146,6 +154,8 @@ public struct Facilitator: Sendable {
                 code: "invalid_exact_svm_payload_transaction_signature",
                 reason: "the payer's signature is missing or wrong")
         }
+        try await self.mints.check(
+            payment.transfer.tokenProgram, moves: payment.transfer.mint, from: self.rpc)
         return (transaction, payment)
     }
 

@@ -1,6 +1,6 @@
 internal import Encoding
 public import Ledger
-internal import Sodium
+public import Sodium
 public import Solana
 public import World
 
@@ -39,6 +39,8 @@ public struct Order: Sendable {
     /// How often an answer is asked for after the money is gone, before it counts as lost.
     public let tries: Int
     public var channel: ChannelUse
+    /// The key that has to sign the price and signs the receipt; nil takes any, and unsigned prices, too.
+    public var seller: PublicKey?
 
     /// What an order has to do with payment channels.
     public enum ChannelUse: Sendable, Hashable {
@@ -52,9 +54,11 @@ public struct Order: Sendable {
 
     public init(
         request: WebRequest, asksWithBody: Bool = false, purpose: Purpose, job: String, series: UInt32 = 0,
-        note: String, ceiling: Ceiling, tries: Int = 6, channel: ChannelUse = .existing
+        note: String, ceiling: Ceiling, tries: Int = 6, channel: ChannelUse = .existing,
+        seller: PublicKey? = nil
     ) {
         self.channel = channel
+        self.seller = seller
         self.request = request
         self.asksWithBody = asksWithBody
         self.purpose = purpose
@@ -69,7 +73,7 @@ public struct Order: Sendable {
     /// with; one that was answered is bought anew.
     public static func fetch(
         _ request: WebRequest, ceiling: Ceiling, known view: borrowing LedgerView, tries: Int = 6,
-        channel: ChannelUse = .existing
+        channel: ChannelUse = .existing, seller: PublicKey? = nil
     ) throws -> Order {
         let content = Array("\(request.method) \(request.url)\n".utf8) + BLAKE2b.digest(of: request.body)
         let job = "fetch:" + Hex.encode(BLAKE2b.digest(of: content))
@@ -82,7 +86,7 @@ public struct Order: Sendable {
             request: request, asksWithBody: true, purpose: .service, job: job,
             series: isDone ? last + 1 : last,
             note: "\(request.method) \(address.prefix(160))", ceiling: ceiling, tries: tries,
-            channel: channel)
+            channel: channel, seller: seller)
     }
 }
 
@@ -111,6 +115,8 @@ public enum Purchase: Sendable {
 public struct Quote: Sendable {
     let required: PaymentRequired
     public let requirements: PaymentRequirements
+    /// What the seller signed about them.
+    public let offer: VerifiedOffer?
     public let asset: Asset
     public let payTo: Address
     let mint: Address
@@ -119,6 +125,17 @@ public struct Quote: Sendable {
     /// Atomic units.
     let ceiling: UInt64
     public let proposal: Proposal
+
+    /// This with the seller's signature over it; nil when the seller signed others, but not this.
+    func signed(among offers: [VerifiedOffer]) -> Quote? {
+        if offers.isEmpty { return self }
+        let terms = OfferTerms(JSONField(self.requirements.json))
+        guard let offer = offers.first(where: { $0.terms == terms }) else { return nil }
+        return Quote(
+            required: self.required, requirements: self.requirements, offer: offer, asset: self.asset,
+            payTo: self.payTo, mint: self.mint, feePayer: self.feePayer, ceiling: self.ceiling,
+            proposal: self.proposal)
+    }
 
     /// Whether a voucher pays it.
     var isFromChannel: Bool { self.requirements.channel != nil }

@@ -103,7 +103,12 @@ public struct Reconciler: Sendable {
     /// Books a difference between chain and ledger that can only be a deposit: nothing is in flight, and the
     /// chain has more. Returns what the chain has in atomic units; less than the ledger knows is left for a
     /// person to see.
-    public func bookDeposits(of asset: Asset, account: Address, mint: Address?) async throws -> UInt64 {
+    ///
+    /// - Parameter explaining: books what else can bring money in, the ends of payment channels; then nothing
+    ///   is booked here until the next look.
+    public func bookDeposits(
+        of asset: Asset, account: Address, mint: Address?, explaining: () async throws -> Void = {}
+    ) async throws -> UInt64 {
         let before = try await self.ledger.read { try $0.head() }
         let onChain: UInt64
         if mint == nil {
@@ -121,6 +126,8 @@ public struct Reconciler: Sendable {
         guard head == before else { return onChain }
         let known = UInt64(max(0, (balance?.available ?? 0) + (balance?.reserved ?? 0)))
         if !open, onChain > known {
+            try await explaining()
+            guard try await self.ledger.read({ try $0.head() }) == before else { return onChain }
             let reference = "deposit \(account) \(balance?.deposited ?? 0)+\(onChain - known)"
             try await self.ledger.deposit(onChain - known, asset: asset, reference: reference)
         }

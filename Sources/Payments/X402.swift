@@ -121,8 +121,16 @@ public struct PaymentRequired: Sendable, Equatable {
     public let accepts: [PaymentRequirements]
     /// Whether the seller wants a payment identifier.
     public let wantsIdentifier: Bool
+    /// What the seller signed about the ways to pay; not verified yet.
+    public let offers: [SignedOffer]
+    /// Of every way to pay, those included that cannot be read.
+    let terms: [OfferTerms?]
 
-    public init(resource: String, accepts: [PaymentRequirements], error: String? = nil) {
+    public init(
+        resource: String, accepts: [PaymentRequirements], error: String? = nil, offers: [SignedOffer] = []
+    ) {
+        self.offers = offers
+        self.terms = accepts.map { OfferTerms(JSONField($0.json)) }
         self.error = error
         self.resource = resource
         self.accepts = accepts
@@ -152,6 +160,8 @@ public struct PaymentRequired: Sendable, Equatable {
             guard !accepts.isEmpty else { throw root["accepts"].fault("no way to pay can be read") }
             self.accepts = accepts
             self.wantsIdentifier = root["extensions"][X402.identifierExtension].exists
+            self.terms = offers.map { OfferTerms($0) }
+            self.offers = try SignedOffer.read(root["extensions"])
         } catch {
             throw .malformed("\(error)")
         }
@@ -159,18 +169,19 @@ public struct PaymentRequired: Sendable, Equatable {
 
     /// The text of the `PAYMENT-REQUIRED` header.
     public var header: String {
+        var extensions: JSON = [
+            X402.identifierExtension: [
+                // Without one the signed message is the name.
+                "info": ["required": false],
+                "schema": [
+                    "type": "object", "properties": ["id": ["type": "string"]],
+                ],
+            ]
+        ]
+        if !self.offers.isEmpty { extensions[OfferReceipt.name] = OfferReceipt.json(self.offers) }
         var message: JSON = [
             "x402Version": JSON(X402.version), "resource": ["url": .string(self.resource)],
-            "accepts": .array(self.accepts.map(\.json)),
-            "extensions": [
-                X402.identifierExtension: [
-                    // Without one the signed message is the name.
-                    "info": ["required": false],
-                    "schema": [
-                        "type": "object", "properties": ["id": ["type": "string"]],
-                    ],
-                ]
-            ],
+            "accepts": .array(self.accepts.map(\.json)), "extensions": extensions,
         ]
         if let error { message["error"] = .string(error) }
         return X402.encode(message)
@@ -186,6 +197,8 @@ public struct PaymentPayload: Sendable, Equatable {
     /// The same purchase has the same identifier, however often it is sent: 16 to 128 characters of
     /// `[A-Za-z0-9_-]`.
     public let identifier: String?
+    /// What the seller signed about the chosen terms, given back to it: so it is kept with the payment.
+    public let offer: String?
     /// The message's own bytes.
     public let bytes: [UInt8]
 
@@ -203,13 +216,20 @@ public struct PaymentPayload: Sendable, Equatable {
         }
     }
 
-    public init(resource: String, accepted: PaymentRequirements, transaction: [UInt8], identifier: String?) {
+    public init(
+        resource: String, accepted: PaymentRequirements, transaction: [UInt8], identifier: String?,
+        offer: String? = nil
+    ) {
         self.init(
             resource: resource, accepted: accepted, content: .exact(transaction: transaction),
-            identifier: identifier)
+            identifier: identifier, offer: offer)
     }
 
-    public init(resource: String, accepted: PaymentRequirements, content: Content, identifier: String?) {
+    public init(
+        resource: String, accepted: PaymentRequirements, content: Content, identifier: String?,
+        offer: String? = nil
+    ) {
+        self.offer = offer
         self.resource = resource
         self.accepted = accepted
         self.content = content
@@ -219,11 +239,16 @@ public struct PaymentPayload: Sendable, Equatable {
             "accepted": accepted.json,
             "payload": content.json,
         ]
+        var extensions: JSON = [:]
         if let identifier {
-            message["extensions"] = [
-                X402.identifierExtension: ["info": ["required": false, "id": .string(identifier)]]
+            extensions[X402.identifierExtension] = ["info": ["required": false, "id": .string(identifier)]]
+        }
+        if let offer {
+            extensions[OfferReceipt.name] = [
+                "info": ["offers": [["format": "jws", "signature": .string(offer)]]]
             ]
         }
+        if extensions != [:] { message["extensions"] = extensions }
         self.bytes = Array(message.text.utf8)
     }
 
@@ -243,6 +268,8 @@ public struct PaymentPayload: Sendable, Equatable {
                     transaction: try Base64.standard.decode(try root["payload"]["transaction"].string()))
             self.identifier = try root["extensions"][X402.identifierExtension]["info"]["id"].ifPresent?
                 .string()
+            let offer = root["extensions"][OfferReceipt.name]["info"]["offers"][0]["signature"]
+            self.offer = try offer.ifPresent?.string()
             self.bytes = bytes
         } catch {
             throw .malformed("\(error)")
@@ -271,83 +298,6 @@ public struct PaymentPayload: Sendable, Equatable {
                 }
             }
     }
-}
-
-/// What became of a payment, in a facilitator's words.
-public struct SettlementResponse: Sendable, Equatable {
-    public let success: Bool
-    /// A code of the specification; `settlement_pending` with a transaction means: not decided, ask again.
-    public let errorReason: String?
-    public let errorMessage: String?
-    public let payer: String?
-    /// Base58, empty when there is none.
-    public let transaction: String
-    public let network: String
-    /// Atomic units that moved on the chain, where the scheme says so.
-    public let amount: String?
-    /// Of `batch-settlement`: `commitmentId`, `chargedAmount`, `channelState`.
-    public let extra: JSON?
-
-    public init(
-        transaction: String, payer: String?, network: String, amount: String? = nil, extra: JSON? = nil
-    ) {
-        self.amount = amount
-        self.extra = extra
-        self.success = true
-        self.errorReason = nil
-        self.errorMessage = nil
-        self.payer = payer
-        self.transaction = transaction
-        self.network = network
-    }
-
-    public init(
-        failure reason: String, message: String, transaction: String = "", payer: String?, network: String
-    ) {
-        self.amount = nil
-        self.extra = nil
-        self.success = false
-        self.errorReason = reason
-        self.errorMessage = message
-        self.payer = payer
-        self.transaction = transaction
-        self.network = network
-    }
-
-    /// Reads the `PAYMENT-RESPONSE` header.
-    public init(header: String) throws(X402Error) { try self.init(try X402.decode(header)) }
-
-    /// Reads the body of a facilitator's answer.
-    public init(_ root: JSONField) throws(X402Error) {
-        do {
-            self.success = try root["success"].bool()
-            self.errorReason = try root["errorReason"].ifPresent?.string()
-            self.errorMessage = try root["errorMessage"].ifPresent?.string()
-            self.payer = try root["payer"].ifPresent?.string()
-            self.transaction = try root["transaction"].string()
-            self.network = try root["network"].string()
-            self.amount = try root["amount"].ifPresent?.string()
-            self.extra = root["extra"].ifPresent?.value
-        } catch {
-            throw .malformed("\(error)")
-        }
-    }
-
-    public var json: JSON {
-        var message: JSON = [
-            "success": .bool(self.success), "transaction": .string(self.transaction),
-            "network": .string(self.network),
-        ]
-        if let errorReason { message["errorReason"] = .string(errorReason) }
-        if let errorMessage { message["errorMessage"] = .string(errorMessage) }
-        if let payer { message["payer"] = .string(payer) }
-        if let amount { message["amount"] = .string(amount) }
-        if let extra { message["extra"] = extra }
-        return message
-    }
-
-    /// The text of the `PAYMENT-RESPONSE` header.
-    public var header: String { X402.encode(self.json) }
 }
 
 /// Why an x402 message or payment is not accepted. `code` is what the wire says.

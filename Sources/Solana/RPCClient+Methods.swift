@@ -98,20 +98,17 @@ extension RPCClient {
         let options = Self.options(commitment, ["encoding": "base64"])
         let result = try await self.call("getAccountInfo", [.string(address.description), options])
         return try self.reading { () throws(JSONError) in
-            guard let value = result["value"].ifPresent else { return nil }
-            return AccountInfo(
-                lamports: try value["lamports"].integer(), owner: try value["owner"].address(),
-                data: try value["data"].encodedBytes(), executable: try value["executable"].bool())
+            try result["value"].ifPresent.map { value throws(JSONError) in try AccountInfo(value) }
         }
     }
 
-    /// The mint at `address`, of SPL Token.
+    /// The mint at `address`, of SPL Token or Token-2022.
     /// - Throws: `RPCError.notFound` when there is none.
-    public func mint(at address: Address, _ commitment: Commitment = .confirmed) async throws(RPCError)
-        -> Mint
-    {
-        guard let info = try await self.accountInfo(of: address, commitment), info.owner == .tokenProgram,
-            let mint = try? Mint(decoding: info.data)
+    public func tokenMint(
+        at address: Address, _ commitment: Commitment = .confirmed
+    ) async throws(RPCError) -> TokenMint {
+        guard let info = try await self.accountInfo(of: address, commitment),
+            let mint = try? TokenMint(decoding: info.data, owner: info.owner)
         else { throw .notFound(address) }
         return mint
     }
@@ -126,5 +123,14 @@ extension RPCClient {
         var options = more
         options["commitment"] = .string(commitment.rawValue)
         return options
+    }
+}
+
+extension AccountInfo {
+    /// Reads an account as nodes write it in Base64.
+    init(_ field: JSONField) throws(JSONError) {
+        self.init(
+            lamports: try field["lamports"].integer(), owner: try field["owner"].address(),
+            data: try field["data"].encodedBytes(), executable: try field["executable"].bool())
     }
 }

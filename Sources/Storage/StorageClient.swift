@@ -27,7 +27,7 @@ public struct StorageClient: Sendable {
             bodyLimit: 64 << 10)
         return Order(
             request: request, purpose: .storage, job: object.id.description, note: "\(name) \(provider.url)",
-            ceiling: .units(ceiling), tries: tries, channel: channel)
+            ceiling: .units(ceiling), tries: tries, channel: channel, seller: provider.identity)
     }
 
     /// Reads and checks the receipt that came with a paid answer.

@@ -49,8 +49,7 @@ public enum Chain: String, Sendable, Hashable, CaseIterable {
         case .stellar: StellarKey.encode(key)
         // Flag 0 names the scheme Ed25519.
         case .sui: "0x" + Hex.encode(BLAKE2b.digest(of: [0] + key.bytes))
-        // Multicodec 0xed01, base58btc.
-        case .did: "did:key:z" + Base58.encode([0xed, 0x01] + key.bytes)
+        case .did: DIDKey.text(of: key)
         }
     }
 

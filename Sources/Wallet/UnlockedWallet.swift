@@ -71,6 +71,14 @@ public actor UnlockedWallet {
         try self.identity.signature(over: statement.signedBytes)
     }
 
+    /// Signs a statement for others' software with the identity key.
+    /// - Returns: the compact form.
+    public func sign(_ statement: PortableStatement) throws -> String {
+        let input = try statement.signingInput(self.identity.publicKey)
+        let signature = try self.identity.signature(over: Array(input.utf8))
+        return "\(input).\(Base64.url.encode(signature.bytes))"
+    }
+
     /// Seals bytes that leave the machine (libsodium secretstream) under a key of their own.
     /// - Parameter context: names what is sealed; the same context opens it.
     public func seal(_ bytes: [UInt8], context: String) throws(SodiumError) -> [UInt8] {

@@ -8,7 +8,7 @@ import Payments
 struct ChannelCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "channel", abstract: "Payment channels: deposits that many small payments draw on.",
-        subcommands: [Open.self, List.self, Close.self], defaultSubcommand: List.self)
+        subcommands: [Open.self, List.self, Recover.self, Close.self], defaultSubcommand: List.self)
 
     struct Open: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
@@ -63,11 +63,13 @@ struct ChannelCommand: AsyncParsableCommand {
                 then. The wallet's sponsor address pays the fees.
                 """)
         var force = false
+        @Option(help: "Where the seller is asked, when that was lost with the ledger: any URL of it.")
+        var at: String?
         @OptionGroup var chain: ChainOptions
 
         func run() async throws {
             let answer = try await self.chain.perform(
-                .close(channel: self.channel, force: self.force), in: self.home.home)
+                .close(channel: self.channel, force: self.force, at: self.at), in: self.home.home)
             guard case .closing(let closing, let asset) = answer else {
                 throw Failure(1, "the robot answered something else", hint: "are both of one version?")
             }
@@ -96,6 +98,54 @@ struct ChannelCommand: AsyncParsableCommand {
                     "transaction": .string(transaction),
                 ])
             }
+        }
+    }
+}
+
+extension ChannelCommand {
+    struct Recover: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Find channels of this wallet on the chain that a lost ledger knew of.",
+            discussion: """
+                What is found is booked: the deposit as money of the owner's, what is settled as spent. \
+                Nothing more is spent from it. "depai channel close ID --at URL" asks the seller for the \
+                rest, "--force" gets it from the chain.
+                """)
+        @OptionGroup var home: HomeOption
+        @OptionGroup var output: OutputOption
+        @OptionGroup var chain: ChainOptions
+
+        func run() async throws {
+            guard case .findings(let findings) = try await self.chain.perform(.recover, in: self.home.home)
+            else {
+                throw Failure(1, "the robot answered something else", hint: "are both of one version?")
+            }
+            let view = try self.home.home.viewLedger()
+            guard !self.output.json else {
+                return Terminal.out([
+                    "schema": "depai.channels/1",
+                    "channels": .array(try findings.compactMap { try view.channel($0.channel)?.json }),
+                    "left": .array(
+                        findings.filter { $0.outcome == .left }.map {
+                            ["channel": .string($0.channel), "reason": .string($0.reason)]
+                        }),
+                ])
+            }
+            var table = Table(.left, .left, .right, .right, .left)
+            table.head("channel", "found", "deposit", "spent", "payee or why not")
+            for finding in findings {
+                guard finding.outcome != .left, let record = try view.channel(finding.channel) else {
+                    table.add(
+                        (finding.channel, nil), ("not booked", .red), ("", nil), ("", nil),
+                        (finding.reason, nil))
+                    continue
+                }
+                table.add(
+                    (record.id, nil), (finding.outcome.rawValue, finding.outcome == .booked ? .green : nil),
+                    (record.asset.decimal(record.deposit), nil),
+                    (record.asset.decimal(Int64(record.spent)), nil), (record.payee, nil))
+            }
+            Terminal.out(findings.isEmpty ? "the chain shows no channels of this wallet" : table.text)
         }
     }
 }

@@ -3,6 +3,7 @@ import Database
 import Ledger
 import Payments
 import SystemPackage
+import Wallet
 import World
 
 struct PayCommand: AsyncParsableCommand {
@@ -45,6 +46,9 @@ struct PayCommand: AsyncParsableCommand {
             """)
     var deposit: String?
 
+    @Option(help: "The seller's did:key, as it was made known: a price that it did not sign is refused.")
+    var seller: String?
+
     @OptionGroup var chain: ChainOptions
 
     @Flag(help: "Show what would be signed, and sign nothing.") var dryRun = false
@@ -60,6 +64,9 @@ struct PayCommand: AsyncParsableCommand {
             throw ValidationError("--deposit is an amount such as 1.00")
         }
         guard self.body == nil || self.data == nil else { throw ValidationError("give --body or --data") }
+        guard self.seller.map({ DIDKey.key($0) != nil }) ?? true else {
+            throw ValidationError("--seller is a did:key of an Ed25519 key")
+        }
         guard self.header.allSatisfy({ $0.contains(":") }) else {
             throw ValidationError("--header is \"Name: value\"")
         }
@@ -70,7 +77,8 @@ struct PayCommand: AsyncParsableCommand {
 
     func run() async throws {
         let fetch = Fetch(
-            try self.request(), max: self.max, deposit: self.deposit, isDry: self.dryRun, anew: self.anew)
+            try self.request(), max: self.max, deposit: self.deposit,
+            seller: self.seller.flatMap { DIDKey.key($0) }, isDry: self.dryRun, anew: self.anew)
         let answer = try await self.chain.perform(.fetch(fetch), in: self.home.home)
         try PaymentReport(json: self.output.json).show(answer)
     }

@@ -10,7 +10,8 @@ struct PaymentReport {
     /// - Throws: `Failure` with the exit code of everything that is no answer.
     func show(_ answer: CashierAnswer) throws {
         switch answer {
-        case .answered(let status, let body, let payment):
+        case .answered(let status, let body, let payment, let remark):
+            if let remark { Terminal.talk(remark) }
             self.show(status, body, payment)
             guard payment != nil || status < 400 else {
                 throw Failure(1, "status \(status); nothing was paid")
@@ -25,7 +26,8 @@ struct PaymentReport {
                 throw Self.failure(.waiting, "\(denial)", payment.intent, denial)
             case .denied(let denial): throw Self.failure(.denied, "\(denial)", nil, denial)
             }
-        case .closing: throw Failure(1, "the robot answered something else", hint: "are both of one version?")
+        case .closing, .findings:
+            throw Failure(1, "the robot answered something else", hint: "are both of one version?")
         }
     }
 

@@ -1,6 +1,7 @@
 import Encoding
 import Ledger
 import Sodium
+import Synchronization
 import Testing
 import World
 
@@ -10,11 +11,15 @@ import World
     private static let id = Base58.encode([UInt8](repeating: 9, count: 32))
 
     /// A ledger with an open channel of 10,000.
-    private func open(_ body: (PaymentLedger) async throws -> Void) async throws {
+    private func open(
+        timeline: any Timeline = Clock(), observer: @escaping @Sendable (JournalEntry) -> Void = { _ in },
+        _ body: (PaymentLedger) async throws -> Void
+    ) async throws {
         let wallet = try key(2)
         let owner = try key(11)
         let ledger = try PaymentLedger(
-            path: nil, wallet: wallet.publicKey, owner: owner.publicKey, timeline: Clock())
+            path: nil, wallet: wallet.publicKey, owner: owner.publicKey, timeline: timeline,
+            observer: observer)
         let document: JSON = [
             "schema": "depai-policy/1", "wallet": .string(Base58.encode(wallet.publicKey.bytes)),
             "owner": .string(Base58.encode(owner.publicKey.bytes)), "seq": 1, "mode": "active",
@@ -117,6 +122,86 @@ import World
             await #expect(throws: Denial.self) { try await self.sign(ledger, "3", 2) }
             try await ledger.accept(self.sign(ledger, "3", 1).intent, commitment: "c:10000")
             #expect(try await self.balance(ledger).escrowed == 0)
+        }
+    }
+
+    /// Who commits after a while never comes.
+    private struct Stopped: Timeline {
+        var now: Timestamp { Timestamp(milliseconds: 1_800_000_000_000, quality: .virtual) }
+        var uptime: Duration { .zero }
+        func sleep(for duration: Duration) async throws {
+            try await Task.sleep(for: .seconds(3_600), clock: .continuous)
+        }
+    }
+
+    @Test func `an acceptance gets to the disk with the next voucher, and a peek does not hurry it`()
+        async throws
+    {
+        let committed = Mutex<[IntentState?]>([])
+        try await self.open(
+            timeline: Stopped(), observer: { entry in committed.withLock { $0.append(entry.after) } }
+        ) { ledger in
+            func seen() -> [IntentState?] { committed.withLock { Array($0.suffix(2)) } }
+            // One of them is the deposit.
+            func settled() -> Int { committed.withLock { $0.count { $0 == .settled } } }
+            try await ledger.accept(self.sign(ledger, "1", 1_000).intent, commitment: "c:1000")
+            #expect(seen().last == .submitted)
+            // What is not on the disk yet is what a decision has to know all the same.
+            let spent = try await ledger.peek { try $0.channel(Self.id)?.spent }
+            #expect(spent == 1_000 && settled() == 1)
+            let second = try await self.sign(ledger, "2", 1_000)
+            #expect(seen() == [.reserved, .submitted])
+            #expect(settled() == 2)
+            try await ledger.accept(second.intent, commitment: "c:2000")
+            // A read waits for the disk.
+            #expect(try await ledger.read { try $0.channel(Self.id)?.spent } == 2_000)
+            #expect(seen().last == .settled)
+        }
+    }
+
+    // MARK: Found on the chain
+
+    private static let found = Base58.encode([UInt8](repeating: 8, count: 32))
+
+    private func adopt(_ ledger: PaymentLedger) async throws -> ChannelRecord {
+        try await ledger.adoptChannel(
+            Self.found, payee: "chain:a", asset: self.dollar, terms: [], deposit: 10_000, settled: 2_000)
+    }
+
+    @Test func `a found channel is booked once, and nothing is spent from it`() async throws {
+        try await self.open { ledger in
+            let record = try await self.adopt(ledger)
+            #expect(try await self.adopt(ledger) == record)
+            #expect(
+                (record.state, record.deposit, record.spent, record.free) == (.closing, 10_000, 2_000, 8_000))
+            let balance = try await self.balance(ledger)
+            #expect((balance.deposited, balance.spent, balance.escrowed) == (60_000, 2_000, 18_000))
+            let proposal = Proposal(
+                purpose: .storage, job: "1", payee: "chain:a", asset: self.dollar, amount: 1, note: "")
+            await #expect(throws: LedgerError.self) {
+                _ = try await ledger.authorize(proposal, from: Self.found)
+            }
+        }
+    }
+
+    @Test func `its payee is believed up to the deposit, never backwards, and no other channel's`()
+        async throws
+    {
+        try await self.open { ledger in
+            _ = try await self.adopt(ledger)
+            for charged in [1_999, 10_001, .max] as [UInt64] {
+                #expect(try await ledger.catchUp(Self.found, to: charged, evidence: "") == false)
+            }
+            #expect(try await ledger.catchUp(Self.found, to: 5_000, evidence: "signature"))
+            #expect(try await ledger.catchUp(Self.found, to: 5_000, evidence: "signature"))
+            #expect(try await ledger.catchUp(Self.found, to: 4_999, evidence: "") == false)
+            #expect(try await self.balance(ledger).spent == 5_000)
+            // Of a channel that this ledger filled it knows better.
+            try await ledger.beginClosing(Self.id)
+            #expect(try await ledger.catchUp(Self.id, to: 5_000, evidence: "") == false)
+            try await ledger.closeChannel(Self.found, redeemed: 6_000, transaction: "end")
+            let balance = try await self.balance(ledger)
+            #expect((balance.spent, balance.lost, balance.available) == (6_000, 0, 44_000))
         }
     }
 }

@@ -12,7 +12,7 @@ import World
 /// Vouchers that no honest client sends, against a shop: each is refused by name and costs nobody anything.
 @Suite struct VoucherTests {
     /// A customer with keys of its own making and an open channel.
-    private struct Customer {
+    struct Customer {
         let market: TestMarket
         let shop: Shop
         var config: ChannelConfig

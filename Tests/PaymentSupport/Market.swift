@@ -30,6 +30,8 @@ package struct TestMarket: Sendable {
     package let web: MemoryWeb
     package let rpc: RPCClient
     package let mint: Address
+    /// Of the mint.
+    package let tokenProgram: Address
     package let robot: Keystore
     package let node: Keystore
     package let robotWallet: UnlockedWallet
@@ -45,13 +47,16 @@ package struct TestMarket: Sendable {
     package var sponsor: Address { Address(self.nodeWallet.publicKey(.sponsor)) }
 
     /// Makes the market in a folder of its own, which is removed afterwards.
-    package static func with(_ body: (TestMarket) async throws -> Void) async throws {
+    package static func with(
+        tokenProgram: Address = .tokenProgram, _ body: (TestMarket) async throws -> Void
+    ) async throws {
         let folder = try TemporaryFolder.make()
         defer { TemporaryFolder.remove(folder) }
-        try await body(TestMarket(folder: folder))
+        try await body(TestMarket(folder: folder, tokenProgram: tokenProgram))
     }
 
-    private init(folder: FilePath) async throws {
+    private init(folder: FilePath, tokenProgram: Address) async throws {
+        self.tokenProgram = tokenProgram
         self.folder = folder
         self.cluster = try Cluster()
         self.timeline = ChainTimeline(cluster: self.cluster)
@@ -61,7 +66,8 @@ package struct TestMarket: Sendable {
         (self.node, self.nodeWallet) = try Self.node.get()
         self.mint = Address(try key(4).publicKey)
         try await self.cluster.withBank { [robotWallet, nodeWallet] bank in
-            try Self.found(&bank, robot: Address(robotWallet.publicKey(.payment)), node: nodeWallet)
+            try Self.found(
+                &bank, robot: Address(robotWallet.publicKey(.payment)), node: nodeWallet, tokenProgram)
         }
         await self.cluster.tick(40)
     }
@@ -84,7 +90,9 @@ package struct TestMarket: Sendable {
     }
 
     /// A treasury (1) makes a mint (4), gives the robot tokens and the node's sponsor lamports.
-    private static func found(_ bank: inout Bank, robot: Address, node: UnlockedWallet) throws {
+    private static func found(
+        _ bank: inout Bank, robot: Address, node: UnlockedWallet, _ program: Address
+    ) throws {
         let (treasury, mint) = (Address(try key(1).publicKey), Address(try key(4).publicKey))
         let payTo = Address(node.publicKey(.payment))
         for (lamports, address) in [
@@ -92,17 +100,21 @@ package struct TestMarket: Sendable {
         ] {
             guard bank.airdrop(lamports, to: address) != nil else { throw RPCError.notFound(address) }
         }
-        let tokens = Address.associatedToken(owner: robot, mint: mint)
+        let tokens = Address.associatedToken(owner: robot, mint: mint, tokenProgram: program)
         let message = try TransactionMessage.build(
             version: .zero, feePayer: treasury,
             instructions: [
                 .createAccount(
                     payer: treasury, account: mint, lamports: Rent.minimumBalance(space: 82), space: 82,
-                    owner: .tokenProgram),
-                .initializeMint2(mint: mint, decimals: 6, authority: treasury),
-                .createAssociatedTokenIdempotent(payer: treasury, owner: robot, mint: mint),
-                .createAssociatedTokenIdempotent(payer: treasury, owner: payTo, mint: mint),
-                .mintTo(mint: mint, account: tokens, authority: treasury, amount: Self.money),
+                    owner: program),
+                .initializeMint2(mint: mint, decimals: 6, authority: treasury, tokenProgram: program),
+                .createAssociatedTokenIdempotent(
+                    payer: treasury, owner: robot, mint: mint, tokenProgram: program),
+                .createAssociatedTokenIdempotent(
+                    payer: treasury, owner: payTo, mint: mint, tokenProgram: program),
+                .mintTo(
+                    mint: mint, account: tokens, authority: treasury, amount: Self.money,
+                    tokenProgram: program),
             ],
             recentBlockhash: bank.latestBlockhash(.processed).blockhash)
         var transaction = try Transaction(message)
@@ -138,8 +150,10 @@ package struct TestMarket: Sendable {
 
     /// Opens the robot's ledger: the first time with a policy that pays the node up to 50,000 an order, and
     /// its money.
+    /// - Parameter knowsMoney: false for one that has yet to find it on the chain.
     package func robotLedger(
-        file: String = "robot.db", observer: @escaping @Sendable (JournalEntry) -> Void = { _ in },
+        file: String = "robot.db", knowsMoney: Bool = true,
+        observer: @escaping @Sendable (JournalEntry) -> Void = { _ in },
         change: (inout JSON) -> Void = { _ in }
     ) async throws -> PaymentLedger {
         var rules: JSON = [
@@ -163,7 +177,7 @@ package struct TestMarket: Sendable {
         ]
         change(&rules)
         let ledger = try await self.open(self.robot, self.robotWallet, file, rules, observer: observer)
-        try await ledger.deposit(Self.money, asset: self.asset, reference: "first")
+        if knowsMoney { try await ledger.deposit(Self.money, asset: self.asset, reference: "first") }
         return ledger
     }
 
@@ -220,7 +234,8 @@ package struct TestMarket: Sendable {
         let shop = try Shop(
             offer: self.offer, asset: self.asset, home: self.folder.appending("node"), ledger: ledger,
             wallet: self.nodeWallet,
-            facilitator: self.facilitator(ledger), timeline: self.timeline, channels: channels)
+            facilitator: self.facilitator(ledger), timeline: self.timeline, channels: channels,
+            tokenProgram: self.tokenProgram)
         self.web.change { $0.shop = shop }
         return (shop, ledger)
     }
@@ -253,18 +268,37 @@ package struct TestMarket: Sendable {
             tries: tries, channel: channel)
     }
 
+    /// An answer 402 to `order` with prices of a test's own, signed by the node: what a seller with its key
+    /// could ask.
+    package func quote(_ accepts: [JSON], for order: Order) async throws -> WebResponse {
+        let resource = String(order.request.url.dropFirst(Self.nodeURL.count))
+        let terms = try accepts.map { try PaymentRequirements(facilitator: JSONField($0)) }
+        var offers: [SignedOffer] = []
+        for terms in terms {
+            let offer = try OfferReceipt.offer(of: terms, for: resource, at: self.timeline.now)
+            offers.append(SignedOffer(try await self.nodeWallet.sign(offer)))
+        }
+        let header = PaymentRequired(resource: resource, accepts: terms, offers: offers).header
+        return WebResponse(status: 402, headers: [Header(X402.requiredHeader, header)], body: [])
+    }
+
     // MARK: What the chain shows
 
+    package func tokenAccount(of owner: Address) -> Address {
+        .associatedToken(owner: owner, mint: self.mint, tokenProgram: self.tokenProgram)
+    }
+
     package func tokens(of owner: Address) async throws -> UInt64 {
-        let account = Address.associatedToken(owner: owner, mint: self.mint)
+        let account = self.tokenAccount(of: owner)
         return try await self.cluster.withBank { bank in
-            try bank.accounts[account].map { try TokenAccount(decoding: $0.data).amount } ?? 0
+            try bank.accounts[account].map { try TokenAccount(decoding: $0.data, owner: $0.owner).amount }
+                ?? 0
         }
     }
 
     /// How many transfers of the robot the chain executed, failed ones included.
     package func transfers() async -> [Bank.Entry] {
-        let account = Address.associatedToken(owner: self.payer, mint: self.mint)
+        let account = self.tokenAccount(of: self.payer)
         return await self.cluster.withBank { bank in Array(bank.history(of: account).dropLast()) }
     }
 }

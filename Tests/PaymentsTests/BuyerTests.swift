@@ -223,11 +223,15 @@ import World
     /// Buys from an impostor and expects that no signature was made.
     private func expectUnsigned(
         _ market: TestMarket, _ comment: Comment, end expected: String = "unpaid", reserved: Bool = false,
-        impostor: (@Sendable (WebRequest) -> WebResponse?)? = nil
+        because rule: String? = nil, impostor: (@Sendable (WebRequest) -> WebResponse?)? = nil
     ) async throws {
         market.web.change { $0.impostor = impostor }
         let ledger = try await market.robotLedger()
-        #expect(self.end(try await market.buyer(ledger).buy(market.order())) == expected, comment)
+        let purchase = try await market.buyer(ledger).buy(market.order())
+        #expect(self.end(purchase) == expected, comment)
+        if let rule, case .unpaid(let reason) = purchase {
+            #expect(reason.contains(rule), "\(comment): \(reason)")
+        }
         for record in try await ledger.read({ try $0.intents() }) {
             #expect(try await ledger.read { try $0.payment(record) } == nil, comment)
             #expect(record.state == (reserved ? .reserved : .denied), comment)
@@ -236,27 +240,29 @@ import World
         #expect(try await ledger.read { try $0.balances()[0].reserved } == (reserved ? 1_000 : 0), comment)
     }
 
-    private func price(_ market: TestMarket, _ change: (inout JSON) -> Void)
-        -> @Sendable (WebRequest) -> WebResponse?
-    {
+    private func price(
+        _ market: TestMarket, _ change: (inout JSON) -> Void
+    ) async throws -> @Sendable (WebRequest) -> WebResponse? {
         var json = Draft.requirements(market).json
         change(&json)
-        let root: JSON = ["x402Version": 2, "resource": ["url": "/"], "accepts": [json]]
-        let header = Base64.standard.encode(Array(root.text.utf8))
-        return { _ in WebResponse(status: 402, headers: [Header("payment-required", header)], body: []) }
+        let answer = try await market.quote([json], for: market.order())
+        return { _ in answer }
     }
 
     @Test func `a price above the ceiling, or in another coin or network, is not signed`() async throws {
         try await TestMarket.with { market in
             let stranger = Address(try key(9).publicKey).description
-            for (name, value) in [
-                ("amount", "1001"), ("asset", .string(stranger)),
-                ("network", .string(Network.mainnet.chainID)),
-                ("scheme", "upto"), ("asset", "not an address"), ("payTo", "not an address"),
-                ("extra", [:]), ("extra", ["feePayer": .string(market.payer.description)]),
-            ] as [(String, JSON)] {
+            let noWay = "no way to pay that the policy's assets allow"
+            for (name, value, rule) in [
+                ("amount", "1001", "0.001001 USD asked, 0.001000 USD offered"),
+                ("asset", .string(stranger), noWay), ("network", .string(Network.mainnet.chainID), noWay),
+                ("scheme", "upto", noWay), ("asset", "not an address", noWay),
+                ("payTo", "not an address", noWay), ("extra", [:], noWay),
+                ("extra", ["feePayer": .string(market.payer.description)], noWay),
+            ] as [(String, JSON, String)] {
                 try await self.expectUnsigned(
-                    market, "\(name)", impostor: self.price(market) { $0[name] = value })
+                    market, "\(name)", because: rule,
+                    impostor: try await self.price(market) { $0[name] = value })
             }
         }
     }
@@ -265,9 +271,8 @@ import World
         async throws
     {
         try await TestMarket.with { market in
-            let (first, more) = (
-                self.price(market) { $0["amount"] = "900" }, self.price(market) { $0["amount"] = "1000" }
-            )
+            let first = try await self.price(market) { $0["amount"] = "900" }
+            let more = try await self.price(market) { $0["amount"] = "1000" }
             market.web.change {
                 $0.impostor = { request in
                     let isPaid = request.headers.contains { $0.name == "PAYMENT-SIGNATURE" }
@@ -291,7 +296,7 @@ import World
             let stranger = Address(try key(9).publicKey).description
             try await self.expectUnsigned(
                 market, "payTo", end: "denied payee",
-                impostor: self.price(market) { $0["payTo"] = .string(stranger) })
+                impostor: try await self.price(market) { $0["payTo"] = .string(stranger) })
         }
     }
 
@@ -356,7 +361,7 @@ import World
                 $0.rpcSilent = false
                 $0.impostor = nil
             }
-            let cheaper = self.price(market) { $0["amount"] = "900" }
+            let cheaper = try await self.price(market) { $0["amount"] = "900" }
             market.web.change {
                 $0.impostor = { $0.headers.contains { $0.name == "PAYMENT-SIGNATURE" } ? nil : cheaper($0) }
             }

@@ -22,8 +22,9 @@ import World
                     WebRequest(
                         "POST", "http://here/a?b=c", headers: [Header("A", "b: c")], body: [0, 255, 7],
                         bodyLimit: 77), max: "0.05", deposit: "1.00", isDry: true, anew: true))),
+        CashierRequest(.recover), CashierRequest(.close(channel: "c", force: false, at: nil)),
         CashierRequest(.fetch(Fetch(WebRequest("GET", "http://here/"))), network: "solana:x"),
-        CashierRequest(.close(channel: "c", force: true)),
+        CashierRequest(.close(channel: "c", force: true, at: "http://there")),
     ]) func `a request is read as it was written`(_ request: CashierRequest) throws {
         #expect(try CashierRequest(JSONField(JSON.read(request.json.canonicalBytes()))) == request)
     }
@@ -32,6 +33,11 @@ import World
         arguments: [
             .success(.answered(status: 200, body: [1, 2, 255], Self.payment)),
             .success(.answered(status: 404, body: [], nil)),
+        .success(.answered(status: 200, body: [], Self.payment, remark: "no receipt")),
+        .success(
+            .findings([
+                .init(channel: "a", outcome: .booked, reason: ""), .init(channel: "b", outcome: .left, reason: "c"),
+            ])),
             .success(.ended(.denied, "no", nil, Self.denial)),
             .success(.ended(.open, "silence", Self.payment.intent, nil)),
             .success(.wouldPay(Self.payment, feePayer: "f", message: [9], .allowed)),

@@ -351,21 +351,13 @@ import World
             let offer = ChannelOffer(
                 receiverAuthorizer: Address(market.nodeWallet.publicKey(.identity)).description,
                 withdrawDelay: 3_600, tokenProgram: Address.tokenProgram.description, minDeposit: 1_000)
-            let header = PaymentRequired(
-                resource: "/",
-                accepts: [
-                    PaymentRequirements(
-                        network: market.network.chainID, amount: .max, asset: market.mint.description,
-                        payTo: market.payTo.description, maxTimeoutSeconds: 60,
-                        feePayer: market.sponsor.description, channel: offer)
-                ]
-            ).header
-            market.web.change { state in
-                state.impostor = { _ in
-                    WebResponse(status: 402, headers: [Header(X402.requiredHeader, header)], body: [])
-                }
-            }
+            let terms = PaymentRequirements(
+                network: market.network.chainID, amount: .max, asset: market.mint.description,
+                payTo: market.payTo.description, maxTimeoutSeconds: 60,
+                feePayer: market.sponsor.description, channel: offer)
             let greedy = try market.order("2", ceiling: .max, channel: Self.opening)
+            let answer = try await market.quote([terms.json], for: greedy)
+            market.web.change { $0.impostor = { _ in answer } }
             #expect(self.end(try await buyer.buy(greedy)).hasPrefix("unpaid"))
             market.web.change { state in
                 state.impostor = nil

@@ -111,6 +111,17 @@ import Testing
             draft.instructions.append(.transfer(from: market.payer, to: market.payTo, lamports: 1))
             try await self.expect("\(prefix)_instructions", of: draft, market)
             draft = Draft(market)
+            draft.instructions.append(
+                .createAssociatedTokenIdempotent(
+                    payer: market.payer, owner: Address(try key(9).publicKey), mint: market.mint))
+            try await self.expect("\(prefix)_instructions", of: draft, market)
+            draft = Draft(market)
+            draft.instructions.insert(Self.advanceNonce(market), at: 0)
+            try await self.expect("\(prefix)_instructions_compute_limit_instruction", of: draft, market)
+            draft = Draft(market)
+            draft.instructions += (0..<3).map { .memo("note \($0)") }
+            try await self.expect("\(prefix)_instructions_length", of: draft, market)
+            draft = Draft(market)
             draft.instructions.append(.memo("a second one"))
             try await self.expect("\(prefix)_instructions", of: draft, market)
             draft = Draft(market)
@@ -135,6 +146,16 @@ import Testing
             draft.instructions.swapAt(2, 3)
             try await self.expect("\(prefix)_instructions_transfer", of: draft, market)
         }
+    }
+
+    /// A transaction with a durable nonce would be good for ever.
+    private static func advanceNonce(_ market: TestMarket) -> Instruction {
+        Instruction(
+            program: .systemProgram,
+            accounts: [
+                AccountMeta(market.payTo, writable: true), AccountMeta(.recentBlockhashesSysvar),
+                AccountMeta(market.payer, signer: true),
+            ], data: [4, 0, 0, 0])
     }
 
     /// The sponsor pays the tokens of somebody else? Only from the account of who signs.
@@ -218,6 +239,12 @@ import Testing
             try await self.expect("invalid_transaction_state", of: draft, market)
             let lamports = await market.cluster.withBank { $0.accounts[market.sponsor]?.lamports }
             #expect(lamports == TestMarket.lamports)
+            // With decimals that are not the mint's.
+            var scaled = Draft(market)
+            scaled.instructions[2] = .transferChecked(
+                TokenTransfer(
+                    from: market.payer, to: market.payTo, mint: market.mint, amount: 1_000, decimals: 5))
+            try await self.expect("invalid_transaction_state", of: scaled, market)
             // More than there is.
             var rich = Draft(market, amount: 2_000_000)
             rich.accepted = Draft.requirements(market, amount: 2_000_000)

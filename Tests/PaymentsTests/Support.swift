@@ -34,7 +34,8 @@ struct Draft {
             .setComputeUnitLimit(60_000), .setComputeUnitPrice(microLamports: 1),
             .transferChecked(
                 TokenTransfer(
-                    from: market.payer, to: market.payTo, mint: market.mint, amount: amount, decimals: 6)),
+                    from: market.payer, to: market.payTo, mint: market.mint, amount: amount, decimals: 6,
+                    tokenProgram: market.tokenProgram)),
             .memo(memo),
         ]
     }

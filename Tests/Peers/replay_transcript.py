@@ -36,6 +36,7 @@ except ImportError:
 SYSTEM = Pubkey.from_string("11111111111111111111111111111111")
 SYSVAR = Pubkey.from_string("Sysvar1111111111111111111111111111111111111")
 TOKEN = Pubkey.from_string("TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA")
+TOKEN_2022 = Pubkey.from_string("TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb")
 
 
 def main(path: str) -> int:
@@ -122,6 +123,8 @@ def compare(account, balance, differ) -> None:
         differ(f"lamports of {name}", balance["lamports"], account.lamports)
     data = bytes(account.data)
     is_token = account.owner == TOKEN and len(data) == 165
+    # With extensions the kind of account follows the longest account without: 2 is a token account.
+    is_token |= account.owner == TOKEN_2022 and (len(data) == 165 or len(data) > 165 and data[165] == 2)
     mint = str(Pubkey.from_bytes(data[:32])) if is_token else None
     amount = str(int.from_bytes(data[64:72], "little")) if is_token else None
     if mint != balance.get("tokenMint"):

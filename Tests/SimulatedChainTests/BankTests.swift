@@ -213,4 +213,17 @@ import Testing
         let other = try Scene(Genesis(seed: 2)).bank
         #expect(try other.transcript() != Scene().bank.transcript())
     }
+
+    @Test func `a mint with an extension is refused by the extension's name`() throws {
+        var scene = try Scene(tokenProgram: .token2022Program)
+        let mint = try address(Scene.mint)
+        // TransferFeeExtension, InitializeTransferFeeConfig.
+        let fee = Instruction(
+            program: .token2022Program, accounts: [AccountMeta(mint, writable: true)], data: [26, 0])
+        let entry = try scene.run([fee], signers: [Scene.sponsor])
+        #expect(entry.failure == .instruction(index: 0, .custom(12)))
+        #expect(entry.logs.contains("Program log: the extension TransferFeeConfig is not simulated"))
+        let data = try #require(scene.bank.accounts[scene.tokens(Scene.robot)]).data
+        #expect(data.count == 170 && Array(data[165...]) == [2, 7, 0, 0, 0])
+    }
 }

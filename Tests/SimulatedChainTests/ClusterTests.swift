@@ -33,6 +33,26 @@ import World
         #expect(await cluster.transcript().count == 1 + 1 + 2)
     }
 
+    @Test func `the accounts of a program are found by their size and by bytes in them`() async throws {
+        let (_, client, scene) = try await self.market()
+        func found(_ filters: [AccountFilter]) async throws -> [Address] {
+            try await client.programAccounts(of: .tokenProgram, where: filters).map(\.address)
+        }
+        let (robot, node) = (try scene.tokens(Scene.robot), try scene.tokens(Scene.node))
+        #expect(try await found([.dataSize(82)]) == [address(Scene.mint)])
+        #expect(try await Set(found([.dataSize(165)])) == [robot, node])
+        let owner = try address(Scene.node).bytes
+        #expect(try await found([.dataSize(165), .bytes(owner, at: 32)]) == [node])
+        #expect(try await found([.bytes(owner, at: 33)]).isEmpty)
+        #expect(try await found([.bytes([1], at: 10_000)]).isEmpty)
+        await #expect(throws: RPCError.self) {
+            try await found([AccountFilter](repeating: .dataSize(1), count: 5))
+        }
+        await #expect(throws: RPCError.self) {
+            try await found([.bytes([UInt8](repeating: 1, count: 129), at: 0)])
+        }
+    }
+
     @Test func `a payment goes from preflight to final`() async throws {
         let (cluster, client, scene) = try await self.market()
         let latest = try await client.latestBlockhash()
@@ -59,7 +79,7 @@ import World
         #expect(
             try await client.tokenBalance(of: scene.tokens(Scene.node))
                 == TokenBalance(amount: 1_500, decimals: 6))
-        #expect(try await client.mint(at: address(Scene.mint)).supply == 1_000_000_000)
+        #expect(try await client.tokenMint(at: address(Scene.mint)).mint.supply == 1_000_000_000)
         await cluster.tick(31)
         #expect(try await client.signatureStatuses(of: [id])[0]?.confirmations == nil)
         #expect(try await client.transaction(id, .finalized)?.slot == status?.slot)

@@ -3,9 +3,9 @@ import Solana
 import Testing
 
 @Suite struct ConservationTests {
-    @Test(arguments: [1, 2, 3, 20_261_107] as [UInt64])
-    func `no lamport and no token appears or vanishes`(seed: UInt64) throws {
-        var session = try RandomSession(seed: seed)
+    @Test(arguments: [1, 2, 3, 20_261_107] as [UInt64], [Address.tokenProgram, .token2022Program])
+    func `no lamport and no token appears or vanishes`(seed: UInt64, program: Address) throws {
+        var session = try RandomSession(seed: seed, tokenProgram: program)
         let total = session.scene.bank.totalLamports
         #expect(total == session.scene.bank.genesis.faucetLamports + self.fixedLamports(session.scene.bank))
         for step in 0..<250 {

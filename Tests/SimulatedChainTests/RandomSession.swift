@@ -12,9 +12,9 @@ struct RandomSession {
     private let owners: [UInt8] = [1, 2, 3, 21, 22, 23, 24]
     private(set) var refused: [TransactionFailure] = []
 
-    init(seed: UInt64) throws {
+    init(seed: UInt64, tokenProgram: Address = .tokenProgram) throws {
         self.random = Seeded(seed)
-        self.scene = try Scene(Genesis(seed: seed))
+        self.scene = try Scene(Genesis(seed: seed), tokenProgram: tokenProgram)
         _ = self.scene.bank.airdrop(5_000_000_000, to: try address(3))
         _ = self.scene.bank.airdrop(2_000_000, to: try address(21))
         _ = self.scene.bank.airdrop(900_000, to: try address(22))
@@ -65,7 +65,8 @@ struct RandomSession {
         case 3:
             let owner = try address(to)
             var create = Instruction.createAssociatedTokenIdempotent(
-                payer: try address(payer), owner: owner, mint: self.chance(10) ? .devnetUSDC : mint)
+                payer: try address(payer), owner: owner, mint: self.chance(10) ? .devnetUSDC : mint,
+                tokenProgram: self.scene.tokenProgram)
             if self.chance(20) { create.data = [] }
             return (create, nil)
         case 4:
@@ -73,7 +74,8 @@ struct RandomSession {
             return (
                 .mintTo(
                     mint: mint, account: try self.scene.tokens(to), authority: try address(authority),
-                    amount: .random(in: 0...(self.chance(10) ? .max : 1_000_000), using: &self.random)),
+                    amount: .random(in: 0...(self.chance(10) ? .max : 1_000_000), using: &self.random),
+                    tokenProgram: self.scene.tokenProgram),
                 authority
             )
         default: return (try self.tokenTransfer(from: from, to: to), from)
@@ -85,7 +87,7 @@ struct RandomSession {
         let (payer, payee, mint) = (try address(from), try address(to), try address(Scene.mint))
         var transfer = TokenTransfer(
             from: payer, to: payee, mint: mint, amount: .random(in: 0...3_000_000, using: &self.random),
-            decimals: 6)
+            decimals: 6, tokenProgram: self.scene.tokenProgram)
         if self.chance(6) { transfer.decimals = UInt8.random(in: 0...9, using: &self.random) }
         if self.chance(6) { transfer.amount = .random(in: 0 ... .max, using: &self.random) }
         if self.chance(4) { transfer.mint = .devnetUSDC }

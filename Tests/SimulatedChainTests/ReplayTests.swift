@@ -8,14 +8,17 @@ import Testing
 ///
 /// `DEPAI_PEERS` names a virtual environment that has it; else `python3` of the path is asked.
 @Suite struct ReplayTests {
-    @Test(arguments: [11, 12, 20_261_107] as [UInt64])
-    func `the real runtime agrees with every transaction, fee and balance`(seed: UInt64) async throws {
+    @Test(
+        arguments: [11, 12, 20_261_107] as [UInt64], [Address.tokenProgram, .token2022Program])
+    func `the real runtime agrees with every transaction, fee and balance`(
+        seed: UInt64, program: Address
+    ) async throws {
         let python = try await Peer.python(with: "solders.litesvm", from: "solders")
-        var session = try RandomSession(seed: seed)
+        var session = try RandomSession(seed: seed, tokenProgram: program)
         for _ in 0..<400 { try session.step() }
         let bank = session.scene.bank
         let (accepted, output) = try await self.replay(
-            bank.transcript() + bank.finalBalances(), name: "agreement-\(seed)", with: python)
+            bank.transcript() + bank.finalBalances(), name: "agreement-\(seed)-\(program)", with: python)
         let count = bank.history.count { if case .transaction = $0.kind { true } else { false } }
         #expect(accepted, "seed \(seed)\n\(output)")
         let summary = "\(count) transactions accepted, 0 differences\n"

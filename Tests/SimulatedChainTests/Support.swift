@@ -39,9 +39,12 @@ func transaction(
 struct Scene {
     static let sponsor: UInt8 = 1, robot: UInt8 = 2, node: UInt8 = 3, mint: UInt8 = 4
     var bank: Bank
+    /// Of the dollar.
+    let tokenProgram: Address
 
     /// Sponsor and robot have 10 SOL each, the robot 1,000 dollars; the node has an empty token account.
-    init(_ genesis: Genesis = Genesis()) throws {
+    init(_ genesis: Genesis = Genesis(), tokenProgram: Address = .tokenProgram) throws {
+        self.tokenProgram = tokenProgram
         self.bank = try Bank(genesis)
         let (sponsor, mint) = (try address(Self.sponsor), try address(Self.mint))
         for byte in [Self.sponsor, Self.robot] {
@@ -51,25 +54,30 @@ struct Scene {
             [
                 .createAccount(
                     payer: sponsor, account: mint, lamports: Rent.minimumBalance(space: 82), space: 82,
-                    owner: .tokenProgram),
-                .initializeMint2(mint: mint, decimals: 6, authority: sponsor),
+                    owner: tokenProgram),
+                .initializeMint2(mint: mint, decimals: 6, authority: sponsor, tokenProgram: tokenProgram),
             ], signers: [Self.sponsor, Self.mint])
         for owner in [Self.robot, Self.node] {
             try self.run(
-                [.createAssociatedTokenIdempotent(payer: sponsor, owner: address(owner), mint: mint)],
+                [
+                    .createAssociatedTokenIdempotent(
+                        payer: sponsor, owner: address(owner), mint: mint, tokenProgram: tokenProgram)
+                ],
                 signers: [Self.sponsor])
         }
         try self.run(
             [
                 .mintTo(
-                    mint: mint, account: self.tokens(Self.robot), authority: sponsor, amount: 1_000_000_000)
+                    mint: mint, account: self.tokens(Self.robot), authority: sponsor, amount: 1_000_000_000,
+                    tokenProgram: tokenProgram)
             ],
             signers: [Self.sponsor])
     }
 
     /// The token account of an owner.
     func tokens(_ owner: UInt8) throws -> Address {
-        .associatedToken(owner: try address(owner), mint: try address(Self.mint))
+        .associatedToken(
+            owner: try address(owner), mint: try address(Self.mint), tokenProgram: self.tokenProgram)
     }
 
     var blockhash: Blockhash { self.bank.latestBlockhash(.processed).blockhash }
@@ -89,12 +97,14 @@ struct Scene {
             .transferChecked(
                 TokenTransfer(
                     from: try address(Self.robot), to: try address(Self.node), mint: try address(Self.mint),
-                    amount: amount, decimals: decimals)),
+                    amount: amount, decimals: decimals, tokenProgram: self.tokenProgram)),
             .memo(memo),
         ]
     }
 
     func tokenAmount(_ owner: UInt8) throws -> UInt64? {
-        try self.bank.accounts[self.tokens(owner)].map { try TokenAccount(decoding: $0.data).amount }
+        try self.bank.accounts[self.tokens(owner)].map {
+            try TokenAccount(decoding: $0.data, owner: $0.owner).amount
+        }
     }
 }

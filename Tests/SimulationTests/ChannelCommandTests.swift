@@ -1,3 +1,4 @@
+import Database
 import Encoding
 import Foundation
 import Home
@@ -133,6 +134,46 @@ struct ChannelCommandTests {
             let onChain = try await scene.tokens(of: robot)
             #expect(Int64(onChain) == balance.available + balance.reserved)
             #expect(Int64(before - onChain) == balance.spent + balance.reserved)
+            #expect(try robot.viewLedger().faults() == [])
+        }
+    }
+
+    @Test func `what is in a channel comes back to a robot whose ledger is lost`() async throws {
+        try await self.withWorld { scene in
+            let robot = scene.world.workshop.robot
+            let before = try await scene.tokens(of: robot)
+            let seller = try await scene.tokens(of: scene.world.workshop.node(0))
+            let opened = try await scene.depai(
+                ["channel", "open"] + scene.purchase("one") + ["--deposit", "0.05", "--json"])
+            #expect(opened.code == 0, "\(opened.talk)")
+            let price = try #require(UInt64(try opened.json()["paid"]["atomic"].string()))
+            let paid = try await scene.depai(["pay"] + scene.purchase("two"))
+            #expect(paid.code == 0, "\(paid.talk)")
+            let policy = robot.path.appending("policy.json")
+            try DurableFile.write(try #require(try robot.viewLedger().policyFile()), to: policy)
+            for end in ["", "-wal", "-shm", ".head"] { unlink(robot.ledgerPath.string + end) }
+            let verified = try await scene.depai(["wallet", "policy", "verify", policy.string, "--json"])
+            let digest = try verified.json()["digest"].string()
+            let applied = try await scene.depai(
+                ["wallet", "policy", "apply", policy.string, "--yes", "--expect-digest", digest])
+            #expect(applied.code == 0, "\(applied.talk)")
+            let found = try await scene.depai(["channel", "recover", "--json"])
+            #expect(found.code == 0, "\(found.talk)")
+            let channel = try found.json()["channels"][0]
+            #expect(try channel["deposit"].string() == "50000" && channel["spent"].string() == "0")
+            let id = try channel["channel"].string()
+            let again = try await scene.depai(["channel", "recover"])
+            #expect(again.code == 0 && again.body.contains("known"), "\(again.body)")
+            let lost = try await scene.depai(["channel", "close", id])
+            #expect(lost.code == 9 && lost.talk.contains("lost with the ledger"), "\(lost.talk)")
+            let closed = try await scene.depai(["channel", "close", id, "--at", scene.node, "--json"])
+            #expect(closed.code == 0, "\(closed.talk)")
+            #expect(try closed.json()["redeemed"].string() == String(2 * price))
+            #expect(try await scene.tokens(of: robot) == before - 2 * price)
+            #expect(try await scene.tokens(of: scene.world.workshop.node(0)) == seller + 2 * price)
+            let balance = try #require(try robot.viewLedger().balances().first)
+            #expect(balance.escrowed == 0 && balance.spent == Int64(2 * price))
+            #expect(Int64(before) == balance.deposited && Int64(before - 2 * price) == balance.available)
             #expect(try robot.viewLedger().faults() == [])
         }
     }

@@ -150,4 +150,41 @@ import World
         nodes.heights.withLock { $0["http://near"] = 849 }
         await #expect(throws: RPCError.self) { try await client.blockHeight() }
     }
+
+    @Test func `the accounts of a program are asked for by size and bytes, and a false answer is left out`()
+        async throws
+    {
+        let payer = try address(1)
+        let seeds = ChannelSeeds(
+            payer: payer, payee: try address(2), mint: .devnetUSDC, voucherSigner: try address(3), salt: 7,
+            openSlot: 9)
+        let derived = try #require(seeds.derived)
+        let good = ChannelAccount(
+            seeds: seeds, bump: derived.bump, deposit: 5, grace: 900, shares: [], rentPayer: try address(2))
+        func line(_ key: Address, _ data: [UInt8], owner: Address = .paymentChannelsProgram) -> String {
+            #"{"pubkey":"\#(key)","account":{"data":["\#(Base64.standard.encode(data))","base64"],"#
+                + #""executable":false,"lamports":5,"owner":"\#(owner)","rentEpoch":0,"space":256}}"#
+        }
+        let other = ChannelSeeds(
+            payer: try address(2), payee: payer, mint: .devnetUSDC, voucherSigner: payer, salt: 7,
+            openSlot: 9)
+        let foreign = ChannelAccount(
+            seeds: other, bump: 0, deposit: 5, grace: 900, shares: [], rentPayer: payer)
+        let lines = [
+            line(derived.address, good.bytes), line(payer, good.bytes),
+            line(try #require(other.derived).address, foreign.bytes),
+            line(derived.address, good.bytes, owner: .systemProgram), line(derived.address, [1, 2]),
+        ]
+        let found = try await self.client(
+            "getProgramAccounts", #""result":[\#(lines.joined(separator: ","))]"#,
+            parameters: #"["\#(Address.paymentChannelsProgram)",{"encoding":"base64","filters":"#
+                + #"[{"dataSize":256},{"memcmp":{"offset":88,"bytes":"\#(payer)","encoding":"base58"}}],"#
+                + #""commitment":"confirmed"}]"#
+        ).channels(paidBy: payer)
+        #expect(found.map(\.address) == [derived.address] && found.first?.account == good)
+        let closed = self.client(
+            "getProgramAccounts",
+            #""error":{"code":-32010,"message":"excluded from account secondary indexes"}"#)
+        await #expect(throws: RPCError.self) { try await closed.channels(paidBy: payer) }
+    }
 }

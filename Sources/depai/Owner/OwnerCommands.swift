@@ -191,12 +191,10 @@ struct OrderOption: ParsableArguments {
 
     private func identityKey() throws -> PublicKey? {
         guard let identity else { return nil }
-        let prefix = "did:key:z"
-        guard identity.hasPrefix(prefix),
-            let bytes = try? Base58.decode(String(identity.dropFirst(prefix.count))),
-            bytes.starts(with: [0xed, 0x01])
-        else { throw ValidationError("an identity is a did:key of an Ed25519 key") }
-        return try PublicKey(Array(bytes.dropFirst(2)))
+        guard let key = DIDKey.key(identity) else {
+            throw ValidationError("an identity is a did:key of an Ed25519 key")
+        }
+        return key
     }
 
     private func address() throws -> BrokerAddress {
