@@ -33,11 +33,12 @@ import World
         arguments: [
             .success(.answered(status: 200, body: [1, 2, 255], Self.payment)),
             .success(.answered(status: 404, body: [], nil)),
-        .success(.answered(status: 200, body: [], Self.payment, remark: "no receipt")),
-        .success(
-            .findings([
-                .init(channel: "a", outcome: .booked, reason: ""), .init(channel: "b", outcome: .left, reason: "c"),
-            ])),
+            .success(.answered(status: 200, body: [], Self.payment, remark: "no receipt")),
+            .success(
+                .findings([
+                    .init(channel: "a", outcome: .booked, reason: ""),
+                    .init(channel: "b", outcome: .left, reason: "c"),
+                ])),
             .success(.ended(.denied, "no", nil, Self.denial)),
             .success(.ended(.open, "silence", Self.payment.intent, nil)),
             .success(.wouldPay(Self.payment, feePayer: "f", message: [9], .allowed)),
