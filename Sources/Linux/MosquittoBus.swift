@@ -171,8 +171,12 @@ public final class MosquittoBus: MessageBus {
     }
 
     private static func words(_ code: Int32) -> String {
-        if mosq_err_t(code) == MOSQ_ERR_ERRNO { return String(cString: strerror(errno)) }
-        return String(cString: mosquitto_strerror(code))
+        switch mosq_err_t(code) {
+        case MOSQ_ERR_ERRNO: return String(cString: strerror(errno))
+        // The library has no words for it.
+        case MOSQ_ERR_KEEPALIVE: return "the broker stopped answering"
+        default: return String(cString: mosquitto_strerror(code))
+        }
     }
 }
 

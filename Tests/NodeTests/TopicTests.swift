@@ -207,6 +207,13 @@ struct TopicTests {
         }
     }
 
+    @Test func `a broker that does not let us listen ends the selling, in its words`() async throws {
+        let server = TopicServer(bus: RefusingBus(), name: "seller", limits: TopicServer.Limits()) { _ in
+            ShopResponse(status: 200)
+        }
+        await #expect(throws: BusError.refused("Not authorized")) { try await server.run() }
+    }
+
     @Test func `more than a node may hold is refused, and what waits is served`() async throws {
         let (gates, gate) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingOldest(100))
         let most = Count()
