@@ -119,7 +119,7 @@ struct OutageTests {
         }
     }
 
-    @Test func `birth follows each connect and the last will each end that is not orderly`() async throws {
+    @Test func `birth follows each connect, and the last will each end of who was born`() async throws {
         try await Broker.with { broker in
             let received = Record<Message>()
             try await withLink(
@@ -141,10 +141,14 @@ struct OutageTests {
                         #expect(one.connections == 2)
                     }
                 }
-                // The one that ended in order left no will behind: a message after it shows.
+                // It ended in order, and took its leave all the same.
+                _ = try await eventually("leave") { received.all.last?.text == "gone" ? true : nil }
+                // Who did not announce himself leaves nothing behind: a message after it shows.
+                let quiet = broker.address("two", will: Message("alive/one", "never"))
+                try await withLink(quiet) { try await $0.connected() }
                 try await watcher.publish(Message("alive/one", "end"))
                 _ = try await eventually("the end") { received.all.last?.text == "end" ? true : nil }
-                #expect(received.all.map(\.text) == ["here", "gone", "here", "end"])
+                #expect(received.all.map(\.text) == ["here", "gone", "here", "gone", "end"])
             }
         }
     }
