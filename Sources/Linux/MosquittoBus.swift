@@ -137,8 +137,10 @@ public final class MosquittoBus: MessageBus {
             end = sleeps.overslept ? "the machine slept" : self.turn(client)
         }
         if self.box.stopped {
-            // An orderly end: our will is not published.
-            mosquitto_disconnect_v5(client, 0, nil)
+            // An orderly end has no last will; but who announced himself takes his leave with it.
+            let farewell =
+                self.address.birth == nil ? MQTT_RC_NORMAL_DISCONNECTION : MQTT_RC_DISCONNECT_WITH_WILL_MSG
+            mosquitto_disconnect_v5(client, Int32(farewell.rawValue), nil)
             _ = mosquitto_loop_write(client, 1)
         }
         return self.box.disconnected() ?? end ?? "stopped"
@@ -171,8 +173,12 @@ public final class MosquittoBus: MessageBus {
     }
 
     private static func words(_ code: Int32) -> String {
-        if mosq_err_t(code) == MOSQ_ERR_ERRNO { return String(cString: strerror(errno)) }
-        return String(cString: mosquitto_strerror(code))
+        switch mosq_err_t(code) {
+        case MOSQ_ERR_ERRNO: return String(cString: strerror(errno))
+        // The library has no words for it.
+        case MOSQ_ERR_KEEPALIVE: return "the broker stopped answering"
+        default: return String(cString: mosquitto_strerror(code))
+        }
     }
 }
 

@@ -53,6 +53,7 @@ public struct TopicServer: Sendable {
                     await ready()
                 } catch {
                     // Cancelled; or refused, which no waiting heals.
+                    self.box.close()
                     if case .refused = error { throw error }
                 }
             }
@@ -68,6 +69,7 @@ public struct TopicServer: Sendable {
                 }
             }
             group.cancelAll()
+            try await group.waitForAll()
         }
         try Task.checkCancellation()
     }
@@ -235,6 +237,9 @@ private final class Box: Sendable {
             return item
         }
     }
+
+    /// Ends ``wakes``.
+    func close() { self.waker.finish() }
 
     func finish(_ item: Item) { _ = self.state.withLock { $0.names.remove(item.name) } }
 }

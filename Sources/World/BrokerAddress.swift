@@ -7,7 +7,7 @@ public struct BrokerAddress: Sendable {
     public var username: String?
     /// The password stands in a file of its own and is read anew at each connect.
     public var passwordFile: String?
-    /// Published by the broker when we vanish.
+    /// Published by the broker when we vanish; also at an orderly end where there is a ``birth``.
     public var will: Message?
     /// Published by us after each connect.
     public var birth: Message?

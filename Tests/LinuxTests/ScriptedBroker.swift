@@ -79,6 +79,7 @@ final class ScriptedBroker: Sendable {
                 context.map { Unmanaged<Job>.fromOpaque($0).takeRetainedValue().run() }
                 return nil
             }, context.toOpaque())
+        pthread_detach(thread)
         defer { shutdown(broker.listener, Int32(SHUT_RDWR)) }
         try await body(broker)
     }

@@ -141,3 +141,16 @@ final class Count: Sendable {
         }
     }
 }
+
+/// A bus whose broker allows nothing.
+struct RefusingBus: MessageBus {
+    var isConnected: Bool { true }
+
+    func subscribe(
+        to filter: String, quality: DeliveryQuality, receive: @escaping @Sendable (Message) -> Void
+    ) throws(BusError) {}
+
+    func confirm(_ filter: String) async throws(BusError) { throw .refused("Not authorized") }
+
+    func publish(_ message: Message) async throws(BusError) { throw .refused("Not authorized") }
+}

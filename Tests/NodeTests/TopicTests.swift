@@ -207,6 +207,13 @@ struct TopicTests {
         }
     }
 
+    @Test func `a broker that does not let us listen ends the selling, in its words`() async throws {
+        let server = TopicServer(bus: RefusingBus(), name: "seller", limits: TopicServer.Limits()) { _ in
+            ShopResponse(status: 200)
+        }
+        await #expect(throws: BusError.refused("Not authorized")) { try await server.run() }
+    }
+
     @Test func `more than a node may hold is refused, and what waits is served`() async throws {
         let (gates, gate) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingOldest(100))
         let most = Count()
@@ -253,9 +260,11 @@ struct TopicTests {
                     }
                 }
             }
+            // Connected and heard, so that only the seller is missing.
+            #expect(try await stall.get("/v1/offer").status == 200)
             let nobody = "mqtt://127.0.0.1:\(stall.broker.port)/nobody/"
             await #expect(throws: WebError.timedOut) {
-                try await stall.web.send(WebRequest("GET", nobody, timeout: .milliseconds(300)))
+                try await stall.web.send(WebRequest("GET", nobody, timeout: .seconds(1)))
             }
             await #expect(throws: WebError.tooLarge(limit: 10)) {
                 try await stall.web.send(
