@@ -12,6 +12,8 @@ from jsonschema import Draft202012Validator
 # Members whose schema says something else than the standard's text: see the module's page.
 LEFT_OUT = {("2.1.0", "blockingTypes"), ("2.1.0", "envelopes3d/description")}
 WORDS = {"orientationType": ["GLOBAL", "TANGENTIAL"]}
+# Bounds that stand in the text, and in the schema at some places only.
+AT_LEAST = {"degree": 1, "weight": 0, "length": 0, "width": 0, "height": 0}
 TEXTS = ["", "n1", "Palette \u00fc", "\u2603 \"quoted\" \\ /", "a" * 40, "0", "x~y"]
 
 
@@ -33,6 +35,8 @@ def value(rng, schema, root, name, parent, version):
         return value(rng, target, root, name, parent, version)
     if "enum" in schema:
         return rng.choice(schema["enum"])
+    if name in AT_LEAST:
+        schema = {"minimum": AT_LEAST[name], **schema}
     if name in WORDS:
         return rng.choice(WORDS[name])
     kind = schema.get("type")

@@ -8,9 +8,11 @@ import Testing
 
 /// The folder with the official schemas, where it is.
 private let sharedSchemas: URL? = {
-    let folder = URL(filePath: #filePath).appending(path: "../../../../../shared/vectors/devices")
-        .standardizedFileURL
-    return FileManager.default.fileExists(atPath: folder.path) ? folder : nil
+    // Beside the checkout, or beside the folder of several.
+    let folders = ["../../../../../", "../../../../../../"].map {
+        URL(filePath: #filePath).appending(path: "\($0)shared/vectors/devices").standardizedFileURL
+    }
+    return folders.first { FileManager.default.fileExists(atPath: $0.path) }
 }()
 
 /// Reads a document as the topic's message and writes it again.
@@ -75,6 +77,11 @@ struct MessageSchemaTests {
         var written: [JSON] = []
         for document in documents {
             let message = try rewritten(document, topic, version)
+            // A header that 2.1.0 lets senders leave out is always written.
+            var document = document
+            for name in ["headerId", "timestamp", "version", "manufacturer", "serialNumber"] {
+                document[name] = document[name] ?? message[name]
+            }
             #expect(message.isSameValue(as: document), "seed \(Self.seed): \(document.text)")
             written.append(message)
         }
@@ -86,7 +93,10 @@ struct MessageSchemaTests {
     }
 
     /// Where we ask for more than the schema: its text does.
-    private static let stricter = ["no RFC 3339 time", "is out of range", "is not one of its words"]
+    private static let stricter = [
+        "no RFC 3339 time", "is out of range", "is not one of its words",
+        "degree: must be 1 or more", "must not be negative",
+    ]
 
     @Test(arguments: MessageSchemaTests.cases)
     func `random changes are judged as the official schemas judge them`(

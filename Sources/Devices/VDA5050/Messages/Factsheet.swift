@@ -17,6 +17,7 @@ extension VDA5050 {
 
         mutating func pass(_ codec: inout WireCodec) throws(JSONError) {
             try self.passHeader(&codec)
+            if codec.dialect == .three { try codec.natural("headerId", Double(self.header.headerId)) }
             try codec.member("typeSpecification", &self.type)
             try codec.member("physicalParameters", &self.physical)
             try codec.member("protocolLimits", &self.limits)

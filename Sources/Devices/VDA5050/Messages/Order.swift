@@ -35,7 +35,8 @@ extension VDA5050 {
         /// 3.0.0 leaves to the sequence what 2.1.0 says at each edge.
         private mutating func nameEnds() {
             let names = Dictionary(
-                self.nodes.map { (UInt64($0.sequenceId), $0.nodeId) }, uniquingKeysWith: { first, _ in first })
+                self.nodes.map { (UInt64($0.sequenceId), $0.nodeId) }, uniquingKeysWith: { first, _ in first }
+            )
             for index in self.edges.indices {
                 let place = UInt64(self.edges[index].sequenceId)
                 self.edges[index].startNodeId = place == 0 ? nil : names[place - 1]

@@ -112,7 +112,9 @@ struct WireCodec {
     }
 
     private func check(_ name: WireName, _ value: Double, _ range: ClosedRange<Double>) throws(JSONError) {
-        guard let text = name.text(self.dialect), !range.contains(value) else { return }
+        guard self.dialect != .stored, let text = name.text(self.dialect), !range.contains(value) else {
+            return
+        }
         throw self.fault(text, "must be \(range.lowerBound) to \(range.upperBound)")
     }
 
@@ -213,7 +215,9 @@ extension UInt32: WireValue {
     static func read(_ field: JSONField, _ dialect: WireDialect) throws(JSONError) -> UInt32 {
         try field.integer()
     }
-    func written(_ dialect: WireDialect, at pointer: String) throws(JSONError) -> JSON { .integer(Int64(self)) }
+    func written(_ dialect: WireDialect, at pointer: String) throws(JSONError) -> JSON {
+        .integer(Int64(self))
+    }
 }
 
 extension Double: WireValue {

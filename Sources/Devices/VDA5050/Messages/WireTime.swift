@@ -31,7 +31,9 @@ package struct WireTime: Sendable, Hashable, WireValue {
             return rest.prefix(count).reduce(0) { $0 * 10 + Int64($1) - 0x30 }
         }
         func accept(_ character: Character) -> Bool {
-            guard let byte = rest.first, byte | 0x20 == (character.asciiValue ?? 0) | 0x20 else { return false }
+            guard let byte = rest.first, byte | 0x20 == (character.asciiValue ?? 0) | 0x20 else {
+                return false
+            }
             rest = rest.dropFirst()
             return true
         }
