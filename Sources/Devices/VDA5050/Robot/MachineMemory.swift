@@ -22,6 +22,8 @@ extension VDA5050 {
         var enteredEdge: UInt32?
         var isHolding = false
         var isHeld = false
+        /// Counts the holds: an answer to an earlier one is no proof.
+        var holds: UInt32 = 0
         var isPaused = false
         /// `startPause` that waits until everything stands.
         var pauses: [String] = []
@@ -59,6 +61,7 @@ extension VDA5050 {
             try codec.member("enteredEdge", &self.enteredEdge)
             try codec.member("holding", &self.isHolding)
             try codec.member("held", &self.isHeld)
+            try codec.member("holds", &self.holds)
             try codec.member("paused", &self.isPaused)
             try codec.member("pauses", &self.pauses)
             try codec.member("cancels", &self.cancels)

@@ -27,7 +27,8 @@ extension VDA5050.OrderMachine {
         } catch {
             self.tell(error)
             // It is answered, too: a fleet that waits for this id learns its end.
-            if error.kind != .instantActionsFull, !action.actionId.isEmpty, self.state(of: action.actionId) == nil,
+            if error.kind != .instantActionsFull, !action.actionId.isEmpty,
+                self.state(of: action.actionId) == nil,
                 action.actionId.utf8.count <= Self.nameLimit, (try? self.makeRoom()) != nil
             {
                 var record = Record(action, place: nil)
@@ -144,9 +145,9 @@ extension VDA5050.OrderMachine {
         // The edge under the wheels stays until they stand.
         self.memory.nodes = isMoving ? Array(self.memory.nodes.prefix(1)) : []
         self.memory.edges = isMoving ? Array(self.memory.edges.prefix(1)) : []
-        if self.memory.motion == .driving {
+        if self.memory.motion == .driving, let key = self.drive?.key {
             self.memory.motion = .stopping
-            self.commands.append(.stop)
+            self.commands.append(.stop(key))
         }
         for index in self.memory.actions.indices where !self.memory.actions[index].status.isFinal {
             let record = self.memory.actions[index]

@@ -16,10 +16,11 @@ extension VDA5050.OrderMachine {
             }
         } catch {
             var refusal = error
-            refusal.references = [
-                VDA5050.Reference("orderId", order.orderId),
-                VDA5050.Reference("orderUpdateId", String(order.orderUpdateId)),
-            ] + refusal.references
+            refusal.references =
+                [
+                    VDA5050.Reference("orderId", order.orderId),
+                    VDA5050.Reference("orderUpdateId", String(order.orderUpdateId)),
+                ] + refusal.references
             self.tell(refusal)
         }
     }

@@ -4,9 +4,10 @@ extension VDA5050.OrderMachine {
         switch report {
         case .arrived(let key): self.arrive(key)
         case .unreachable(let key, let reason): self.fail(key, reason)
-        case .held: if self.memory.isHolding { self.memory.isHeld = true }
-        case .stopped:
-            guard self.memory.motion == .stopping else { return }
+        case .held(let number):
+            if self.memory.isHolding, number == self.memory.holds { self.memory.isHeld = true }
+        case .stopped(let key):
+            guard self.memory.motion == .stopping, key == self.drive?.key else { return }
             self.memory.isOffNode = true
             self.stand()
         case .action(let id, let progress): self.progress(id, progress)
@@ -43,6 +44,12 @@ extension VDA5050.OrderMachine {
         self.memory.isOffNode = false
         self.leave(edge.sequenceId)
         if !isStopping { self.trigger(node.sequenceId) }
+    }
+
+    /// The way that lies before the robot, or under it.
+    var drive: VDA5050.Drive? {
+        guard let edge = self.memory.edges.first, let node = self.memory.nodes.first else { return nil }
+        return VDA5050.Drive(orderId: self.memory.orderId, edge: edge, node: node)
     }
 
     private mutating func stand() {
@@ -94,6 +101,7 @@ extension VDA5050.OrderMachine {
     // MARK: actions
 
     private mutating func progress(_ id: String, _ progress: VDA5050.ActionProgress) {
+        if progress == .neverBegun { self.beginAgain(id) }
         if let index = self.memory.actions.firstIndex(where: { $0.action.actionId == id }) {
             self.progress(&self.memory.actions[index], progress)
             if case .failed(let reason, stopsOrder: true) = progress, self.memory.cancels.isEmpty {
@@ -104,6 +112,16 @@ extension VDA5050.OrderMachine {
         } else if let index = self.memory.instantActions.firstIndex(where: { $0.action.actionId == id }) {
             self.progress(&self.memory.instantActions[index], progress)
         }
+    }
+
+    /// It was about to begin when the process died, so nothing stands against it now.
+    private mutating func beginAgain(_ id: String) {
+        let all = self.memory.instantActions + self.memory.actions
+        guard let record = all.first(where: { $0.action.actionId == id }), record.hasBegun,
+            !record.status.isFinal, !record.isEnding
+        else { return }
+        self.commands.append(.begin(record.action))
+        if record.isPausing { self.commands.append(.pause(id)) }
     }
 
     private func progress(_ record: inout Record, _ progress: VDA5050.ActionProgress) {
@@ -118,8 +136,8 @@ extension VDA5050.OrderMachine {
             record.status = .failed
             record.result = reason
         case .neverBegun:
-            // Nothing was done: an order that still wants it may begin it now.
-            record.status = record.isEnding ? .failed : .waiting
+            // The command was lost with the process. What may still be done is told again: see `receive`.
+            if record.isEnding { record.status = .failed }
         case .unknown:
             record.status = .failed
             record.result = "nobody knows how it ended"
@@ -141,7 +159,7 @@ extension VDA5050.OrderMachine {
         self.beginActions(instant: true)
         self.beginActions(instant: false)
         self.finishCancel()
-        self.drive()
+        self.goOn()
         self.holdOrResume()
         self.finishPause()
     }
@@ -185,23 +203,22 @@ extension VDA5050.OrderMachine {
     }
 
     /// Enters the next edge, if it is released and nothing keeps the robot.
-    private mutating func drive() {
+    private mutating func goOn() {
         guard self.memory.motion == .standing, self.memory.cancels.isEmpty, !self.memory.wasCancelled,
-            let edge = self.memory.edges.first, let node = self.memory.nodes.first, edge.released,
-            node.released, self.condition.mode.takesOrders,
+            let drive = self.drive, drive.edge.released, drive.node.released, self.condition.mode.takesOrders,
             !self.memory.faults.contains(where: { $0.fault.level.stops }),
             !self.condition.faults.contains(where: { $0.level.stops }), !self.mustStand
         else { return }
-        if self.memory.enteredEdge != edge.sequenceId {
-            self.memory.enteredEdge = edge.sequenceId
-            self.trigger(edge.sequenceId)
+        let place = drive.edge.sequenceId
+        if self.memory.enteredEdge != place {
+            self.memory.enteredEdge = place
+            self.trigger(place)
             self.beginActions(instant: false)
             guard !self.mustStand else { return }
         }
         self.memory.motion = .driving
         self.memory.isOffNode = true
-        self.commands.append(
-            .drive(VDA5050.Drive(orderId: self.memory.orderId, edge: edge, node: node)))
+        self.commands.append(.drive(drive))
     }
 
     private mutating func holdOrResume() {
@@ -210,7 +227,8 @@ extension VDA5050.OrderMachine {
         if mustStand, !self.memory.isHolding {
             self.memory.isHolding = true
             self.memory.isHeld = false
-            self.commands.append(.hold)
+            self.memory.holds &+= 1
+            self.commands.append(.hold(self.memory.holds))
         } else if !mustStand, self.memory.isHolding {
             self.memory.isHolding = false
             self.memory.isHeld = false
@@ -274,15 +292,12 @@ extension VDA5050.OrderMachine {
         }
         switch self.memory.motion {
         case .standing: break
-        case .stopping: self.commands.append(.stop)
+        case .stopping: if let key = self.drive?.key { self.commands.append(.stop(key)) }
         case .driving:
-            guard let edge = self.memory.edges.first, let node = self.memory.nodes.first else { break }
-            self.commands.append(
-                .drive(VDA5050.Drive(orderId: self.memory.orderId, edge: edge, node: node)))
-            if self.memory.isHolding {
-                self.memory.isHeld = false
-                self.commands.append(.hold)
-            }
+            guard var drive = self.drive else { break }
+            drive.hold = self.memory.isHolding ? self.memory.holds : nil
+            self.memory.isHeld = false
+            self.commands.append(.drive(drive))
         }
     }
 }

@@ -4,7 +4,8 @@ extension VDA5050 {
         /// - Throws: `Refusal` with the first thing that is wrong.
         static func check(_ order: Order, abilities: Abilities) throws(Refusal) {
             guard !order.orderId.isEmpty, order.orderId.utf8.count <= OrderMachine.nameLimit else {
-                throw Refusal(kind: .validation, reason: "an orderId has 1 to \(OrderMachine.nameLimit) bytes")
+                throw Refusal(
+                    kind: .validation, reason: "an orderId has 1 to \(OrderMachine.nameLimit) bytes")
             }
             guard order.nodes.count <= OrderMachine.nodeLimit else {
                 throw Refusal(kind: .tooLarge, reason: "more than \(OrderMachine.nodeLimit) nodes")

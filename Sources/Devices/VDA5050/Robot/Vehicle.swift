@@ -14,12 +14,12 @@ extension VDA5050 {
     package enum VehicleCommand: Sendable, Equatable {
         /// Along an edge to its end. Answered by `arrived`, or `unreachable`.
         case drive(Drive)
-        /// Stand still and keep the way. Answered by `held`.
-        case hold
+        /// Stand still and keep the way. Answered by `held` with the same number: an older answer is no proof.
+        case hold(UInt32)
         /// Go on after `hold`.
         case resume
-        /// Give the way up as soon as it can: at once (`stopped`), or at the next node (`arrived`).
-        case stop
+        /// Give this way up as soon as it can: at once (`stopped`), or at the next node (`arrived`).
+        case stop(DriveKey)
         /// Answered by `action` until it is finished or failed.
         case begin(Action)
         /// Pause, go on, break off, bring to its end: the action with this id.
@@ -37,6 +37,9 @@ extension VDA5050 {
         package let edge: Edge
         /// Where it ends.
         package let node: Node
+        /// Take the way, but stand until `resume`, as after the `hold` with this number: a process that restarted
+        /// goes on with a pause.
+        package var hold: UInt32?
 
         /// What the answer names.
         package var key: DriveKey { DriveKey(orderId: self.orderId, sequenceId: self.node.sequenceId) }
@@ -58,9 +61,9 @@ extension VDA5050 {
         case arrived(DriveKey)
         /// It stands and cannot go on.
         case unreachable(DriveKey, reason: String)
-        case held
-        /// It stands between nodes and has given its way up.
-        case stopped
+        case held(UInt32)
+        /// It stands between nodes and has given this way up.
+        case stopped(DriveKey)
         case action(String, ActionProgress)
         case condition(Condition)
     }
