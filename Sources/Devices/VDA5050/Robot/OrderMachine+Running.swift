@@ -16,8 +16,10 @@ extension VDA5050.OrderMachine {
     }
 
     private mutating func receive(_ condition: VDA5050.Condition) {
-        let before = self.condition.mode
+        let (before, last) = (self.condition.mode, self.condition)
         self.condition = condition
+        // A number that cannot be told must not keep the state from being told.
+        guard (try? self.state.json(self.version)) != nil else { return self.condition = last }
         if condition.mode != before {
             if condition.mode.clearsOrder { self.clearOrder() }
             if condition.mode.takesOrders { self.memory.faults.removeAll { $0.kind == .unavailable } }

@@ -33,10 +33,10 @@ extension VDA5050 {
         var wantsFactsheet = false
 
         /// The most nodes of an order, and the most actions of a node or an edge.
-        static let nodeLimit = 512
+        static let nodeLimit = 256
         static let actionLimit = 32
         /// The most actions that an order may have in all.
-        static let orderActionLimit = 512
+        static let orderActionLimit = 256
         /// The most bytes of a name.
         static let nameLimit = 256
 
