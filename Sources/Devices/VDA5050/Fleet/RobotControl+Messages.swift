@@ -1,0 +1,201 @@
+internal import Encoding
+internal import World
+
+extension VDA5050 {
+    /// What a fleet knows of a robot.
+    package struct RobotView: Sendable {
+        package fileprivate(set) var state: State?
+        package fileprivate(set) var connection: ConnectionState?
+        package fileprivate(set) var factsheet: Factsheet?
+        /// When the last state came, since boot.
+        package fileprivate(set) var heardAt: Duration?
+        /// How old it is.
+        package internal(set) var age: Duration?
+        /// Messages that were none.
+        package fileprivate(set) var faults: UInt64 = 0
+
+        /// A robot tells its state every 30 seconds: two that are missing are silence.
+        package static let staleAfter = Duration.seconds(61)
+
+        /// The connection topic is no health check: only what was heard lately counts as online.
+        package var availability: Availability {
+            if self.connection == .offline || self.connection == .broken { return .offline }
+            guard let age = self.age, age <= Self.staleAfter else { return .silent }
+            return .online
+        }
+
+        mutating func take(_ arrival: Inbox.Arrival, _ version: Version) -> State? {
+            let payload = arrival.message.payload
+            do throws(JSONError) {
+                switch arrival.source {
+                case 0:
+                    // The standard keeps no state: a kept one is from another time.
+                    guard !arrival.message.retained else { return nil }
+                    let state = try State(payload: payload, version)
+                    self.state = state
+                    self.heardAt = arrival.uptime
+                    return state
+                case 1: self.connection = try Connection(payload: payload, version).connectionState
+                default: self.factsheet = try Factsheet(payload: payload, version)
+                }
+            } catch {
+                self.faults += 1
+            }
+            return nil
+        }
+    }
+}
+
+extension VDA5050.RobotControl {
+    /// Puts an order or an update into the journal, if it is not there.
+    func take(_ order: VDA5050.Order) throws {
+        do { _ = try order.json(self.identity.version) } catch {
+            throw VDA5050.FleetError.unspeakable(error.description)
+        }
+        let known =
+            self.dispatch?.orderId == order.orderId
+            ? self.dispatch : try self.store.dispatch(order.orderId, robot: self.key)
+        if let known {
+            let same = known.messages.first { $0.orderUpdateId == order.orderUpdateId }
+            if let same {
+                guard same == order else { throw VDA5050.FleetError.otherContent(orderId: order.orderId) }
+                return
+            }
+            if known.refusals.contains(where: { $0.update == order.orderUpdateId }) { return }
+        }
+        if let open = self.dispatch, open.outcome == nil, open.orderId != order.orderId {
+            throw VDA5050.FleetError.busy(orderId: open.orderId)
+        }
+        var dispatch: VDA5050.Dispatch
+        if order.orderUpdateId == 0, known == nil {
+            dispatch = VDA5050.Dispatch(order)
+        } else {
+            // A finished order may be extended, a failed one not.
+            guard let known, known.outcome == nil || known.outcome == .done, known.cancelId == nil else {
+                throw VDA5050.FleetError.notActive(orderId: order.orderId)
+            }
+            dispatch = known
+            let last = max(
+                dispatch.messages.last?.orderUpdateId ?? 0, dispatch.refusals.map(\.update).max() ?? 0)
+            guard order.orderUpdateId == last &+ 1 else {
+                throw VDA5050.FleetError.wrongUpdate(expected: last &+ 1, actual: order.orderUpdateId)
+            }
+            guard dispatch.messages.count < VDA5050.Dispatch.messageLimit else {
+                throw VDA5050.FleetError.tooMany(limit: VDA5050.Dispatch.messageLimit)
+            }
+            dispatch.messages.append(order)
+            dispatch.outcome = nil
+        }
+        try self.store.save(dispatch, robot: self.key)
+        self.dispatch = dispatch
+        self.wake()
+    }
+
+    /// One step of the open order: durable, then sent.
+    func step(_ event: VDA5050.Dispatch.Event) async throws {
+        guard var dispatch = self.dispatch else { return }
+        if case .due = event, !self.bus.isConnected { return }
+        let effects = dispatch.handle(event, at: self.timeline.uptime)
+        if effects.contains(.save) { try self.store.save(dispatch, robot: self.key) }
+        self.dispatch = dispatch
+        for effect in effects {
+            switch effect {
+            case .save: break
+            case .send(let order): await self.publish(order)
+            case .act(let action): await self.publish(VDA5050.InstantActions([action]))
+            }
+        }
+        if effects.contains(.save) { self.tellWaiters() }
+    }
+
+    /// What the robot says of instant actions.
+    func follow(_ state: VDA5050.State) {
+        var isNews = false
+        for index in self.actions.indices {
+            guard let shown = state.action(self.actions[index].action.actionId) else { continue }
+            isNews = isNews || self.actions[index].state != shown
+            self.actions[index].state = shown
+        }
+        if isNews { self.tellWaiters() }
+    }
+
+    /// Those that the robot does not show, now and again.
+    func sendActions() async {
+        guard self.bus.isConnected else { return }
+        let now = self.timeline.uptime
+        let due = self.actions.indices.filter { index in
+            let open = self.actions[index]
+            return open.state == nil
+                && (open.sentAt.map { $0 + VDA5050.Dispatch.resend <= now } ?? true)
+        }
+        guard !due.isEmpty else { return }
+        for index in due { self.actions[index].sentAt = now }
+        await self.publish(VDA5050.InstantActions(due.map { self.actions[$0].action }))
+    }
+
+    /// What does not leave is sent again by the clock.
+    private func publish<Sent: WireMessage>(_ message: Sent) async {
+        var message = message
+        guard let number = try? self.store.headerId(Sent.topic) else { return }
+        message.header = VDA5050.Header(
+            self.identity, headerId: number,
+            at: WireTime(milliseconds: self.timeline.now.milliseconds))
+        guard let document = try? message.json(self.identity.version) else { return }
+        try? await self.bus.publish(
+            Message(
+                topic: self.identity.topic(Sent.topic), payload: Array(document.text.utf8),
+                quality: .atMostOnce))
+    }
+
+    // MARK: waiting
+
+    func wake() {
+        self.hasMail = true
+        self.sleeper?.finish()
+    }
+
+    private func tellWaiters() {
+        for waiter in self.waiters { waiter.yield() }
+    }
+
+    /// Until something is new, or the time is over.
+    func wait(until deadline: Duration) async throws {
+        guard self.waiters.count < Self.waiterLimit else {
+            throw VDA5050.FleetError.tooMany(limit: Self.waiterLimit)
+        }
+        let (stream, continuation) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
+        self.waiters.append(continuation)
+        defer { self.waiters.removeAll { $0 == continuation } }
+        try await Self.first(of: stream, or: deadline - self.timeline.uptime, self.timeline)
+    }
+
+    /// Until a message comes, or something is due.
+    func sleep() async throws {
+        guard !self.hasMail else { return }
+        let now = self.timeline.uptime
+        var due = self.dispatch?.due
+        for action in self.actions where action.state == nil {
+            let next = action.sentAt.map { $0 + VDA5050.Dispatch.resend } ?? now
+            due = min(due ?? next, next)
+        }
+        // Without a broker what is due stays due.
+        let pause = max((due ?? now + .seconds(60)) - now, Self.retry)
+        let (stream, continuation) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
+        self.sleeper = continuation
+        defer { self.sleeper = nil }
+        try await Self.first(of: stream, or: pause, self.timeline)
+    }
+
+    private static func first(
+        of stream: AsyncStream<Void>, or pause: Duration, _ timeline: any Timeline
+    ) async throws {
+        guard pause > .zero else { return }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { for await _ in stream { return } }
+            group.addTask { try await timeline.sleep(for: pause) }
+            try await group.next()
+            group.cancelAll()
+        }
+        try Task.checkCancellation()
+    }
+}
