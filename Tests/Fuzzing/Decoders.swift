@@ -3,6 +3,7 @@ internal import Encoding
 internal import Payments
 internal import Solana
 internal import Wasm
+internal import World
 
 /// What reads bytes from outside, as functions from bytes that anyone may have made. A wrong input is answered
 /// by an error; a trap, a hang or a broken promise between reading and writing is a finding.
@@ -45,7 +46,11 @@ public enum Decoder: String, CaseIterable, Sendable {
             guard let again = try? PaymentRequired(header: required.header) else {
                 return "a quote cannot be read again"
             }
-            if again.accepts != required.accepts { return "a quote is not written as it was read" }
+            if again.accepts != required.accepts || again.offers != required.offers {
+                return "a quote is not written as it was read"
+            }
+            _ = try? required.verifiedOffers(
+                at: required.resource, by: nil, now: Timestamp(milliseconds: 1_800_000_000_000))
         }
         if let settlement = try? SettlementResponse(header: header),
             (try? SettlementResponse(header: settlement.header)) != settlement
@@ -68,6 +73,8 @@ public enum Decoder: String, CaseIterable, Sendable {
             return "a voucher is not written as it was read"
         }
         _ = try? ChannelAccount(decoding: bytes)
+        _ = try? TokenMint(decoding: bytes, owner: .token2022Program)
+        _ = try? TokenAccount(decoding: bytes, owner: .token2022Program)
         return nil
     }
 
