@@ -225,7 +225,7 @@ let package = Package(
             ]),
         .testTarget(name: "TidyTests", swiftSettings: testing),
         .target(
-            name: "Fuzzing", dependencies: ["Devices", "Payments", "Solana", "Wasm", "Encoding", "World"],
+            name: "Fuzzing", dependencies: ["Devices", "Payments", "Solana", "Wasm", "World", "Encoding"],
             path: "Tests/Fuzzing", exclude: ["Corpus", "Fuzzer.swift", "run"], sources: ["Decoders.swift"],
             swiftSettings: strict),
         tests(of: "Fuzzing"),

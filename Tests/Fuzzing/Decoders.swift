@@ -48,7 +48,11 @@ public enum Decoder: String, CaseIterable, Sendable {
             guard let again = try? PaymentRequired(header: required.header) else {
                 return "a quote cannot be read again"
             }
-            if again.accepts != required.accepts { return "a quote is not written as it was read" }
+            if again.accepts != required.accepts || again.offers != required.offers {
+                return "a quote is not written as it was read"
+            }
+            _ = try? required.verifiedOffers(
+                at: required.resource, by: nil, now: Timestamp(milliseconds: 1_800_000_000_000))
         }
         if let settlement = try? SettlementResponse(header: header),
             (try? SettlementResponse(header: settlement.header)) != settlement
@@ -94,6 +98,8 @@ public enum Decoder: String, CaseIterable, Sendable {
             return "a voucher is not written as it was read"
         }
         _ = try? ChannelAccount(decoding: bytes)
+        _ = try? TokenMint(decoding: bytes, owner: .token2022Program)
+        _ = try? TokenAccount(decoding: bytes, owner: .token2022Program)
         return nil
     }
 

@@ -121,6 +121,14 @@ import World
                     }
                 ),
                 ("mismatch", { Self.set([try await self.sign(market, order, amount: 2_000)], in: &$0) }),
+                (
+                    "mismatch",
+                    { root in
+                        var offer = try await self.sign(market, order, amount: 2_000)
+                        offer["acceptIndex"] = nil
+                        Self.set([offer], in: &root)
+                    }
+                ),
                 ("expired", { Self.set([try await self.sign(market, order, at: late)], in: &$0) }),
                 ("resource", { Self.set([try await self.sign(market, order, resource: "/b")], in: &$0) }),
                 (
