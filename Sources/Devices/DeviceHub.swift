@@ -13,6 +13,8 @@ public actor DeviceHub {
     let sources: [Source]
     private let indices: [String: Int]
     let inbox: Inbox
+    /// What commands the things with a profile, by index.
+    let adapters: [Int: VDA5050.ThingAdapter]
     private let broadcast = Broadcast<Reading>(listenerLimit: DeviceHub.listenerLimit)
     private let onFault: @Sendable (DeviceFault) -> Void
 
@@ -59,6 +61,14 @@ public actor DeviceHub {
                 entry.content.input, of: entry.content.affordance, version: entry.sequence, command: entry.id,
                 at: entry.at)
         }
+        let folder = store?.removingLastComponent()
+        var adapters: [Int: VDA5050.ThingAdapter] = [:]
+        for (index, thing) in things.enumerated() {
+            adapters[index] = try thing.vda5050.map {
+                try VDA5050.ThingAdapter($0, bus: bus, folder: folder, timeline: timeline)
+            }
+        }
+        self.adapters = adapters
         self.things = things
         self.indices = indices
         self.bus = bus
@@ -88,11 +98,22 @@ public actor DeviceHub {
             }
         }
         self.isListening = true
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await self.listen() }
+            for (_, adapter) in self.adapters.sorted(by: { $0.key < $1.key }) {
+                group.addTask { try await adapter.control.run() }
+            }
+            defer { group.cancelAll() }
+            try await group.next()
+        }
+        throw CancellationError()
+    }
+
+    private func listen() async throws {
         for await _ in self.inbox.wakes {
             try Task.checkCancellation()
             self.drain()
         }
-        throw CancellationError()
     }
 
     /// What the devices say from now on. A slow reader loses the oldest readings; the stream ends with

@@ -21,39 +21,71 @@ import Testing
     }
 
     /// A place, what is put there, and what is said of it where.
-    @Test(arguments: [
-        (["title"], nil, "", "lacks \"title\""),
-        (["title"], 7, "/title", "a string is expected, not integer"),
-        (["@context"], "https://example.org", "/@context", "begins with"),
-        (["@context"], ["https://www.w3.org/2022/wot/td/v1.1", 7], "/@context/1", "address or an object"),
-        (["security"], "other", "/security", "no security definition is called \"other\""),
-        (["security"], [], "/security", "needs 1 or more"),
-        (["securityDefinitions", "none", "scheme"], "knock", "/securityDefinitions/none/scheme", "one of"),
-        (["securityDefinitions", "none", "scheme"], nil, "/securityDefinitions/none", "lacks \"scheme\""),
-        (["securityDefinitions", "c"], ["scheme": "combo", "oneOf": ["none", "x"]],
-            "/securityDefinitions/c/oneOf/1", "no security definition is called \"x\""),
-        (["securityDefinitions", "c"], ["scheme": "combo"], "/securityDefinitions/c", "either oneOf or allOf"),
-        (["properties", "on", "type"], "bool", "/properties/on/type", "one of boolean"),
-        (["properties", "on", "forms"], [], "/properties/on/forms", "needs 1 or more"),
-        (["properties", "on", "forms"], nil, "/properties/on", "lacks \"forms\""),
-        (["properties", "on", "forms"], [["op": "readproperty"]], "/properties/on/forms/0", "lacks \"href\""),
-        (["properties", "on", "forms"], [["href": "x", "op": "invokeaction"]], "/properties/on/forms/0/op",
-            "one of readproperty"),
-        (["properties", "on", "multipleOf"], 0, "/properties/on/multipleOf", "above zero"),
-        (["properties", "on", "enum"], [true, true], "/properties/on/enum/1", "stands there twice"),
-        (["properties", "on", "items"], [["type": "what"]], "/properties/on/items/0/type", "one of boolean"),
-        (["properties", "on", "forms"],
-            [["href": "x", "additionalResponses": [["schema": "lost"]]]],
-            "/properties/on/forms/0/additionalResponses/0/schema", "no schema definition"),
-        (["actions", "go", "idempotent"], "yes", "/actions/go/idempotent", "true or false"),
-        (["version"], [:], "/version", "lacks \"instance\""),
-        (["links"], [["rel": "type"]], "/links/0", "lacks \"href\""),
-        (["links"], [["href": "a", "rel": "type"], ["href": "b", "rel": "type"]], "/links/1/rel", "only one"),
-        (["links"], [["href": "a", "rel": "type", "type": "text/html"]], "/links/0/type", "application/tm+json"),
-        (["links"], [["href": "a", "rel": "icon", "sizes": "big"]], "/links/0/sizes", "16x16"),
-        (["links"], [["href": "a", "hreflang": "not a tag"]], "/links/0/hreflang", "language tag"),
-        (["@type"], "tm:ThingModel", "", ""),
-    ] as [([String], JSON?, String, String)])
+    @Test(
+        arguments: [
+            (["title"], nil, "", "lacks \"title\""),
+            (["title"], 7, "/title", "a string is expected, not integer"),
+            (["@context"], "https://example.org", "/@context", "begins with"),
+            (
+                ["@context"], ["https://www.w3.org/2022/wot/td/v1.1", 7], "/@context/1",
+                "address or an object"
+            ),
+            (["security"], "other", "/security", "no security definition is called \"other\""),
+            (["security"], [], "/security", "needs 1 or more"),
+            (
+                ["securityDefinitions", "none", "scheme"], "knock", "/securityDefinitions/none/scheme",
+                "one of"
+            ),
+            (
+                ["securityDefinitions", "none", "scheme"], nil, "/securityDefinitions/none",
+                "lacks \"scheme\""
+            ),
+            (
+                ["securityDefinitions", "c"], ["scheme": "combo", "oneOf": ["none", "x"]],
+                "/securityDefinitions/c/oneOf/1", "no security definition is called \"x\""
+            ),
+            (
+                ["securityDefinitions", "c"], ["scheme": "combo"], "/securityDefinitions/c",
+                "either oneOf or allOf"
+            ),
+            (["properties", "on", "type"], "bool", "/properties/on/type", "one of boolean"),
+            (["properties", "on", "forms"], [], "/properties/on/forms", "needs 1 or more"),
+            (["properties", "on", "forms"], nil, "/properties/on", "lacks \"forms\""),
+            (
+                ["properties", "on", "forms"], [["op": "readproperty"]], "/properties/on/forms/0",
+                "lacks \"href\""
+            ),
+            (
+                ["properties", "on", "forms"], [["href": "x", "op": "invokeaction"]],
+                "/properties/on/forms/0/op",
+                "one of readproperty"
+            ),
+            (["properties", "on", "multipleOf"], 0, "/properties/on/multipleOf", "above zero"),
+            (["properties", "on", "enum"], [true, true], "/properties/on/enum/1", "stands there twice"),
+            (
+                ["properties", "on", "items"], [["type": "what"]], "/properties/on/items/0/type",
+                "one of boolean"
+            ),
+            (
+                ["properties", "on", "forms"],
+                [["href": "x", "additionalResponses": [["schema": "lost"]]]],
+                "/properties/on/forms/0/additionalResponses/0/schema", "no schema definition"
+            ),
+            (["actions", "go", "idempotent"], "yes", "/actions/go/idempotent", "true or false"),
+            (["version"], [:], "/version", "lacks \"instance\""),
+            (["links"], [["rel": "type"]], "/links/0", "lacks \"href\""),
+            (
+                ["links"], [["href": "a", "rel": "type"], ["href": "b", "rel": "type"]], "/links/1/rel",
+                "only one"
+            ),
+            (
+                ["links"], [["href": "a", "rel": "type", "type": "text/html"]], "/links/0/type",
+                "application/tm+json"
+            ),
+            (["links"], [["href": "a", "rel": "icon", "sizes": "big"]], "/links/0/sizes", "16x16"),
+            (["links"], [["href": "a", "hreflang": "not a tag"]], "/links/0/hreflang", "language tag"),
+            (["@type"], "tm:ThingModel", "", ""),
+        ] as [([String], JSON?, String, String)])
     func `a fault is named with its place`(
         _ path: [String], _ value: JSON?, _ pointer: String, _ reason: String
     ) {

@@ -3,9 +3,10 @@ extension VDA5050 {
     package protocol Vehicle: Sendable {
         /// What it can do; stays the same while it runs.
         var abilities: Abilities { get }
-        /// What it says, in its order; one owner iterates it. Everything that was begun is ended here.
-        var reports: AsyncStream<VehicleReport> { get }
-        /// Takes a command and returns; how it ends is told by ``reports``. A command may come twice after a
+        /// What it says from now on, in its order, its condition first; a new listener takes the place of the one
+        /// before. Everything that was begun is ended here.
+        func listen() async -> AsyncStream<VehicleReport>
+        /// Takes a command and returns; how it ends is told by ``listen()``. A command may come twice after a
         /// restart: one that names what is already done or under way is answered, never done again.
         func take(_ command: VehicleCommand) async
     }
