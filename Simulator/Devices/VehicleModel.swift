@@ -1,8 +1,8 @@
 internal import Devices
 internal import Encoding
 
-/// A mobile robot on a plane, as VDA 5050 has vehicles: commands in, reports out; no clock, no I/O. It remembers
-/// what it did: a repeated command is answered, never done again.
+/// A mobile robot on a plane, as VDA 5050 has vehicles: commands in, reports out; no clock, no I/O. It
+/// remembers what it did: a repeated command is answered, never done again.
 struct VehicleModel: Sendable {
     private struct Way {
         let drive: VDA5050.Drive

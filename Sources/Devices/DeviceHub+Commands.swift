@@ -175,8 +175,8 @@ extension DeviceHub {
         return record
     }
 
-    /// A command of a stateful protocol: its adapter knows by the id what was given before, so nothing is done
-    /// twice however often this runs.
+    /// A command of a stateful protocol: its adapter knows by the id what was given before, so nothing is
+    /// done twice however often this runs.
     private func execute(
         _ order: Order, by adapter: VDA5050.ThingAdapter, of thing: String
     ) async throws -> CommandRecord {

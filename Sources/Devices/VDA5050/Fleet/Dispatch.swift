@@ -11,8 +11,8 @@ extension VDA5050 {
         package let acknowledged: UInt32?
     }
 
-    /// One order as the fleet follows it: events in, effects out; no clock, no I/O. A message is sent until the
-    /// robot's state shows it: QoS 0 promises nothing, and the heartbeat is the repair.
+    /// One order as the fleet follows it: events in, effects out; no clock, no I/O. A message is sent until
+    /// the robot's state shows it: QoS 0 promises nothing, and the heartbeat is the repair.
     /// Source: VDA 5050 2.1.0 sections 6.6.2 to 6.6.4.
     struct Dispatch: WireRecord {
         enum Event {

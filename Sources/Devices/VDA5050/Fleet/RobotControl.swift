@@ -69,10 +69,11 @@ extension VDA5050 {
             return view
         }
 
-        /// Gives an order or an update, and waits until it has ended, the update was refused, or the time is over.
+        /// Gives an order or an update, and waits until it has ended, the update was refused, or the time is
+        /// over.
         ///
-        /// The same message is the same order: it is never given twice, and a known end is answered at once. A
-        /// record that is not final says how far it came; ask again with the same message.
+        /// The same message is the same order: it is never given twice, and a known end is answered at once.
+        /// A record that is not final says how far it came; ask again with the same message.
         package func execute(_ order: Order, for duration: Duration) async throws -> OrderRecord {
             try self.take(order)
             let id = order.orderId
@@ -82,8 +83,8 @@ extension VDA5050 {
             return record
         }
 
-        /// Waits until an order has ended, or its update was refused, or the time is over; nil for an order that
-        /// was never given.
+        /// Waits until an order has ended, or its update was refused, or the time is over; nil for an order
+        /// that was never given.
         package func follow(
             _ orderId: String, update: UInt32? = nil, for duration: Duration
         ) async throws -> OrderRecord? {

@@ -17,7 +17,8 @@ extension VDA5050 {
         private var machine: OrderMachine
         /// What the vehicle said and was not handled yet; ``reportLimit`` of it.
         private var reports: [VehicleReport] = []
-        /// The vehicle has said where it is and who leads it: before, no order can be judged and no state told.
+        /// The vehicle has said where it is and who leads it: before, no order can be judged and no state
+        /// told.
         private var isReady = false
         private var isAnnounced = false
         private var wantsState = false
@@ -76,8 +77,8 @@ extension VDA5050 {
                 } ?? fresh
         }
 
-        /// What the broker says when the robot vanishes: for the connection's settings. Its number and time are
-        /// stale by nature. Source: VDA 5050 2.1.0 section 6.14.
+        /// What the broker says when the robot vanishes: for the connection's settings. Its number and time
+        /// are stale by nature. Source: VDA 5050 2.1.0 section 6.14.
         package static func will(_ identity: Identity, at now: Timestamp) throws -> Message {
             let header = Header(identity, headerId: 0, at: WireTime(milliseconds: now.milliseconds))
             let payload = try Connection(header, .broken).json(identity.version).text
