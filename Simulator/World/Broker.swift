@@ -51,15 +51,22 @@ package struct PrivateBroker: Sendable {
             topic write base/+/state
             topic write base/+/availability
             topic write base/+/follow/result
+            topic write uagv/+/+/+/state
+            topic write uagv/+/+/+/factsheet
+            topic readwrite uagv/+/+/+/connection
             topic read cmnd/#
             topic read base/+/follow
             topic read robots/#
+            topic read uagv/+/+/+/order
+            topic read uagv/+/+/+/instantActions
             user robot
             topic write robots/#
             topic read #
             topic write cmnd/#
             topic write base/+/follow
             topic write \(MQTTTransport.requestTopic(of: "+"))
+            topic write uagv/+/+/+/order
+            topic write uagv/+/+/+/instantActions
             \(sellers)
             """
         try DurableFile.write(Array(rules.utf8), to: self.folder.appending("acl"))

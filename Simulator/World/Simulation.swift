@@ -192,15 +192,37 @@ package struct Simulation: Sendable {
             let model = try Settings.read(folder.appending("\(family).sim.yaml"))
             for (name, text) in try workshop.descriptions(broker: broker) {
                 guard DurableFile.exists(folder.appending(name)) else { continue }
+                let description = try Thing(description: try JSON.read(text))
+                if description.vda5050 != nil {
+                    try self.startRobot(description, model.value ?? .null, tasks, broker)
+                    continue
+                }
                 let thing = try SimulatedThing(
-                    thing: try Thing(description: try JSON.read(text)), model: model.value ?? .null,
-                    seed: workshop.scenario.seed)
+                    thing: description, model: model.value ?? .null, seed: workshop.scenario.seed)
                 let simulator = DeviceSimulator(thing, bus: bus, timeline: self.timeline)
                 tasks.add { try await simulator.run() }
                 simulators.append((thing.thing.id, simulator))
             }
         }
         return simulators
+    }
+
+    /// A robot has a connection of its own: its last will is part of what it says.
+    private func startRobot(
+        _ thing: Thing, _ model: JSON, _ tasks: Tasks, _ broker: PrivateBroker
+    ) throws {
+        guard let identity = thing.vda5050 else { return }
+        let bus = MosquittoBus(
+            BrokerAddress(
+                host: "127.0.0.1", port: Int32(broker.port), clientID: "depai-\(thing.name)",
+                username: "devices", passwordFile: broker.passwordFile("devices").string,
+                will: try VDA5050.VehicleLink.will(identity, at: self.timeline.now)),
+            entropy: self.workshop.entropy("bus of \(thing.name)"))
+        let robot = try SimulatedRobot(
+            thing: thing, model: model, bus: bus,
+            store: self.workshop.folder.appending("\(thing.name).db"), timeline: self.timeline)
+        tasks.add { await bus.run() }
+        tasks.add { try await robot.run() }
     }
 }
 

@@ -2,7 +2,9 @@ internal import Encoding
 
 /// Which `depai:` terms may stand where. A misspelt one must not be silently ignored.
 enum DepaiTerms {
-    static let ofThing: Set<String> = ["depai:name", "depai:availability", "depai:limits"]
+    static let ofThing: Set<String> = [
+        "depai:name", "depai:availability", "depai:limits", "depai:profile",
+    ]
     static let ofAffordance: Set<String> = ["depai:limits"]
     static let ofForm: Set<String> = [
         "depai:pointer", "depai:when", "depai:map", "depai:scale", "depai:offset", "depai:merge",
@@ -41,7 +43,6 @@ enum DepaiTerms {
 
     private static func reason(_ name: String) -> String {
         let known = self.ofThing.union(self.ofForm).contains(name)
-        if name == "depai:profile" { return "a thing with a profile needs an adapter, which is not here" }
         return known ? "the term \(name) does not belong here" : "unknown term \(name)"
     }
 }

@@ -90,6 +90,9 @@ extension DeviceHub {
         let order = try self.order(
             id, content, form, schema: target.input, isRepeatable: target.isIdempotent, limits: target.limits,
             of: thing)
+        if let adapter = self.adapters[index] {
+            return try await self.execute(order, by: adapter, of: thing.name)
+        }
         return try await self.execute(order, thing: index)
     }
 
@@ -170,6 +173,26 @@ extension DeviceHub {
             preconditionFailure("only execute() removes a command")
         }
         return record
+    }
+
+    /// A command of a stateful protocol: its adapter knows by the id what was given before, so nothing is
+    /// done twice however often this runs.
+    private func execute(
+        _ order: Order, by adapter: VDA5050.ThingAdapter, of thing: String
+    ) async throws -> CommandRecord {
+        let known = try self.journal.entry(order.id)
+        if known == nil { try self.takeRate(order) }
+        let entry = try known ?? self.journal.add(order.id, order.content, at: self.timeline.now)
+        if entry.state == .received {
+            try self.journal.save(order.id, .started, nil, at: self.timeline.now)
+        }
+        let outcome = try await adapter.perform(
+            order.content.affordance, order.content.input, id: order.id, thing: thing,
+            for: order.form.acknowledgement.timeout)
+        // Another caller with this id may have been quicker.
+        if let settled = try self.journal.entry(order.id), settled.state.isFinal { return settled.record }
+        try self.journal.save(order.id, outcome.state, outcome.result, at: self.timeline.now)
+        return try self.journal.entry(order.id)?.record ?? entry.record
     }
 
     /// Performs what the command's state machine asks for, until it has nothing more.

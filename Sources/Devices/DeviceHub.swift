@@ -17,6 +17,8 @@ public actor DeviceHub {
     /// Places by name and by id, of the things that are there.
     var indices: [String: Int]
     let inbox: Inbox
+    /// What commands the things with a profile, by index.
+    let adapters: [Int: VDA5050.ThingAdapter]
     private let broadcast = Broadcast<Reading>(listenerLimit: DeviceHub.listenerLimit)
     private let onFault: @Sendable (DeviceFault) -> Void
 
@@ -55,6 +57,14 @@ public actor DeviceHub {
                 entry.content.input, of: entry.content.affordance, version: entry.sequence, command: entry.id,
                 at: entry.at)
         }
+        let folder = store?.removingLastComponent()
+        var adapters: [Int: VDA5050.ThingAdapter] = [:]
+        for (index, thing) in things.enumerated() {
+            adapters[index] = try thing.vda5050.map {
+                try VDA5050.ThingAdapter($0, bus: bus, folder: folder, timeline: timeline)
+            }
+        }
+        self.adapters = adapters
         self.things = things
         self.indices = indices
         self.bus = bus
@@ -80,11 +90,22 @@ public actor DeviceHub {
         }
         for index in self.sources.indices { try self.listen(to: index) }
         self.isListening = true
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await self.listen() }
+            for (_, adapter) in self.adapters.sorted(by: { $0.key < $1.key }) {
+                group.addTask { try await adapter.control.run() }
+            }
+            defer { group.cancelAll() }
+            try await group.next()
+        }
+        throw CancellationError()
+    }
+
+    private func listen() async throws {
         for await _ in self.inbox.wakes {
             try Task.checkCancellation()
             self.drain()
         }
-        throw CancellationError()
     }
 
     /// What the devices say from now on. A slow reader loses the oldest readings; the stream ends with

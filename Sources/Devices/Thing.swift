@@ -13,6 +13,8 @@ public struct Thing: Sendable {
     /// What the owner lets an agent do with the whole thing.
     public let limits: DeviceLimits
     package let availability: AvailabilityForm?
+    /// Who the robot is whose `depai:profile` is VDA 5050: its actions are orders, not messages.
+    package let vda5050: VDA5050.Identity?
 
     /// The most affordances of one thing, and the most forms of one affordance.
     public static let affordanceLimit = 256
@@ -76,8 +78,12 @@ public struct Thing: Sendable {
             properties.append(try Self.property(name, field, forms))
         }
         self.properties = properties
+        self.vda5050 = try Self.profile(root["depai:profile"], properties)
         var actions: [Action] = []
         for (name, field) in try Self.affordances(root["actions"]) {
+            if self.vda5050 != nil, !VDA5050.ThingAdapter.actions.contains(name) {
+                throw field.fault("the profile has no such action")
+            }
             actions.append(try Self.action(name, field, forms))
         }
         self.actions = actions

@@ -8,6 +8,10 @@ import Testing
         ("environment-sensor", "env-1", ["temperature", "humidity"]),
         ("energy-meter", "meter-1", ["power", "energy"]),
         ("relay-plug", "plug-1", ["power"]), ("mobile-base", "base-1", ["pose", "battery"]),
+        (
+            "mobile-robot", "robot-1",
+            ["position", "battery", "driving", "paused", "node", "order", "mode"]
+        ),
     ])
     func `every shipped description loads`(_ family: String, _ name: String, _ properties: [String]) throws {
         let thing = try shipped(family, name)
@@ -17,11 +21,14 @@ import Testing
         #expect(thing.properties.filter(\.isObservable).count == properties.count)
         #expect(
             thing.properties.filter(\.isWritable).map(\.name) == (family == "relay-plug" ? ["power"] : []))
-        #expect(thing.actions.map(\.name) == (family == "mobile-base" ? ["follow"] : []))
+        let actions = [
+            "mobile-base": ["follow"], "mobile-robot": ["drive", "cancel", "pause", "resume"],
+        ]
+        #expect(thing.actions.map(\.name) == actions[family] ?? [])
         #expect(thing.actions.filter(\.isIdempotent).count == thing.actions.count)
     }
 
-    @Test(arguments: ["environment-sensor", "energy-meter", "relay-plug", "mobile-base"])
+    @Test(arguments: ["environment-sensor", "energy-meter", "relay-plug", "mobile-base", "mobile-robot"])
     func `a model with open placeholders is no thing`(_ family: String) throws {
         let error = #expect(throws: ThingError.self) {
             try Thing(description: try json("\(family)/\(family).tm.json"))
@@ -32,7 +39,7 @@ import Testing
     /// The instance is the model with its placeholders filled, and nothing else.
     @Test(arguments: [
         ("environment-sensor", "env-1"), ("energy-meter", "meter-1"), ("relay-plug", "plug-1"),
-        ("mobile-base", "base-1"),
+        ("mobile-base", "base-1"), ("mobile-robot", "robot-1"),
     ])
     func `an instance is its model filled`(_ family: String, _ name: String) throws {
         let model = try String(
@@ -135,15 +142,30 @@ import Testing
         let error = #expect(throws: ThingError.self) { try Thing(description: deep) }
         #expect(error?.pointer == "/properties/p/properties/x/depai:limits")
         deep = description(["p": ["forms": form]])
-        deep["depai:profile"] = "vda5050/3.0.0"
-        #expect(throws: ThingError.self) { try Thing(description: deep) }
-        deep["depai:profile"] = nil
         deep["depai:availability"] = ["topic": "t", "online": "on"]
         #expect(
             #expect(throws: ThingError.self) { try Thing(description: deep) }?.pointer
                 == "/depai:availability/offline")
         deep["depai:availability"] = nil
         #expect(try Thing(description: deep).name == "urn:test:one")
+    }
+
+    @Test func `a profile names an adapter that is here, and its robot`() throws {
+        #expect(
+            try shipped("mobile-robot", "robot-1").vda5050?.topic(.order) == "uagv/v2/depai/robot-1/order")
+        var document = try json("mobile-robot/robot-1.td.json")
+        document["depai:profile"] = "sparkplug/3.0"
+        var error = #expect(throws: ThingError.self) { try Thing(description: document) }
+        #expect(error?.pointer == "/depai:profile" && error?.reason.contains("no adapter") == true)
+        // Its properties listen to 2.1.0.
+        document["depai:profile"] = "vda5050/3.0.0"
+        error = #expect(throws: ThingError.self) { try Thing(description: document) }
+        #expect(error?.reason.contains("/v3/") == true)
+        document["depai:profile"] = "vda5050/2.1.0"
+        let pause = document["actions"]?["pause"]
+        document["actions"]?["fly"] = pause
+        error = #expect(throws: ThingError.self) { try Thing(description: document) }
+        #expect(error?.pointer == "/actions/fly")
     }
 
     @Test func `addresses are read with base, percent encoding, and without other protocols`() throws {

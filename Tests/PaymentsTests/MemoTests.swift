@@ -6,8 +6,8 @@ import Solana
 import Testing
 import World
 
-/// Scheme `exact` on Solana: a client adds a memo, the seller's or at least 16 random bytes in hex, so that two
-/// equal payments under one blockhash are two transactions.
+/// Scheme `exact` on Solana: a client adds a memo, the seller's or at least 16 random bytes in hex, so that
+/// two equal payments under one blockhash are two transactions.
 @Suite struct MemoTests {
     /// What would be signed for a price with this memo.
     private func preview(_ market: TestMarket, memo: String?) async throws -> Preview {

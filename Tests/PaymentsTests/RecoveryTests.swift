@@ -9,7 +9,8 @@ import Solana
 import Testing
 import World
 
-/// A robot whose ledger is lost, with its keys and its policy kept: what is in channels comes back, to the unit.
+/// A robot whose ledger is lost, with its keys and its policy kept: what is in channels comes back, to the
+/// unit.
 @Suite struct RecoveryTests {
     private static let terms = ChannelSales(withdrawDelay: 3_600, minDeposit: 1_000, claimSeconds: 60)
 

@@ -27,7 +27,7 @@ public enum VDA5050 {
         public let serialNumber: String
 
         /// The most bytes of one topic level.
-        public static let levelLimit = 128
+        public static let levelLimit = 64
 
         /// - Returns: nil when a part cannot be a topic level: empty, too long, or with `/ + # $` or a
         ///   character that does not print; the serial number has only `A-Z a-z 0-9 _ . : -`.

@@ -11,8 +11,8 @@ extension VDA5050 {
         package let acknowledged: UInt32?
     }
 
-    /// One order as the fleet follows it: events in, effects out; no clock, no I/O. A message is sent until the
-    /// robot's state shows it: QoS 0 promises nothing, and the heartbeat is the repair.
+    /// One order as the fleet follows it: events in, effects out; no clock, no I/O. A message is sent until
+    /// the robot's state shows it: QoS 0 promises nothing, and the heartbeat is the repair.
     /// Source: VDA 5050 2.1.0 sections 6.6.2 to 6.6.4.
     struct Dispatch: WireRecord {
         enum Event {
@@ -46,6 +46,8 @@ extension VDA5050 {
         static let resend = Duration.seconds(5)
         /// The most updates of an order.
         static let messageLimit = 256
+        /// The reason of an order that ended because the fleet wanted it.
+        static let cancelled = "cancelled"
 
         enum Outcome: String, WireWord { case done, failed, unknown }
 
@@ -104,7 +106,7 @@ extension VDA5050 {
             case .state(let state): self.receive(state)
             case .cancel(let id):
                 // One that was never sent needs no robot to be cancelled.
-                if !self.wasSent { self.end(.failed, "cancelled") }
+                if !self.wasSent { self.end(.failed, Self.cancelled) }
                 self.cancelId = self.cancelId ?? id
                 self.sentAt = nil
                 return [.save]
@@ -133,7 +135,7 @@ extension VDA5050 {
             self.acknowledged = max(self.acknowledged ?? 0, known)
             self.takeRefusal(state)
             if let id = self.cancelId, let action = state.action(id) {
-                if action.status == .finished { return self.end(.failed, "cancelled") }
+                if action.status == .finished { return self.end(.failed, Self.cancelled) }
                 // It came too late: the order has ended by itself.
                 if action.status == .failed { self.cancelId = nil }
             }
@@ -145,7 +147,7 @@ extension VDA5050 {
             if self.acknowledged != nil { return self.end(.unknown, "the robot has forgotten the order") }
             if let id = self.cancelId {
                 // It has not come, and after this it will not be sent again.
-                if state.action(id)?.status.isFinal == true { self.end(.failed, "cancelled") }
+                if state.action(id)?.status.isFinal == true { self.end(.failed, Self.cancelled) }
             } else {
                 self.takeRefusal(state)
             }

@@ -3,8 +3,8 @@ internal import Encoding
 internal import SystemPackage
 
 extension VDA5050 {
-    /// The orders that a fleet gave to one robot, and the numbers of its messages. An id is known for ever short
-    /// of ``historyLimit``: the same order is never given twice.
+    /// The orders that a fleet gave to one robot, and the numbers of its messages. An id is known for ever
+    /// short of ``historyLimit``: the same order is never given twice.
     final class FleetStore {
         private let database: Database.Connection
         private var numbers: MessageNumbers

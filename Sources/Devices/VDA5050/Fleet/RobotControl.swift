@@ -69,26 +69,38 @@ extension VDA5050 {
             return view
         }
 
-        /// Gives an order or an update, and waits until it has ended, the update was refused, or the time is over.
+        /// Gives an order or an update, and waits until it has ended, the update was refused, or the time is
+        /// over.
         ///
-        /// The same message is the same order: it is never given twice, and a known end is answered at once. A
-        /// record that is not final says how far it came; ask again with the same message.
+        /// The same message is the same order: it is never given twice, and a known end is answered at once.
+        /// A record that is not final says how far it came; ask again with the same message.
         package func execute(_ order: Order, for duration: Duration) async throws -> OrderRecord {
-            let update = order.orderUpdateId
             try self.take(order)
+            let id = order.orderId
+            guard let record = try await self.follow(id, update: order.orderUpdateId, for: duration) else {
+                throw FleetError.notActive(orderId: id)
+            }
+            return record
+        }
+
+        /// Waits until an order has ended, or its update was refused, or the time is over; nil for an order
+        /// that was never given.
+        package func follow(
+            _ orderId: String, update: UInt32? = nil, for duration: Duration
+        ) async throws -> OrderRecord? {
             let deadline = self.timeline.uptime + duration
-            while let record = try self.record(order.orderId) {
-                let refusal = self.dispatch?.refusals.first { $0.update == update }
-                if let refusal, self.dispatch?.orderId == order.orderId {
+            while let record = try self.record(orderId) {
+                let refusals = self.dispatch?.orderId == orderId ? self.dispatch?.refusals ?? [] : []
+                if let refusal = refusals.first(where: { $0.update == update }) {
                     return OrderRecord(
-                        orderId: order.orderId, state: .failed, reason: refusal.reason,
+                        orderId: orderId, state: .failed, reason: refusal.reason,
                         acknowledged: record.acknowledged)
                 }
                 if record.state.isFinal || record.state == .unknown { return record }
                 guard self.timeline.uptime < deadline else { return record }
                 try await self.wait(until: deadline)
             }
-            throw FleetError.notActive(orderId: order.orderId)
+            return nil
         }
 
         /// How far an order came; nil for one that was never given.

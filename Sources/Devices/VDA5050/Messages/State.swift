@@ -25,7 +25,8 @@ extension VDA5050 {
         package var edgeRequests: [EdgeRequest]?
         package var distanceSinceLastNode: Double?
         package var actionStates: [ActionState] = []
-        /// A list of its own in 3.0.0; 2.1.0 has them at the end of `actionStates`, where the reader leaves them.
+        /// A list of its own in 3.0.0; 2.1.0 has them at the end of `actionStates`, where the reader leaves
+        /// them.
         package var instantActionStates: [ActionState] = []
         package var zoneActionStates: [ActionState]?
         package var power = Power()

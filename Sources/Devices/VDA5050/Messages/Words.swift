@@ -31,7 +31,8 @@ extension VDA5050 {
         case finished = "FINISHED"
         case failed = "FAILED"
 
-        /// The text of 2.1.0 has PAUSED, its published schema forgot it: we do not write it there, and accept it.
+        /// The text of 2.1.0 has PAUSED, its published schema forgot it: we do not write it there, and accept
+        /// it.
         func word(_ dialect: WireDialect) -> String? {
             (self == .paused || self == .retriable) && dialect == .two ? nil : self.rawValue
         }

@@ -1,8 +1,8 @@
 internal import Encoding
 
 extension VDA5050 {
-    /// The robot's side of orders and actions: events in, effects out; no clock, no I/O. No rule of the standard
-    /// about orders depends on time, so no event carries one.
+    /// The robot's side of orders and actions: events in, effects out; no clock, no I/O. No rule of the
+    /// standard about orders depends on time, so no event carries one.
     /// Source: VDA 5050 2.1.0 sections 6.6 to 6.12.
     struct OrderMachine: Sendable {
         enum Event: Sendable {

@@ -3,9 +3,10 @@ extension VDA5050 {
     package protocol Vehicle: Sendable {
         /// What it can do; stays the same while it runs.
         var abilities: Abilities { get }
-        /// What it says, in its order; one owner iterates it. Everything that was begun is ended here.
-        var reports: AsyncStream<VehicleReport> { get }
-        /// Takes a command and returns; how it ends is told by ``reports``. A command may come twice after a
+        /// What it says from now on, in its order, its condition first; a new listener takes the place of the
+        /// one before. Everything that was begun is ended here.
+        func listen() async -> AsyncStream<VehicleReport>
+        /// Takes a command and returns; how it ends is told by ``listen()``. A command may come twice after a
         /// restart: one that names what is already done or under way is answered, never done again.
         func take(_ command: VehicleCommand) async
     }
@@ -14,7 +15,8 @@ extension VDA5050 {
     package enum VehicleCommand: Sendable, Equatable {
         /// Along an edge to its end. Answered by `arrived`, or `unreachable`.
         case drive(Drive)
-        /// Stand still and keep the way. Answered by `held` with the same number: an older answer is no proof.
+        /// Stand still and keep the way. Answered by `held` with the same number: an older answer is no
+        /// proof.
         case hold(UInt32)
         /// Go on after `hold`.
         case resume
@@ -37,9 +39,15 @@ extension VDA5050 {
         package let edge: Edge
         /// Where it ends.
         package let node: Node
-        /// Take the way, but stand until `resume`, as after the `hold` with this number: a process that restarted
-        /// goes on with a pause.
+        /// Take the way, but stand until `resume`, as after the `hold` with this number: a process that
+        /// restarted goes on with a pause.
         package var hold: UInt32?
+
+        package init(orderId: String, edge: Edge, node: Node) {
+            self.orderId = orderId
+            self.edge = edge
+            self.node = node
+        }
 
         /// What the answer names.
         package var key: DriveKey { DriveKey(orderId: self.orderId, sequenceId: self.node.sequenceId) }

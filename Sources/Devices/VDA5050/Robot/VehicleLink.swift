@@ -17,6 +17,9 @@ extension VDA5050 {
         private var machine: OrderMachine
         /// What the vehicle said and was not handled yet; ``reportLimit`` of it.
         private var reports: [VehicleReport] = []
+        /// The vehicle has said where it is and who leads it: before, no order can be judged and no state
+        /// told.
+        private var isReady = false
         private var isAnnounced = false
         private var wantsState = false
         private var wantsFactsheet = false
@@ -74,8 +77,8 @@ extension VDA5050 {
                 } ?? fresh
         }
 
-        /// What the broker says when the robot vanishes: for the connection's settings. Its number and time are
-        /// stale by nature. Source: VDA 5050 2.1.0 section 6.14.
+        /// What the broker says when the robot vanishes: for the connection's settings. Its number and time
+        /// are stale by nature. Source: VDA 5050 2.1.0 section 6.14.
         package static func will(_ identity: Identity, at now: Timestamp) throws -> Message {
             let header = Header(identity, headerId: 0, at: WireTime(milliseconds: now.milliseconds))
             let payload = try Connection(header, .broken).json(identity.version).text
@@ -102,20 +105,24 @@ extension VDA5050 {
                     inbox.put(message, source: index)
                 }
             }
+            // Before the first command, so that no answer is missed.
+            let reports = await self.vehicle.listen()
+            let ending: any Error
             do {
                 try await withThrowingTaskGroup(of: Void.self) { group in
                     group.addTask { for await _ in self.inbox.wakes { await self.wake() } }
-                    group.addTask { try await self.listen() }
+                    group.addTask { try await self.listen(reports) }
                     group.addTask { try await self.live() }
                     defer { group.cancelAll() }
                     try await group.next()
                 }
+                ending = CancellationError()
             } catch {
-                // A cleanup that must survive the cancellation, awaited at once.
-                await Task { await self.sayGoodbye() }.value
-                throw error
+                ending = error
             }
-            throw CancellationError()
+            // A cleanup that must survive the cancellation, awaited at once.
+            await Task { await self.sayGoodbye() }.value
+            throw ending
         }
 
         private func sayGoodbye() async {
@@ -124,8 +131,8 @@ extension VDA5050 {
             try? self.store.close()
         }
 
-        private func listen() async throws {
-            for await report in self.vehicle.reports {
+        private func listen(_ reports: AsyncStream<VehicleReport>) async throws {
+            for await report in reports {
                 while self.reports.count >= Self.reportLimit {
                     try await self.timeline.sleep(for: .milliseconds(1))
                 }
@@ -149,12 +156,17 @@ extension VDA5050 {
             while true {
                 try Task.checkCancellation()
                 self.hasMail = false
-                for arrival in self.inbox.take().arrivals {
+                for arrival in self.isReady ? self.inbox.take().arrivals : [] {
                     guard let event = self.event(arrival) else { continue }
                     try await self.perform(self.machine.handle(event))
                 }
                 while !self.reports.isEmpty {
-                    try await self.perform(self.machine.handle(.vehicle(self.reports.removeFirst())))
+                    let report = self.reports.removeFirst()
+                    if case .condition = report, !self.isReady {
+                        self.isReady = true
+                        self.hasMail = true
+                    }
+                    try await self.perform(self.machine.handle(.vehicle(report)))
                 }
                 await self.announce()
                 await self.tellState()
@@ -220,7 +232,7 @@ extension VDA5050 {
 
         /// After each connect: a broker that restarted has forgotten us.
         private func announce() async {
-            guard self.bus.isConnected else { return self.isAnnounced = false }
+            guard self.isReady, self.bus.isConnected else { return self.isAnnounced = false }
             if !self.isAnnounced {
                 guard await self.tell(.online) else { return }
                 self.isAnnounced = true
