@@ -13,7 +13,8 @@ import World
 struct WorldTests {
     /// Small and quick: few readings, a short way, short slots.
     static func scenario(
-        faults: [String?] = [nil, nil, nil], seed: UInt64 = 7, deposit: String? = nil, over: String = "http"
+        faults: [String?] = [nil, nil, nil], seed: UInt64 = 7, deposit: String? = nil, over: String = "http",
+        moreDevices: [JSON] = []
     ) throws -> Scenario {
         func node(_ name: String, _ storage: Int, _ compute: Int, _ fault: String?) -> JSON {
             var node: JSON = [
@@ -34,7 +35,8 @@ struct WorldTests {
                     node("Aurora", 400, 900, faults[0]), node("Borealis", 300, 1_200, faults[1]),
                     node("Cirrus", 650, 1_500, faults[2]),
                 ],
-                "devices": ["environment-sensor", "energy-meter", "relay-plug", "mobile-base"],
+                "devices": .array(
+                    ["environment-sensor", "energy-meter", "relay-plug", "mobile-base"] + moreDevices),
                 "map": "warehouse.map",
                 "goal": ["x": 5, "y": 18], "units": 20_000_000,
                 "archive": ["batches": 1, "readings": 4, "days": 30, "challenges": 2],

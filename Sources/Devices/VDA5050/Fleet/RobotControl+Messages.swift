@@ -133,6 +133,23 @@ extension VDA5050.RobotControl {
         await self.publish(VDA5050.InstantActions(due.map { self.actions[$0].action }))
     }
 
+    /// Whoever begins to listen would wait up to 30 seconds for the first state: a silent robot is asked.
+    /// Source: VDA 5050 2.1.0 section 6.8.1, `stateRequest`.
+    func askForState() async {
+        let now = self.timeline.uptime
+        guard self.bus.isConnected, self.stateIsMissing,
+            self.askedAt.map({ $0 + VDA5050.Dispatch.resend <= now }) ?? true
+        else { return }
+        self.askedAt = now
+        let id = "state-\(self.timeline.now.milliseconds)"
+        await self.publish(VDA5050.InstantActions([VDA5050.Action("stateRequest", id: id)]))
+    }
+
+    private var stateIsMissing: Bool {
+        guard let heardAt = self.view.heardAt else { return true }
+        return self.timeline.uptime - heardAt > VDA5050.RobotView.staleAfter
+    }
+
     /// What does not leave is sent again by the clock.
     private func publish<Sent: WireMessage>(_ message: Sent) async {
         var message = message
@@ -176,6 +193,10 @@ extension VDA5050.RobotControl {
         var due = self.dispatch?.due
         for action in self.actions where action.state == nil {
             let next = action.sentAt.map { $0 + VDA5050.Dispatch.resend } ?? now
+            due = min(due ?? next, next)
+        }
+        if self.stateIsMissing {
+            let next = self.askedAt.map { $0 + VDA5050.Dispatch.resend } ?? now
             due = min(due ?? next, next)
         }
         // Without a broker what is due stays due.

@@ -31,6 +31,8 @@ extension VDA5050 {
         var dispatch: Dispatch?
         var actions: [OpenAction] = []
         var view = RobotView()
+        /// When a silent robot was asked for its state.
+        var askedAt: Duration?
         var waiters: [AsyncStream<Void>.Continuation] = []
         var hasMail = false
         var sleeper: AsyncStream<Void>.Continuation?
@@ -180,6 +182,7 @@ extension VDA5050 {
                 }
                 try await self.step(.due)
                 await self.sendActions()
+                await self.askForState()
                 try await self.sleep()
             }
         }
