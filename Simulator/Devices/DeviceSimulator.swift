@@ -131,13 +131,6 @@ public actor DeviceSimulator {
         let (stream, continuation) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
         self.sleeper = continuation
         defer { self.sleeper = nil }
-        let timeline = self.timeline
-        let time = duration
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { for await _ in stream {} }
-            group.addTask { try await timeline.sleep(for: time) }
-            try await group.next()
-            group.cancelAll()
-        }
+        try await self.timeline.sleep(for: duration, or: stream)
     }
 }

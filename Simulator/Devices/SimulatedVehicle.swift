@@ -71,12 +71,6 @@ package actor SimulatedVehicle: VDA5050.Vehicle {
         let (stream, continuation) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
         self.sleeper = continuation
         defer { self.sleeper = nil }
-        let timeline = self.timeline
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { for await _ in stream {} }
-            group.addTask { try await timeline.sleep(for: duration) }
-            try await group.next()
-            group.cancelAll()
-        }
+        try await self.timeline.sleep(for: duration, or: stream)
     }
 }

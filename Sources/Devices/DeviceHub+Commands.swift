@@ -253,15 +253,7 @@ extension DeviceHub {
         guard let open = self.open[order.id], !open.command.state.isFinal else { return }
         let (stream, continuation) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
         self.open[order.id]?.driver = continuation
-        let timeline = self.timeline
-        let timeout = order.form.acknowledgement.timeout
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { for await _ in stream {} }
-            group.addTask { try await timeline.sleep(for: timeout) }
-            try await group.next()
-            group.cancelAll()
-        }
-        try Task.checkCancellation()
+        try await self.timeline.sleep(for: order.form.acknowledgement.timeout, or: stream)
     }
 
     /// Waits for the caller that came first with the same id.

@@ -287,27 +287,7 @@ import World
     @Test func `without its seller a channel is closed by the chain`() async throws {
         try await TestMarket.with { market in
             try await market.openShop(channels: Self.terms)
-            let ledger = try await market.robotLedger(change: { rules in
-                let sol = JSON.string(market.sol.id)
-                rules["assets"] = [
-                    ["asset": .string(market.asset.id), "symbol": "USD", "decimals": 6],
-                    ["asset": sol, "symbol": "SOL", "decimals": 9],
-                ]
-                rules["payees"] = [
-                    [
-                        "id": "node-a", "account": .string(SolanaNames.account(market.payTo, on: .devnet)),
-                        "purposes": ["storage", "channel"],
-                    ], ["id": "network", "account": "network", "purposes": ["fee"]],
-                ]
-                rules["limits"] = [
-                    ["id": "all", "asset": .string(market.asset.id), "per_payment": "50000"],
-                    [
-                        "id": "escrow", "asset": .string(market.asset.id), "purpose": "channel",
-                        "per_payment": "100000",
-                    ],
-                    ["id": "fees", "asset": sol, "purpose": "fee", "per_payment": "20000"],
-                ]
-            })
+            let ledger = try await market.robotLedger(change: market.rulesWithFees)
             let sponsor = Address(market.robotWallet.publicKey(.sponsor))
             await market.cluster.withBank { _ = $0.airdrop(10_000_000, to: sponsor) }
             await market.cluster.tick(40)

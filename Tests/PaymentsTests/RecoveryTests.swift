@@ -14,31 +14,6 @@ import World
 @Suite struct RecoveryTests {
     private static let terms = ChannelSales(withdrawDelay: 3_600, minDeposit: 1_000, claimSeconds: 60)
 
-    /// A policy that also lets the wallet pay its own network fees.
-    private static func rules(_ market: TestMarket) -> (inout JSON) -> Void {
-        { rules in
-            let sol = JSON.string(market.sol.id)
-            rules["assets"] = [
-                ["asset": .string(market.asset.id), "symbol": "USD", "decimals": 6],
-                ["asset": sol, "symbol": "SOL", "decimals": 9],
-            ]
-            rules["payees"] = [
-                [
-                    "id": "node-a", "account": .string(SolanaNames.account(market.payTo, on: .devnet)),
-                    "purposes": ["storage", "channel"],
-                ], ["id": "network", "account": "network", "purposes": ["fee"]],
-            ]
-            rules["limits"] = [
-                ["id": "all", "asset": .string(market.asset.id), "per_payment": "50000"],
-                [
-                    "id": "escrow", "asset": .string(market.asset.id), "purpose": "channel",
-                    "per_payment": "100000",
-                ],
-                ["id": "fees", "asset": sol, "purpose": "fee", "per_payment": "20000"],
-            ]
-        }
-    }
-
     private struct Lost {
         let market: TestMarket
         let shop: Shop
@@ -57,7 +32,7 @@ import World
         let (shop, node) = try await market.openShop(channels: Self.terms)
         let id: String
         do {
-            let ledger = try await market.robotLedger(file: "lost.db", change: Self.rules(market))
+            let ledger = try await market.robotLedger(file: "lost.db", change: market.rulesWithFees)
             let buyer = market.buyer(ledger)
             for number in 1...purchases {
                 let order = try market.order("\(number)", channel: .open(deposit: .units(10_000)))
@@ -72,7 +47,7 @@ import World
         await market.cluster.withBank { _ = $0.airdrop(10_000_000, to: sponsor) }
         await market.cluster.tick(40)
         let ledger = try await market.robotLedger(
-            file: "new.db", knowsMoney: false, change: Self.rules(market))
+            file: "new.db", knowsMoney: false, change: market.rulesWithFees)
         let buyer = market.buyer(ledger, rpc: rpc)
         try await buyer.bookDeposits()
         return Lost(market: market, shop: shop, node: node, ledger: ledger, buyer: buyer, id: id)
@@ -277,7 +252,7 @@ import World
             let other = try await market.robotLedger(
                 file: "other.db", knowsMoney: false,
                 change: { rules in
-                    Self.rules(market)(&rules)
+                    market.rulesWithFees(&rules)
                     rules["payees"] = [["id": "network", "account": "network", "purposes": ["fee"]]]
                 })
             guard case .left(_, let reason)? = try await market.buyer(other, rpc: rpc).recoverChannels().first
@@ -296,7 +271,7 @@ import World
             _ = try await lost.buyer.recoverChannels()
             _ = try await lost.buyer.closeChannel(lost.id, at: TestMarket.nodeURL + "/")
             let third = try await market.robotLedger(
-                file: "third.db", knowsMoney: false, change: Self.rules(market))
+                file: "third.db", knowsMoney: false, change: market.rulesWithFees)
             let buyer = market.buyer(third)
             try await buyer.bookDeposits()
             for finding in try await buyer.recoverChannels() {

@@ -63,3 +63,30 @@ extension PaymentPayload {
         return bytes
     }
 }
+
+extension TestMarket {
+    /// A policy that also lets the wallet pay its own network fees.
+    var rulesWithFees: (inout JSON) -> Void {
+        { rules in
+            let sol = JSON.string(self.sol.id)
+            rules["assets"] = [
+                ["asset": .string(self.asset.id), "symbol": "USD", "decimals": 6],
+                ["asset": sol, "symbol": "SOL", "decimals": 9],
+            ]
+            rules["payees"] = [
+                [
+                    "id": "node-a", "account": .string(SolanaNames.account(self.payTo, on: .devnet)),
+                    "purposes": ["storage", "channel"],
+                ], ["id": "network", "account": "network", "purposes": ["fee"]],
+            ]
+            rules["limits"] = [
+                ["id": "all", "asset": .string(self.asset.id), "per_payment": "50000"],
+                [
+                    "id": "escrow", "asset": .string(self.asset.id), "purpose": "channel",
+                    "per_payment": "100000",
+                ],
+                ["id": "fees", "asset": sol, "purpose": "fee", "per_payment": "20000"],
+            ]
+        }
+    }
+}

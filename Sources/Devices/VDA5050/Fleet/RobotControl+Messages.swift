@@ -183,7 +183,7 @@ extension VDA5050.RobotControl {
         let (stream, continuation) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
         self.waiters.append(continuation)
         defer { self.waiters.removeAll { $0 == continuation } }
-        try await Self.first(of: stream, or: deadline - self.timeline.uptime, self.timeline)
+        try await self.timeline.sleep(for: deadline - self.timeline.uptime, or: stream)
     }
 
     /// Until a message comes, or something is due.
@@ -204,19 +204,6 @@ extension VDA5050.RobotControl {
         let (stream, continuation) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
         self.sleeper = continuation
         defer { self.sleeper = nil }
-        try await Self.first(of: stream, or: pause, self.timeline)
-    }
-
-    private static func first(
-        of stream: AsyncStream<Void>, or pause: Duration, _ timeline: any Timeline
-    ) async throws {
-        guard pause > .zero else { return }
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { for await _ in stream { return } }
-            group.addTask { try await timeline.sleep(for: pause) }
-            try await group.next()
-            group.cancelAll()
-        }
-        try Task.checkCancellation()
+        try await self.timeline.sleep(for: pause, or: stream)
     }
 }
