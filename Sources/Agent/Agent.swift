@@ -288,6 +288,8 @@ public struct Agent: Sendable {
                 try await store.log("device", "\(found.things.count) descriptions are in use")
             } catch let error as DeviceError {
                 try await store.log("device", "the descriptions stay as they were: \(error)")
+            } catch let error as BusError {
+                try await store.log("device", "the descriptions stay as they were: \(error)")
             } catch let error as FileError {
                 try await store.log("device", "\(error)")
             }
