@@ -23,20 +23,24 @@ public struct Agent: Sendable {
     private let observer: @Sendable (JournalEntry) -> Void
     private let credential: FilePath?
     private let control: (any ControlChannel)?
+    private let fleet: (any MessageBus)?
 
     /// - Parameters:
     ///   - credential: file with the keystore's credential, if the service manager delivers one; else the
     ///     configured passphrase file opens it.
     ///   - control: where programs on the same machine ask the running wallet.
+    ///   - fleet: the connection of the section `vda5050`, with ``RobotSettings/will(at:)``.
     ///   - observer: told after each durable step of a payment.
     public init(
         home: Home, configuration: AgentConfiguration, bus: any MessageBus, web: any Web,
         timeline: any Timeline,
         entropy: any Entropy, credential: FilePath? = nil, control: (any ControlChannel)? = nil,
+        fleet: (any MessageBus)? = nil,
         observer: @escaping @Sendable (JournalEntry) -> Void = { _ in }
     ) {
         self.credential = credential
         self.control = control
+        self.fleet = fleet
         self.home = home
         self.configuration = configuration
         self.bus = bus
@@ -77,7 +81,18 @@ public struct Agent: Sendable {
             group.addTask { try await devices.run() }
             group.addTask { [folder] in try await self.follow(folder, devices, store) }
             group.addTask { try await desk.run() }
+            let operators = OperatorDesk(
+                address: keystore.address,
+                operators: self.configuration.operators.union([try self.home.owner()]),
+                devices: DeviceDesk(hub: devices), wallet: wallet, bus: self.bus, timeline: self.timeline)
+            group.addTask { try await operators.run() }
             group.addTask { try await self.tell(faults, store) }
+            if let settings = self.configuration.vda5050, let fleet = self.fleet {
+                let member = FleetMember(
+                    settings: settings, bus: fleet, devices: devices, path: self.home.fleetPath,
+                    timeline: self.timeline, entropy: self.entropy)
+                group.addTask { try await member.run() }
+            }
             if let topic = self.configuration.reportTopic {
                 group.addTask { try await self.report(to: topic, store) }
             }
@@ -302,6 +317,8 @@ extension Home {
     public var agentPath: FilePath { self.path.appending("agent.db") }
     /// Commands to devices.
     public var devicesPath: FilePath { self.path.appending("devices.db") }
+    /// Orders of the fleet.
+    public var fleetPath: FilePath { self.path.appending("vda5050.db") }
     /// What waits for the broker.
     public var outboxPath: FilePath { self.path.appending("outbox.db") }
 }

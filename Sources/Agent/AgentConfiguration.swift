@@ -3,7 +3,7 @@ public import Encoding
 public import Home
 public import Market
 public import Payments
-internal import Sodium
+public import Sodium
 public import SystemPackage
 public import World
 
@@ -26,6 +26,11 @@ public struct AgentConfiguration: Sendable {
     /// URL of the x402 facilitator that pays the network's fee when money above the owner's ceiling goes
     /// back; without it the wallet's own sponsor address pays.
     public let facilitator: String?
+
+    /// Who may command devices over the broker, beside the owner.
+    public let operators: Set<PublicKey>
+    /// Which fleet the robot belongs to; nil for none.
+    public let vda5050: RobotSettings?
 
     /// Keep readings: every so many of them are sealed and stored at a provider.
     public struct Archive: Sendable {
@@ -58,7 +63,7 @@ public struct AgentConfiguration: Sendable {
     public init(_ root: JSONField) throws {
         try root.only([
             "network", "rpc", "rpc_witnesses", "passphrase_file", "broker", "devices", "providers", "archive",
-            "errand", "channels", "facilitator", "report",
+            "errand", "channels", "facilitator", "report", "operators", "vda5050",
         ])
         self.chain = try ChainSettings(root)
         self.passphraseFile = FilePath(try root["passphrase_file"].string())
@@ -80,6 +85,13 @@ public struct AgentConfiguration: Sendable {
             return try field["topic"].string()
         }
         self.facilitator = try root["facilitator"].ifPresent?.string()
+        self.operators = try Set(
+            (root["operators"].ifPresent?.elements() ?? []).map { field in
+                let key = try PublicKey(try Base58.decode(try field.string()))
+                guard key.isSound else { throw field.fault("not a sound Ed25519 key") }
+                return key
+            })
+        self.vda5050 = try root["vda5050"].ifPresent.map { try RobotSettings($0) }
         self.archive = try root["archive"].ifPresent.map { field in
             try field.only(["readings", "days", "challenges", "batches"])
             return Archive(

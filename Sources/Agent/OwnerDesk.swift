@@ -65,7 +65,7 @@ struct OwnerDesk: Sendable {
         }
         guard let wallet = self.wallet else { return }
         let bytes = try await SignedAnswer.bytes(
-            answer, to: message.payload, of: self.address, by: wallet)
+            answer.json, to: message.payload, of: self.address, by: wallet)
         await self.publish(Message(topic: topics.answer, payload: bytes))
     }
 

@@ -13,6 +13,7 @@ public actor DeviceHub {
     let journal: CommandJournal
     /// The name by which devices that answer a named caller know us.
     let ownName: String
+    private let boot: String
     var sources: [Source]
     /// Places by name and by id, of the things that are there.
     var indices: [String: Int]
@@ -69,6 +70,7 @@ public actor DeviceHub {
         self.indices = indices
         self.bus = bus
         self.timeline = timeline
+        self.boot = timeline.boot
         self.journal = journal
         self.ownName = ownName
         self.sources = Source.all(Array(things.enumerated()), ownName: ownName)
@@ -150,7 +152,7 @@ public actor DeviceHub {
         self.broadcast.send(
             Reading(
                 thing: self.things[thing].id, property: property, value: value, unit: unit, at: arrival.at,
-                uptime: arrival.uptime, sequence: self.sequence))
+                uptime: arrival.uptime, boot: self.boot, sequence: self.sequence))
     }
 
     /// Counts a fault and tells the first of each source. What was lost for want of room says nothing of what

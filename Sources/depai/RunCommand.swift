@@ -8,6 +8,7 @@ import Logging
 import ServiceLifecycle
 import SystemPackage
 import UnixSignals
+import World
 
 struct RunCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -27,7 +28,8 @@ struct RunCommand: AsyncParsableCommand {
         ) { event in logger.info("broker", metadata: ["event": "\(event)"]) }
         logger.info("starting", metadata: ["home": "\(home.path)"])
         var group = ServiceGroupConfiguration(
-            services: [Running { await agent.bus.run() }, Running { try await agent.agent.run() }],
+            services: agent.buses.map { bus in Running { await bus.run() } }
+                + [Running { try await agent.agent.run() }],
             gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         group.maximumGracefulShutdownDuration = .seconds(5)
         try await ServiceGroup(configuration: group).run()
@@ -36,17 +38,24 @@ struct RunCommand: AsyncParsableCommand {
 
 /// The robot on the real ports.
 struct RobotAssembly {
-    let bus: MosquittoBus
+    /// The connections: to the robot's own broker, and to its fleet's.
+    let buses: [MosquittoBus]
     let agent: Agent
 
     init(
         home: Home, configuration: AgentConfiguration, onEvent: @escaping @Sendable (LinkEvent) -> Void
     ) throws {
-        self.bus = MosquittoBus(configuration.broker, entropy: SystemEntropy(), onEvent: onEvent)
+        let bus = MosquittoBus(configuration.broker, entropy: SystemEntropy(), onEvent: onEvent)
+        let fleet = try configuration.vda5050.map { settings in
+            var broker = settings.broker
+            broker.will = try settings.will(at: SystemTimeline().now)
+            return MosquittoBus(broker, entropy: SystemEntropy(), onEvent: onEvent)
+        }
+        self.buses = [bus] + (fleet.map { [$0] } ?? [])
         self.agent = Agent(
-            home: home, configuration: configuration, bus: self.bus, web: CurlWeb(),
+            home: home, configuration: configuration, bus: bus, web: CurlWeb(),
             timeline: SystemTimeline(), entropy: SystemEntropy(), credential: Self.credential,
-            control: home.controlSocket)
+            control: home.controlSocket, fleet: fleet)
     }
 }
 
