@@ -62,9 +62,10 @@ public struct Agent: Sendable {
         let found = try folder.read()
         let (faults, fault) = AsyncStream.makeStream(
             of: DeviceFault.self, bufferingPolicy: .bufferingOldest(Self.faultRoom))
+        let outbox = try self.configuration.reportTopic.map { try self.outbox(to: $0) }
         let devices = try DeviceHub(
             things: found.things, bus: self.bus, store: self.home.devicesPath, timeline: self.timeline,
-            entropy: self.entropy, onFault: { fault.yield($0) })
+            entropy: self.entropy, keeper: outbox?.keeper, onFault: { fault.yield($0) })
         try await store.log(
             "start",
             wallet == nil
@@ -93,9 +94,7 @@ public struct Agent: Sendable {
                     timeline: self.timeline, entropy: self.entropy)
                 group.addTask { try await member.run() }
             }
-            if let topic = self.configuration.reportTopic {
-                group.addTask { try await self.report(to: topic, store) }
-            }
+            if let outbox { group.addTask { try await outbox.run(store, self.timeline) } }
             if let channel = self.control {
                 let counter = ControlCounter(
                     wallet: control, devices: DeviceDesk(hub: devices), cashier: till?.cashier)
@@ -123,18 +122,10 @@ public struct Agent: Sendable {
         throw CancellationError()
     }
 
-    private func report(to topic: String, _ store: AgentStore) async throws {
-        let (refusals, refusal) = AsyncStream.makeStream(
-            of: String.self, bufferingPolicy: .bufferingNewest(1))
-        let outbox = try Outbox(path: self.home.outboxPath, bus: self.bus, timeline: self.timeline) {
-            refusal.yield("the broker refuses \($0): \($1)")
-        }
-        let reporter = Reporter(outbox: outbox, topic: topic, store: store, timeline: self.timeline)
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await reporter.run() }
-            group.addTask { for await text in refusals { try await store.log("report", text) } }
-            for try await _ in group {}
-        }
+    private func outbox(to topic: String) throws -> Telling {
+        try Telling(
+            path: self.home.outboxPath, topic: topic, readings: self.configuration.reportedReadings,
+            bus: self.bus, timeline: self.timeline)
     }
 
     /// The wallet, or nil when nothing that opens it was delivered: devices, owner and records need no key.

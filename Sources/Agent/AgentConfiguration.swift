@@ -23,6 +23,8 @@ public struct AgentConfiguration: Sendable {
     public let channels: Order.ChannelUse
     /// Topic to which every event is published, until the broker has it; nil keeps them here.
     public let reportTopic: String?
+    /// Readings that are told there, too, each of them: `THING/PROPERTY` or `THING/EVENT`.
+    public let reportedReadings: Set<String>
     /// URL of the x402 facilitator that pays the network's fee when money above the owner's ceiling goes
     /// back; without it the wallet's own sponsor address pays.
     public let facilitator: String?
@@ -81,9 +83,11 @@ public struct AgentConfiguration: Sendable {
                 return .open(deposit: .decimal(try field["deposit"].string()))
             } ?? .existing
         self.reportTopic = try root["report"].ifPresent.map { field in
-            try field.only(["topic"])
+            try field.only(["topic", "readings"])
             return try field["topic"].string()
         }
+        self.reportedReadings = try Set(
+            (root["report"]["readings"].ifPresent?.elements() ?? []).map { try $0.string() })
         self.facilitator = try root["facilitator"].ifPresent?.string()
         self.operators = try Set(
             (root["operators"].ifPresent?.elements() ?? []).map { field in

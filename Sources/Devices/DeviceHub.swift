@@ -13,7 +13,8 @@ public actor DeviceHub {
     let journal: CommandJournal
     /// The name by which devices that answer a named caller know us.
     let ownName: String
-    private let boot: String
+    let boot: String
+    let keeper: ReadingKeeper?
     var sources: [Source]
     /// Places by name and by id, of the things that are there.
     var indices: [String: Int]
@@ -42,10 +43,12 @@ public actor DeviceHub {
 
     /// - Parameters:
     ///   - store: the command journal; nil keeps it in memory, for tests.
+    ///   - keeper: gets readings that must not be lost; nil keeps none.
     ///   - onFault: told once per source of malformed messages; ``faults()`` has the counts.
     /// - Throws: `DeviceError` for things that cannot stand together, `DatabaseError` for the journal.
     public init(
         things: [Thing], bus: any MessageBus, store: FilePath?, timeline: any Timeline, entropy: any Entropy,
+        keeper: ReadingKeeper? = nil,
         onFault: @escaping @Sendable (DeviceFault) -> Void = { _ in }
     ) throws {
         let indices = try Self.places(of: Array(things.enumerated()))
@@ -71,10 +74,12 @@ public actor DeviceHub {
         self.bus = bus
         self.timeline = timeline
         self.boot = timeline.boot
+        self.keeper = keeper
         self.journal = journal
         self.ownName = ownName
         self.sources = Source.all(Array(things.enumerated()), ownName: ownName)
         self.inbox = Inbox(timeline: timeline)
+        keeper?.adopt(things, self.sources)
         self.onFault = onFault
         self.twinStates = states
         try self.publications = Self.recentPublications(journal, timeline)

@@ -93,14 +93,14 @@ struct OwnerScene {
     }
 
     /// Runs `body` beside the robot, and ends the robot by its own id.
-    func whileRobotRuns(_ body: () async throws -> Void) async throws {
+    func whileRobotRuns(endingWith signal: Int32 = SIGTERM, _ body: () async throws -> Void) async throws {
         let robot = Process()
         robot.executableURL = URL(filePath: Bundle.main.bundlePath).appending(path: "depai")
         robot.arguments = ["run", "--home", self.folder.appending("home").string]
         robot.standardError = FileHandle.nullDevice
         try robot.run()
         defer {
-            robot.terminate()
+            kill(robot.processIdentifier, signal)
             robot.waitUntilExit()
         }
         let socket = self.folder.appending("home/control.sock").string
