@@ -31,14 +31,15 @@ public struct Agent: Sendable {
     ///     configured passphrase file opens it.
     ///   - control: where programs on the same machine ask the running wallet.
     ///   - supervisor: who is told when the robot works, and that it lives.
-    ///   - onEvent: told of each event of the robot, for a log.
     ///   - observer: told after each durable step of a payment.
+    ///   - onEvent: told of each event of the robot, for a log.
     public init(
         home: Home, configuration: AgentConfiguration, bus: any MessageBus, web: any Web,
         timeline: any Timeline,
         entropy: any Entropy, credential: FilePath? = nil, control: (any ControlChannel)? = nil,
-        supervisor: (any Supervisor)? = nil, onEvent: @escaping @Sendable (Event) -> Void = { _ in },
-        observer: @escaping @Sendable (JournalEntry) -> Void = { _ in }
+        supervisor: (any Supervisor)? = nil,
+        observer: @escaping @Sendable (JournalEntry) -> Void = { _ in },
+        onEvent: @escaping @Sendable (Event) -> Void = { _ in }
     ) {
         self.credential = credential
         self.control = control
@@ -144,8 +145,8 @@ public struct Agent: Sendable {
         if let credential = self.credential {
             return try keystore.unlock(credential: try SecretFile.readKey(credential, isDelivered: true))
         }
-        guard DurableFile.exists(self.configuration.passphraseFile) else { return nil }
-        return try self.home.unlock(passphraseFile: self.configuration.passphraseFile)
+        guard let file = self.configuration.passphraseFile, DurableFile.exists(file) else { return nil }
+        return try self.home.unlock(passphraseFile: file)
     }
 
     /// A machine whose socket cannot be made still does its work; its owner has the broker.

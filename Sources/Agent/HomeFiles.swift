@@ -1,7 +1,7 @@
 package import Database
 internal import Devices
 public import Home
-package import Ledger
+internal import Ledger
 public import SystemPackage
 
 extension Home {

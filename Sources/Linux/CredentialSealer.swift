@@ -33,7 +33,8 @@ public enum CredentialSealer {
         guard self.isInstalled else { throw Fault.notInstalled }
         precondition(secret.count <= self.limit, "a secret that does not fit into a pipe")
         var ends: [Int32] = [-1, -1]
-        guard pipe2(&ends, O_CLOEXEC) == 0 else { throw Fault.system("pipe", code: errno) }
+        guard pipe(&ends) == 0 else { throw Fault.system("pipe", code: errno) }
+        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         defer { close(ends[0]) }
         // Before anybody reads: whoever ends early breaks no pipe then.
         let count = write(ends[1], secret.baseAddress, secret.count)

@@ -8,8 +8,9 @@ enum Log {
     static let isJournal = Journal.hearsStandardError
 
     static func logger() -> Logger {
-        Logger(label: "depai") { label in
-            self.isJournal ? JournalLogHandler() : StreamLogHandler.standardError(label: label)
+        Logger(label: "depai") { label -> any LogHandler in
+            guard self.isJournal else { return StreamLogHandler.standardError(label: label) }
+            return JournalLogHandler()
         }
     }
 

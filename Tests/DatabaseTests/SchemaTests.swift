@@ -60,7 +60,9 @@ import Testing
         }
     }
 
-    @Test func `a file of a newer program is refused and stays as it is, with all that a crash left`() async throws {
+    @Test func `a file of a newer program is refused and stays as it is, with all that a crash left`()
+        async throws
+    {
         try await withFolder { folder in
             let live = folder.appending("live"), copy = folder.appending("copy")
             try DurableFile.createFolder(live)
@@ -97,11 +99,11 @@ import Testing
         try await withFolder { folder in
             let path = folder.appending("a.db")
             _ = try Connection.open(path, self.first)
-            let before = try self.content(folder)
+            let before = try DurableFile.read(path)
             #expect(throws: SchemaError.older(path: path.string, found: 1, known: 2)) {
                 _ = try Connection.read(path, self.second)
             }
-            #expect(try self.content(folder) == before)
+            #expect(try DurableFile.read(path) == before)
         }
     }
 
@@ -172,7 +174,8 @@ struct MigrationPowerLossTests {
                     // The copy is whole from the moment it has its name.
                     let copy = target.appending("a.db.schema-1")
                     if DurableFile.exists(copy) {
-                        #expect(try Connection(path: copy.string, access: .read).integrityFaults() == [], comment)
+                        #expect(
+                            try Connection(path: copy.string, access: .read).integrityFaults() == [], comment)
                         #expect(try Schema.version(of: copy) == 1, comment)
                     } else {
                         #expect(found == 1, "migrated without a copy: \(comment)")

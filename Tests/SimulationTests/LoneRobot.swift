@@ -70,8 +70,11 @@ struct LoneRobot: Sendable {
     }
 
     static func environment(_ variables: [String: String]) -> Environment {
-        .inherit.updating(
-            Dictionary(uniqueKeysWithValues: variables.map { (Environment.Key($0.key), Optional($0.value)) }))
+        var updates: [Environment.Key: String?] = [:]
+        for (name, value) in variables {
+            if let key = Environment.Key(rawValue: name) { updates[key] = value }
+        }
+        return .inherit.updating(updates)
     }
 
     /// What a robot that runs can be asked and told.
@@ -104,7 +107,8 @@ struct LoneRobot: Sendable {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 let result = try await run(
-                    .path(Self.program), arguments: Arguments(["run", "--home", self.home.path.string] + arguments),
+                    .path(Self.program),
+                    arguments: Arguments(["run", "--home", self.home.path.string] + arguments),
                     environment: Self.environment(variables), input: .none, output: .discarded,
                     error: .fileDescriptor(log, closeAfterSpawningProcess: false)
                 ) { process in life.started(process.processIdentifier.value) }

@@ -37,9 +37,10 @@ struct ServiceTests {
                 let texts = manager.texts
                 // Nothing but the four words of the protocol, ready once, and no status twice in a row.
                 #expect(texts.filter { $0 == "READY=1" }.count == 1)
-                #expect(texts.allSatisfy { text in
-                    ["READY=1", "WATCHDOG=1", "STATUS=", "STOPPING=1"].contains { text.hasPrefix($0) }
-                })
+                #expect(
+                    texts.allSatisfy { text in
+                        ["READY=1", "WATCHDOG=1", "STATUS=", "STOPPING=1"].contains { text.hasPrefix($0) }
+                    })
             }
         }
     }
@@ -62,7 +63,9 @@ struct ServiceTests {
         }
     }
 
-    @Test func `a robot whose ledger is stuck gives no sign of life, and gives it again afterwards`() async throws {
+    @Test func `a robot whose ledger is stuck gives no sign of life, and gives it again afterwards`()
+        async throws
+    {
         try await withFolder { folder in
             let robot = try await LoneRobot.make(in: folder, broker: try Broker.freePort())
             let name = folder.appending("notify").string
@@ -77,7 +80,7 @@ struct ServiceTests {
                 try thief.begin()
                 async let freeze = robot.depai("wallet", "freeze")
                 // It stands once what came before is picked up and no more arrives.
-                _ = try await eventually("silence") {
+                _ = try await eventually("silence") { () -> Bool? in
                     guard let last = manager.all.last else { return nil }
                     return ContinuousClock.now - last.at > .milliseconds(1_500) ? true : nil
                 }
@@ -95,7 +98,9 @@ struct ServiceTests {
         }
     }
 
-    @Test func `a log that the journal hears has priorities and no times; another one has times`() async throws {
+    @Test func `a log that the journal hears has priorities and no times; another one has times`()
+        async throws
+    {
         try await withFolder { folder in
             let robot = try await LoneRobot.make(in: folder, broker: try Broker.freePort())
             func log(_ variables: [String: String]) async throws -> [Substring] {

@@ -70,7 +70,7 @@ extension WalletCommand {
         var owner = false
 
         func validate() throws {
-            guard [self.credential != nil, self.owner, self.made.isWanted].count(where: \.self) == 1 else {
+            guard [self.credential != nil, self.owner, self.made.credential != nil].count(where: \.self) == 1 else {
                 throw ValidationError(
                     "give one of --credential-sealed, --credential-out, --credential and --owner")
             }
@@ -81,20 +81,22 @@ extension WalletCommand {
             let lock = try home.lock()
             defer { lock.release() }
             let keystore = try home.keystore()
-            try self.made.check()
+            try self.made.credential?.check()
             let passphrase = try self.passphrase.read(for: keystore.address)
             let opened: Keystore
             if let credential = self.credential {
                 opened = try keystore.adding(
                     credential: try SecretFile.readKey(FilePath(credential)), passphrase: passphrase,
                     entropy: SystemEntropy())
-            } else if self.made.isWanted {
-                opened = try self.made.add(to: keystore, passphrase: passphrase)
+            } else if let made = self.made.credential {
+                defer { made.giveUp() }
+                opened = try made.prepare(for: keystore, passphrase: passphrase)
+                try made.finish()
             } else {
                 opened = try keystore.adding(owner: try home.owner(), passphrase: passphrase)
             }
             Terminal.out("opened by \(opened.slots.map(\.kind).joined(separator: " or "))")
-            if let hint = self.made.hint { Terminal.talk("depai: hint: \(hint)") }
+            if let hint = self.made.credential?.hint { Terminal.talk("depai: hint: \(hint)") }
         }
     }
 }
