@@ -24,6 +24,7 @@ public struct Agent: Sendable {
     private let credential: FilePath?
     private let control: (any ControlChannel)?
     private let supervisor: (any Supervisor)?
+    private let metrics: (any MetricsChannel)?
     private let onEvent: @Sendable (Event) -> Void
 
     /// - Parameters:
@@ -31,19 +32,21 @@ public struct Agent: Sendable {
     ///     configured passphrase file opens it.
     ///   - control: where programs on the same machine ask the running wallet.
     ///   - supervisor: who is told when the robot works, and that it lives.
+    ///   - metrics: where programs on the same machine read numbers; nil where they shall not.
     ///   - observer: told after each durable step of a payment.
     ///   - onEvent: told of each event of the robot, for a log.
     public init(
         home: Home, configuration: AgentConfiguration, bus: any MessageBus, web: any Web,
         timeline: any Timeline,
         entropy: any Entropy, credential: FilePath? = nil, control: (any ControlChannel)? = nil,
-        supervisor: (any Supervisor)? = nil,
+        supervisor: (any Supervisor)? = nil, metrics: (any MetricsChannel)? = nil,
         observer: @escaping @Sendable (JournalEntry) -> Void = { _ in },
         onEvent: @escaping @Sendable (Event) -> Void = { _ in }
     ) {
         self.credential = credential
         self.control = control
         self.supervisor = supervisor
+        self.metrics = metrics
         self.onEvent = onEvent
         self.home = home
         self.configuration = configuration
@@ -98,6 +101,16 @@ public struct Agent: Sendable {
             } else {
                 self.supervisor?.ready()
             }
+            if let metrics = self.metrics {
+                let meter = Meter(
+                    home: self.home, devices: devices, bus: self.bus, timeline: self.timeline,
+                    isOpen: wallet != nil)
+                group.addTask {
+                    try await self.keepOpen("metrics", store) {
+                        try await metrics.serve { await meter.text() }
+                    }
+                }
+            }
             if let supervisor = self.supervisor {
                 let pulse = Pulse(
                     supervisor: supervisor, isOpen: wallet != nil, ledger: ledger, store: store,
@@ -149,18 +162,28 @@ public struct Agent: Sendable {
         return try self.home.unlock(passphraseFile: file)
     }
 
-    /// A machine whose socket cannot be made still does its work; its owner has the broker.
     private func serve(
         _ channel: any ControlChannel, _ counter: ControlCounter, _ store: AgentStore
     ) async throws {
-        do {
+        try await self.keepOpen("control", store) {
             try await channel.serve(opened: { self.supervisor?.ready() }) { await counter.answer($0) }
+        } failed: {
+            self.supervisor?.ready()
+        }
+    }
+
+    /// A machine whose socket cannot be made still does its work; its owner has the broker.
+    private func keepOpen(
+        _ name: String, _ store: AgentStore, _ body: () async throws -> Void, failed: () -> Void = {}
+    ) async throws {
+        do {
+            try await body()
         } catch let error as CancellationError {
             throw error
         } catch {
-            self.supervisor?.ready()
-            try await store.log("control", "\(error)")
-            try await self.timeline.sleep(for: .seconds(86_400 * 365))
+            failed()
+            try await store.log(name, "\(error)")
+            while true { try await self.timeline.sleep(for: .seconds(86_400)) }
         }
     }
 

@@ -28,6 +28,16 @@ public struct AgentConfiguration: Sendable {
     /// back; without it the wallet's own sponsor address pays.
     public let facilitator: String?
 
+    /// Where numbers are read; nil serves none.
+    public let metrics: Metrics?
+
+    public enum Metrics: Sendable, Hashable {
+        /// A Unix socket.
+        case socket(FilePath)
+        /// A port of the loopback interface.
+        case port(UInt16)
+    }
+
     /// Keep readings: every so many of them are sealed and stored at a provider.
     public struct Archive: Sendable {
         /// Readings in a batch.
@@ -59,7 +69,7 @@ public struct AgentConfiguration: Sendable {
     public init(_ root: JSONField) throws {
         try root.only([
             "network", "rpc", "rpc_witnesses", "passphrase_file", "broker", "devices", "providers", "archive",
-            "errand", "channels", "facilitator", "report",
+            "errand", "channels", "facilitator", "report", "metrics",
         ])
         self.chain = try ChainSettings(root)
         self.passphraseFile = try root["passphrase_file"].ifPresent.map { FilePath(try $0.string()) }
@@ -79,6 +89,16 @@ public struct AgentConfiguration: Sendable {
         self.reportTopic = try root["report"].ifPresent.map { field in
             try field.only(["topic"])
             return try field["topic"].string()
+        }
+        self.metrics = try root["metrics"].ifPresent.map { field in
+            try field.only(["socket", "port"])
+            guard field["socket"].exists != field["port"].exists else {
+                throw field.fault("one of socket and port")
+            }
+            if let socket = try field["socket"].ifPresent?.string() { return .socket(FilePath(socket)) }
+            let port: UInt16 = try field["port"].integer()
+            guard port > 0 else { throw field["port"].fault("1 to 65535") }
+            return .port(port)
         }
         self.facilitator = try root["facilitator"].ifPresent?.string()
         self.archive = try root["archive"].ifPresent.map { field in

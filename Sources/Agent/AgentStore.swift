@@ -16,7 +16,7 @@ public struct Event: Sendable {
     /// Whether somebody should look: something was lost, refused or is away.
     public var isTrouble: Bool { Self.troubles.contains(self.kind) }
 
-    private static let troubles: Set = ["chain", "control", "fault", "loss", "report"]
+    private static let troubles: Set = ["chain", "control", "fault", "loss", "metrics", "report"]
 
     /// One object, `depai.event/1`.
     public var json: JSON {
@@ -235,6 +235,11 @@ public struct AgentView: ~Copyable {
                 "SELECT COUNT(*) FROM project WHERE kind = ? AND state = 'done'", .text(kind)
             )
             .first?.integer(0) ?? 0)
+    }
+
+    /// Number of the newest event; 0 before the first.
+    package borrowing func lastSequence() throws -> Int64 {
+        try self.database.query("SELECT MAX(seq) FROM event").first?.integer(0) ?? 0
     }
 
     /// Readings that wait for the next batch.

@@ -11,4 +11,10 @@ public struct DeviceView: ~Copyable {
     public borrowing func commands() throws -> [CommandRecord] {
         try CommandJournal.entries(self.database).map(\.record)
     }
+
+    /// How many commands are remembered in each state.
+    package borrowing func stateCounts() throws -> [String: Int64] {
+        let rows = try self.database.query("SELECT state, COUNT(*) FROM command GROUP BY state")
+        return Dictionary(uniqueKeysWithValues: rows.map { ($0.text(0), $0.integer(1)) })
+    }
 }

@@ -177,6 +177,16 @@ public struct OutboxView: ~Copyable {
         }
     }
 
+    /// How many messages wait, and how many were dropped in all.
+    package borrowing func depth() throws -> (must: Int64, may: Int64, dropped: Int64) {
+        func count(_ urgency: Outbox.Urgency) throws -> Int64 {
+            try self.database.query(
+                "SELECT COUNT(*) FROM message WHERE urgency = ?", .integer(urgency.rawValue)
+            ).first?.integer(0) ?? 0
+        }
+        return (try count(.must), try count(.may), try self.mark("dropped"))
+    }
+
     /// How far a source has been read; see ``Outbox/mark(_:)``.
     public borrowing func mark(_ name: String) throws -> Int64 {
         try self.database.query("SELECT value FROM number WHERE name = ?", .text(name)).first?.integer(0) ?? 0

@@ -67,6 +67,15 @@ public struct LedgerView: ~Copyable {
         try self.database.run("VACUUM INTO ?", .text(path.string))
     }
 
+    /// How many payments stand in each state.
+    public borrowing func stateCounts() throws -> [IntentState: Int64] {
+        var counts: [IntentState: Int64] = [:]
+        for row in try self.database.query("SELECT state, COUNT(*) FROM intent GROUP BY state") {
+            if let state = IntentState(rawValue: row.text(0)) { counts[state] = row.integer(1) }
+        }
+        return counts
+    }
+
     public borrowing func balances() throws -> [Balance] {
         try self.assets().map { asset in
             func sum(_ pattern: String) throws -> Int64 {

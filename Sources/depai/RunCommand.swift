@@ -61,6 +61,12 @@ struct RobotAssembly {
             home: home, configuration: configuration, bus: self.bus, web: CurlWeb(),
             timeline: SystemTimeline(), entropy: SystemEntropy(), credential: Self.credential,
             control: home.controlSocket, supervisor: supervisor,
+            metrics: configuration.metrics.map {
+                switch $0 {
+                case .socket(let path): MetricsSocket(path: path.string)
+                case .port(let port): MetricsSocket(loopback: port)
+                }
+            },
             onEvent: onEvent)
     }
 }

@@ -1,4 +1,5 @@
 import Encoding
+import Glibc
 import Home
 import SystemPackage
 import World
@@ -7,7 +8,18 @@ import World
 struct ConfigurationText {
     let plan: RobotPlan
     /// The robot's final home, also while it is prepared elsewhere.
-    let home: FilePath
+    private let home: FilePath
+
+    init(plan: RobotPlan, home: FilePath) {
+        self.plan = plan
+        // The robot may be started from anywhere.
+        self.home = home.isAbsolute ? home : FilePath(Self.here).pushing(home).lexicallyNormalized()
+    }
+
+    private static var here: String {
+        var room = [CChar](repeating: 0, count: Int(PATH_MAX))
+        return getcwd(&room, room.count).map { String(cString: $0) } ?? "/"
+    }
 
     var text: String {
         ([self.head, self.chain, self.unlocking, self.broker, self.rest] as [String])
