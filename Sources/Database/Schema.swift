@@ -24,8 +24,8 @@ public struct Schema: Sendable, Hashable {
         return try Connection(path: path.string, access: .read).schemaVersion()
     }
 
-    /// - Throws: ``SchemaError/newer(path:found:known:copy:)`` when a newer program wrote the file; nothing in
-    ///   it was changed.
+    /// - Throws: ``SchemaError/newer(path:found:known:copy:)`` when a newer program wrote the file; nothing
+    ///   in it was changed.
     public func check(_ path: FilePath) throws {
         let found = try Self.version(of: path)
         guard found <= self.version else {

@@ -22,10 +22,10 @@ struct PaymentWorkload {
     static func main() async throws {
         let arguments = CommandLine.arguments
         guard arguments.count == 5, ["run", "bench", "vouchers", "migrate"].contains(arguments[1]),
-            let count = Int(arguments[3]),
-            let concurrency = Int(arguments[4]), count > 0, concurrency > 0
+            let count = Int(arguments[3]), let concurrency = Int(arguments[4]), count > 0, concurrency > 0
         else {
-            self.say("usage: depai-payments run|bench|vouchers|migrate FILE COUNT CONCURRENCY", to: .standardError)
+            self.say(
+                "usage: depai-payments run|bench|vouchers|migrate FILE COUNT CONCURRENCY", to: .standardError)
             exit(2)
         }
         do {

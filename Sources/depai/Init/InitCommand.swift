@@ -11,8 +11,8 @@ struct InitCommand: AsyncParsableCommand {
         commandName: "init",
         abstract: "Make the home of a machine: wallet, owner, first policy, configuration.",
         discussion: """
-            On a terminal and without --owner-key it asks step by step. With --from FILE it takes the answers \
-            from a file and writes a configuration, too; with --owner-key it makes the wallet alone.
+            On a terminal and without --owner-key it asks step by step. With --from FILE it takes the \
+            answers from a file and writes a configuration, too; with --owner-key it makes the wallet alone.
 
             The words are shown once and stored nowhere; they are the only way to the money if this \
             machine is lost. Nothing that exists is touched, and until everything is ready nothing is made.

@@ -70,7 +70,8 @@ extension WalletCommand {
         var owner = false
 
         func validate() throws {
-            guard [self.credential != nil, self.owner, self.made.credential != nil].count(where: \.self) == 1 else {
+            let ways = [self.credential != nil, self.owner, self.made.credential != nil]
+            guard ways.count(where: \.self) == 1 else {
                 throw ValidationError(
                     "give one of --credential-sealed, --credential-out, --credential and --owner")
             }
