@@ -57,7 +57,7 @@ public struct Schema: Sendable, Hashable {
         let copy = FilePath(path.string + self.mark + String(version))
         let unfinished = FilePath(copy.string + ".new")
         try DurableFile.remove(unfinished)
-        try Connection(path: path.string, access: .read).run("VACUUM INTO ?", .text(unfinished.string))
+        try Connection(path: path.string, access: .read).copy(to: unfinished)
         try DurableFile.synchronize(unfinished)
         try DurableFile.move(unfinished, to: copy)
     }
@@ -123,6 +123,9 @@ extension Connection {
         }
         return connection
     }
+
+    /// Writes a snapshot of the whole database to a new file, whether somebody writes to it or not.
+    public func copy(to path: FilePath) throws { try self.run("VACUUM INTO ?", .text(path.string)) }
 
     func schemaVersion() throws -> Int64 { try self.query("PRAGMA user_version").first?.integer(0) ?? 0 }
 

@@ -64,7 +64,7 @@ public struct LedgerView: ~Copyable {
 
     /// Writes a snapshot of the whole ledger to a new file, whether a robot runs on it or not.
     public borrowing func copy(to path: FilePath) throws {
-        try self.database.run("VACUUM INTO ?", .text(path.string))
+        try self.database.copy(to: path)
     }
 
     /// How many payments stand in each state.

@@ -21,7 +21,7 @@ struct Depai: AsyncParsableCommand {
             InitCommand.self, RunCommand.self, PayCommand.self, ChannelCommand.self, DeviceCommand.self,
             StatusCommand.self,
             DoctorCommand.self,
-            WalletCommand.self, OwnerGroup.self,
+            WalletCommand.self, OwnerGroup.self, WalletCommand.BackUp.self, WalletCommand.Restore.self,
         ])
 
     /// Every error ends here: what failed, what to do, and the exit code of the contract.

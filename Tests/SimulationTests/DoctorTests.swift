@@ -100,7 +100,7 @@ struct DoctorTests {
             try configuration("\(home.path)/devices", "/nowhere")
             try await expect("devices", "broken", "/nowhere", "mkdir -p", "")
             try write("{\"title\": 1}", home.path.appending("devices/lamp.td.json"))
-            try await expect("lamp.td.json", "broken", "", "depai device check", "")
+            try await expect("lamp.td.json", "broken", "lacks", "depai device check", "")
             try DurableFile.remove(home.path.appending("devices/lamp.td.json"))
             chmod(home.keystorePath.string, 0o644)
             try await expect(home.keystorePath.string, "broken", "644", "chmod 600", "")

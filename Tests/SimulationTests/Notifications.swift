@@ -10,6 +10,7 @@ final class Notifications: Sendable {
     /// - Parameter name: a path, or a name of the abstract name space with `@` in front.
     init(_ name: String) throws {
         self.descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue), 0)
+        if !name.hasPrefix("@") { unlink(name) }
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
         var bytes = Array(name.utf8)

@@ -3,11 +3,13 @@ import Database
 import Encoding
 import Foundation
 import Home
+import Ledger
+import Subprocess
 import SystemPackage
 import TestSupport
 import Testing
 
-/// A home that an older or a newer program wrote.
+/// A home that a newer program wrote, and a home that goes to another machine.
 @Suite(.serialized, .timeLimit(.minutes(2)))
 struct UpdateTests {
     private func content(_ home: Home) throws -> [String: [UInt8]] {
@@ -39,7 +41,7 @@ struct UpdateTests {
     {
         try await withFolder { folder in
             let robot = try await self.home(folder)
-            // All but one are older, so that whoever opened them first would bring them up to date.
+            // One alone is newer: the others would open.
             for (path, _) in robot.home.databases {
                 try Connection(path: path.string).execute(
                     "PRAGMA user_version = \(path.lastComponent?.string == newer ? 7 : 1)")
@@ -70,6 +72,73 @@ struct UpdateTests {
                 }
                 #expect(try self.content(robot.home) == before)
             }
+        }
+    }
+
+    @Test func `a whole home comes back elsewhere and runs, and a kill at any step hinders nothing`()
+        async throws
+    {
+        try await withFolder { folder in
+            let robot = try await self.home(folder)
+            try DurableFile.write(
+                Array("{}".utf8), to: robot.home.path.appending("devices/lamp.td.json"))
+            let copy = folder.appending("copy")
+            let name = folder.appending("notify").string
+            let manager = try Notifications(name)
+            // While the robot runs.
+            try await robot.whileRunning(["NOTIFY_SOCKET": name]) { _ in
+                try await manager.wait(for: "READY=1")
+                let made = try await LoneRobot.depai(
+                    ["backup", "--home", robot.home.path.string, copy.string])
+                #expect(made.code == 0, "\(made.talk)")
+            }
+            let other = LoneRobot(folder: folder, home: Home(folder.appending("other")))
+            let arguments = ["restore", "--home", other.home.path.string, copy.string]
+            var deaths = 0
+            if FileManager.default.isExecutableFile(atPath: "/usr/bin/strace") {
+                for step in 1...200 {
+                    let calls = "rename,mkdir,unlink,fsync,rmdir"
+                    let killed = try await run(
+                        .path("/usr/bin/strace"),
+                        arguments: Arguments(
+                            [
+                                "-f", "-o", "/dev/null", "-e", "trace=\(calls)", "-e",
+                                "inject=\(calls):signal=KILL:when=\(step)", LoneRobot.program.string,
+                            ] + arguments), output: .discarded, error: .discarded)
+                    if killed.terminationStatus.isSuccess { break }
+                    deaths += 1
+                    let again = try await LoneRobot.depai(arguments)
+                    #expect(
+                        again.code == 0 || again.talk.contains("exists already"), "\(step): \(again.talk)")
+                    #expect(try other.home.viewLedger().hold()?.by == "restore", "step \(step)")
+                    #expect(!DurableFile.exists(other.home.path.appending(".init")))
+                    try FileManager.default.removeItem(atPath: other.home.path.string)
+                }
+                print("restore: killed \(deaths) times")
+                #expect(deaths > 20)
+                try? FileManager.default.removeItem(atPath: other.home.path.string)
+            }
+            let back = try await LoneRobot.depai(arguments)
+            #expect(back.code == 0, "\(back.talk)")
+            for file in [
+                "agent.db", "devices.db", "outbox.db", "ledger.db", "devices/lamp.td.json", "depai.yaml",
+            ] {
+                #expect(DurableFile.exists(other.home.path.appending(file)), "\(file)")
+            }
+            let events = try AgentView(path: other.home.agentPath).events().map(\.kind)
+            #expect(events.count { $0 == "start" } == 2, "\(events)")
+            let second = try Notifications(folder.appending("second").string)
+            try await other.whileRunning(["NOTIFY_SOCKET": folder.appending("second").string]) { _ in
+                try await second.wait(for: "STATUS=wallet open but stopped")
+            }
+            // What was changed in the copy is found.
+            let database = copy.appending("agent.db")
+            var bytes = try DurableFile.read(database)
+            bytes[bytes.count / 2] ^= 1
+            try DurableFile.write(bytes, to: database)
+            let refused = try await LoneRobot.depai(
+                ["restore", "--home", folder.appending("third").string, copy.string])
+            #expect(refused.code == 1 && refused.talk.contains("agent.db was changed"), "\(refused.talk)")
         }
     }
 }

@@ -2,6 +2,7 @@ internal import Database
 internal import Devices
 internal import Home
 internal import Ledger
+internal import Sodium
 internal import SystemPackage
 internal import Wallet
 internal import World
@@ -21,6 +22,15 @@ struct Meter: Sendable {
 
     func text() async -> String {
         var text = MetricText()
+        text.add(
+            "build_info", .gauge, "The libraries below.",
+            [
+                (
+                    labels: [
+                        ("sqlite", DatabaseLibrary.version), ("libsodium", SodiumLibrary.version),
+                    ], value: 1
+                )
+            ])
         text.add("up_seconds", .gauge, "Uptime of the machine.", self.timeline.uptime / .seconds(1))
         text.add("wallet_open", .gauge, "Whether the wallet can sign.", self.isOpen ? 1 : 0)
         text.add(
