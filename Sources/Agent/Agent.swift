@@ -24,23 +24,39 @@ public struct Agent: Sendable {
     private let credential: FilePath?
     private let control: (any ControlChannel)?
     private let fleet: (any MessageBus)?
+    private let supervisor: (any Supervisor)?
+    private let metrics: (any MetricsChannel)?
+    private let onListening: @Sendable () -> Void
+    private let onEvent: @Sendable (Event) -> Void
 
     /// - Parameters:
     ///   - credential: file with the keystore's credential, if the service manager delivers one; else the
     ///     configured passphrase file opens it.
     ///   - control: where programs on the same machine ask the running wallet.
     ///   - fleet: the connection of the section `vda5050`, with ``RobotSettings/will(at:)``.
+    ///   - supervisor: who is told when the robot works, and that it lives.
+    ///   - metrics: where programs on the same machine read numbers; nil where they shall not.
     ///   - observer: told after each durable step of a payment.
+    ///   - onListening: told when everything that a broker may have kept for the robot has a receiver: a bus
+    ///     that connects before loses it.
+    ///   - onEvent: told of each event of the robot, for a log.
     public init(
         home: Home, configuration: AgentConfiguration, bus: any MessageBus, web: any Web,
         timeline: any Timeline,
         entropy: any Entropy, credential: FilePath? = nil, control: (any ControlChannel)? = nil,
         fleet: (any MessageBus)? = nil,
-        observer: @escaping @Sendable (JournalEntry) -> Void = { _ in }
+        supervisor: (any Supervisor)? = nil, metrics: (any MetricsChannel)? = nil,
+        observer: @escaping @Sendable (JournalEntry) -> Void = { _ in },
+        onListening: @escaping @Sendable () -> Void = {},
+        onEvent: @escaping @Sendable (Event) -> Void = { _ in }
     ) {
         self.credential = credential
         self.control = control
         self.fleet = fleet
+        self.supervisor = supervisor
+        self.metrics = metrics
+        self.onListening = onListening
+        self.onEvent = onEvent
         self.home = home
         self.configuration = configuration
         self.bus = bus
@@ -54,7 +70,9 @@ public struct Agent: Sendable {
     public func run() async throws {
         let lock = try self.home.lock()
         defer { lock.release() }
-        let store = try AgentStore(path: self.home.agentPath, timeline: self.timeline)
+        try self.home.checkSchemas()
+        let store = try AgentStore(
+            path: self.home.agentPath, timeline: self.timeline, onEvent: self.onEvent)
         let keystore = try self.home.keystore()
         let wallet = try self.unlock(keystore)
         let ledger = try self.home.openLedger(keystore, timeline: self.timeline, observer: self.observer)
@@ -77,16 +95,19 @@ public struct Agent: Sendable {
         let desk = OwnerDesk(
             address: keystore.address, ledger: ledger, control: control, wallet: wallet, bus: self.bus,
             store: store, timeline: self.timeline)
+        let operators = OperatorDesk(
+            address: keystore.address,
+            operators: self.configuration.operators.union([try self.home.owner()]),
+            devices: DeviceDesk(hub: devices), wallet: wallet, bus: self.bus, timeline: self.timeline)
+        let (mail, orders) = (try desk.listen(), try operators.listen())
+        try await devices.listenToAll()
+        self.onListening()
         let till = wallet.map { self.till(ledger, $0) }
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await devices.run() }
             group.addTask { [folder] in try await self.follow(folder, devices, store) }
-            group.addTask { try await desk.run() }
-            let operators = OperatorDesk(
-                address: keystore.address,
-                operators: self.configuration.operators.union([try self.home.owner()]),
-                devices: DeviceDesk(hub: devices), wallet: wallet, bus: self.bus, timeline: self.timeline)
-            group.addTask { try await operators.run() }
+            group.addTask { try await desk.run(mail) }
+            group.addTask { try await operators.run(orders) }
             group.addTask { try await self.tell(faults, store) }
             if let settings = self.configuration.vda5050, let fleet = self.fleet {
                 let member = FleetMember(
@@ -99,6 +120,24 @@ public struct Agent: Sendable {
                 let counter = ControlCounter(
                     wallet: control, devices: DeviceDesk(hub: devices), cashier: till?.cashier)
                 group.addTask { try await self.serve(channel, counter, store) }
+            } else {
+                self.supervisor?.ready()
+            }
+            if let metrics = self.metrics {
+                let meter = Meter(
+                    home: self.home, devices: devices, bus: self.bus, timeline: self.timeline,
+                    isOpen: wallet != nil)
+                group.addTask {
+                    try await self.keepOpen("metrics", store) {
+                        try await metrics.serve { await meter.text() }
+                    }
+                }
+            }
+            if let supervisor = self.supervisor {
+                let pulse = Pulse(
+                    supervisor: supervisor, isOpen: wallet != nil, ledger: ledger, store: store,
+                    devices: devices, bus: self.bus, timeline: self.timeline)
+                group.addTask { try await pulse.run() }
             }
             if let wallet, let till {
                 group.addTask { try await self.trade(till, ledger, wallet, store, devices, readings) }
@@ -131,23 +170,34 @@ public struct Agent: Sendable {
     /// The wallet, or nil when nothing that opens it was delivered: devices, owner and records need no key.
     private func unlock(_ keystore: Keystore) throws -> UnlockedWallet? {
         if let credential = self.credential {
-            return try keystore.unlock(credential: try SecretFile.readKey(credential))
+            return try keystore.unlock(credential: try SecretFile.readKey(credential, isDelivered: true))
         }
-        guard DurableFile.exists(self.configuration.passphraseFile) else { return nil }
-        return try self.home.unlock(passphraseFile: self.configuration.passphraseFile)
+        guard let file = self.configuration.passphraseFile, DurableFile.exists(file) else { return nil }
+        return try self.home.unlock(passphraseFile: file)
     }
 
-    /// A machine whose socket cannot be made still does its work; its owner has the broker.
     private func serve(
         _ channel: any ControlChannel, _ counter: ControlCounter, _ store: AgentStore
     ) async throws {
+        try await self.keepOpen("control", store) {
+            try await channel.serve(opened: { self.supervisor?.ready() }) { await counter.answer($0) }
+        } failed: {
+            self.supervisor?.ready()
+        }
+    }
+
+    /// A machine whose socket cannot be made still does its work; its owner has the broker.
+    private func keepOpen(
+        _ name: String, _ store: AgentStore, _ body: () async throws -> Void, failed: () -> Void = {}
+    ) async throws {
         do {
-            try await channel.serve { await counter.answer($0) }
+            try await body()
         } catch let error as CancellationError {
             throw error
         } catch {
-            try await store.log("control", "\(error)")
-            try await self.timeline.sleep(for: .seconds(86_400 * 365))
+            failed()
+            try await store.log(name, "\(error)")
+            while true { try await self.timeline.sleep(for: .seconds(86_400)) }
         }
     }
 
@@ -301,15 +351,4 @@ public struct Agent: Sendable {
             }
         }
     }
-}
-
-extension Home {
-    /// Readings, purchases on the way, events.
-    public var agentPath: FilePath { self.path.appending("agent.db") }
-    /// Commands to devices.
-    public var devicesPath: FilePath { self.path.appending("devices.db") }
-    /// Orders of the fleet.
-    public var fleetPath: FilePath { self.path.appending("vda5050.db") }
-    /// What waits for the broker.
-    public var outboxPath: FilePath { self.path.appending("outbox.db") }
 }

@@ -11,7 +11,8 @@ public import World
 /// files.
 public struct AgentConfiguration: Sendable {
     public let chain: ChainSettings
-    public let passphraseFile: FilePath
+    /// Opens the keystore where the service manager delivers no credential.
+    public let passphraseFile: FilePath?
     public let broker: BrokerAddress
     /// Folder of `*.td.json` files.
     public let devices: FilePath
@@ -33,6 +34,15 @@ public struct AgentConfiguration: Sendable {
     public let operators: Set<PublicKey>
     /// Which fleet the robot belongs to; nil for none.
     public let vda5050: RobotSettings?
+    /// Where numbers are read; nil serves none.
+    public let metrics: Metrics?
+
+    public enum Metrics: Sendable, Hashable {
+        /// A Unix socket.
+        case socket(FilePath)
+        /// A port of the loopback interface.
+        case port(UInt16)
+    }
 
     /// Keep readings: every so many of them are sealed and stored at a provider.
     public struct Archive: Sendable {
@@ -65,10 +75,10 @@ public struct AgentConfiguration: Sendable {
     public init(_ root: JSONField) throws {
         try root.only([
             "network", "rpc", "rpc_witnesses", "passphrase_file", "broker", "devices", "providers", "archive",
-            "errand", "channels", "facilitator", "report", "operators", "vda5050",
+            "errand", "channels", "facilitator", "report", "operators", "vda5050", "metrics",
         ])
         self.chain = try ChainSettings(root)
-        self.passphraseFile = FilePath(try root["passphrase_file"].string())
+        self.passphraseFile = try root["passphrase_file"].ifPresent.map { FilePath(try $0.string()) }
         self.broker = try BrokerAddress(settings: root["broker"])
         self.devices = FilePath(try root["devices"].string())
         self.providers = try root["providers"].elements().map { field in
@@ -88,6 +98,16 @@ public struct AgentConfiguration: Sendable {
         }
         self.reportedReadings = try Set(
             (root["report"]["readings"].ifPresent?.elements() ?? []).map { try $0.string() })
+        self.metrics = try root["metrics"].ifPresent.map { field in
+            try field.only(["socket", "port"])
+            guard field["socket"].exists != field["port"].exists else {
+                throw field.fault("one of socket and port")
+            }
+            if let socket = try field["socket"].ifPresent?.string() { return .socket(FilePath(socket)) }
+            let port: UInt16 = try field["port"].integer()
+            guard port > 0 else { throw field["port"].fault("1 to 65535") }
+            return .port(port)
+        }
         self.facilitator = try root["facilitator"].ifPresent?.string()
         self.operators = try Set(
             (root["operators"].ifPresent?.elements() ?? []).map { field in

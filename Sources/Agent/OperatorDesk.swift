@@ -21,14 +21,20 @@ struct OperatorDesk: Sendable {
     /// Commands at once: one that waits for a device that is away holds up nobody.
     static let width = 8
 
-    func run() async throws {
-        let topics = OwnerTopics(wallet: self.address)
+    /// Subscribes.
+    func listen() throws(BusError) -> AsyncStream<Message> {
         let (requests, arrival) = AsyncStream.makeStream(
             of: Message.self, bufferingPolicy: .bufferingNewest(Self.room))
+        let topics = OwnerTopics(wallet: self.address)
         try self.bus.subscribe(to: topics.device, quality: .atLeastOnce) { message in
             guard message.payload.count <= DeviceOrder.byteLimit else { return }
             arrival.yield(message)
         }
+        return requests
+    }
+
+    func run(_ requests: AsyncStream<Message>) async throws {
+        let topics = OwnerTopics(wallet: self.address)
         try await withThrowingTaskGroup(of: Void.self) { group in
             var running = 0
             for await message in requests where !message.payload.isEmpty {

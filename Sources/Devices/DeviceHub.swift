@@ -85,18 +85,25 @@ public actor DeviceHub {
         try self.publications = Self.recentPublications(journal, timeline)
     }
 
+    /// Subscribes. Whoever lets the bus connect afterwards misses nothing of what the broker kept.
+    /// - Throws: `BusError` for a filter that the bus refuses.
+    public func listenToAll() throws(BusError) {
+        guard !self.isListening else { return }
+        for index in self.sources.indices { try self.listen(to: index) }
+        self.isListening = true
+    }
+
     /// Subscribes and follows the devices until the task is cancelled. Runs once.
     /// - Throws: `CancellationError` when cancelled, `BusError` for a filter that the bus refuses.
     public func run() async throws {
         guard !self.ran else { throw DeviceError.ranBefore }
         self.ran = true
+        try self.listenToAll()
         defer {
             self.isListening = false
             self.inbox.close()
             self.broadcast.finish()
         }
-        for index in self.sources.indices { try self.listen(to: index) }
-        self.isListening = true
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await self.listen() }
             for (_, adapter) in self.adapters.sorted(by: { $0.key < $1.key }) {

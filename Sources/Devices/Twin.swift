@@ -2,7 +2,7 @@ public import Encoding
 public import World
 
 /// Whether a device is there, in three words.
-public enum Availability: String, Sendable, Hashable {
+public enum Availability: String, Sendable, Hashable, CaseIterable {
     /// It says so, or it talks.
     case online
     /// Nothing was heard for too long, or ever, or we have no broker.

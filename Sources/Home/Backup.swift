@@ -6,15 +6,22 @@ public import SystemPackage
 internal import Wallet
 public import World
 
-/// A copy of a home's wallet in a folder, `depai.backup/1`: keystore, pinned owner, configuration and a
-/// snapshot of the ledger, with a manifest that is written last. It opens with the home's passphrase.
+/// A copy of a home in a folder, `depai.backup/1`: keystore, pinned owner, configuration, descriptions of
+/// devices, and a snapshot of each database, with a manifest that is written last. It opens with the home's
+/// passphrase.
 ///
 ///     {"schema": "depai.backup/1", "wallet": "<base58>", "made_ms": …, "journal": 42, "hash": "<hex>",
-///      "files": [{"name": "keystore.json", "digest": "<BLAKE2b-256, hex>"}, …]}
+///      "files": [{"name": "keystore.json", "digest": "<BLAKE2b-256, hex>"}, …],
+///      "databases": [{"name": "agent.db", "digest": "<SHA-256, hex>"}, …]}
+///
+/// Left out: a passphrase file, since copy and key do not belong together, and a credential that systemd
+/// sealed, since it opens on its machine alone.
 public struct Backup: Sendable {
     static let schema = "depai.backup/1"
     static let manifestName = "backup.json"
-    private static let ledgerName = "ledger.db"
+    static let ledgerName = "ledger.db"
+    static let keystoreName = "keystore.json"
+    private static let devicesName = "devices"
 
     /// Base58 address of the payment key.
     public let wallet: String
@@ -22,40 +29,83 @@ public struct Backup: Sendable {
     public let made: Int64
     /// Number of the journal's last row in the snapshot.
     public let journal: Int64
-    private let hash: [UInt8]
-    private let files: [(name: String, digest: [UInt8])]
-    private let folder: FilePath
+    let hash: [UInt8]
+    let files: [(name: String, digest: [UInt8])]
+    /// Those beside the ledger.
+    let databases: [(name: String, digest: [UInt8])]
+    let folder: FilePath
 
     /// Copies a home into `folder`, which must not exist. The robot may run meanwhile.
+    /// - Parameter databases: those in the home beside the ledger, which is always copied.
     @discardableResult
     public static func make(
-        of home: Home, in folder: FilePath, timeline: some Timeline
+        of home: Home, in folder: FilePath, databases: [FilePath] = [], timeline: some Timeline
     ) throws -> Backup {
         guard !DurableFile.exists(folder) else { throw BackupError.exists(folder.string) }
         let keystore = try home.keystore()
+        // Before anything is made: a ledger of a newer program is not ours to copy.
+        let ledger = DurableFile.exists(home.ledgerPath) ? try home.viewLedger() : nil
+        guard let ledger else { throw HomeError.nothingYet(home.ledgerPath.string) }
         try DurableFile.createFolder(folder)
+        let manifest = try self.copy(home, keystore, ledger, databases, to: folder, timeline)
+        try DurableFile.write(
+            Array((manifest.prettyText + "\n").utf8), to: folder.appending(self.manifestName))
+        return try Backup(folder)
+    }
+
+    private static func copy(
+        _ home: Home, _ keystore: Keystore, _ ledger: borrowing LedgerView, _ databases: [FilePath],
+        to folder: FilePath, _ timeline: some Timeline
+    ) throws -> JSON {
         var files: [JSON] = []
-        for path in [home.keystorePath, home.ownerPath, home.configurationPath] where DurableFile.exists(path)
-        {
+        for name in [self.keystoreName, "owner.pub", "depai.yaml"] + self.descriptions(of: home) {
+            let path = home.path.appending(name)
+            guard DurableFile.exists(path) else { continue }
             let bytes = try DurableFile.read(path)
-            let name = path.lastComponent?.string ?? ""
-            try DurableFile.write(bytes, to: folder.appending(name))
+            let copy = folder.appending(name)
+            try DurableFile.createFolder(copy.removingLastComponent())
+            try DurableFile.write(bytes, to: copy)
             files.append([
                 "name": .string(name), "digest": .string(Hex.encode(BLAKE2b.digest(of: bytes))),
             ])
         }
+        var others: [JSON] = []
+        for path in databases where path != home.ledgerPath {
+            let name = path.lastComponent?.string ?? ""
+            let copy = folder.appending(name)
+            try Connection(path: path.string, access: .read).copy(to: copy)
+            others.append([
+                "name": .string(name), "digest": .string(Hex.encode(try self.digest(of: copy))),
+            ])
+        }
+        // The ledger last: what the others say was paid is in it, as after a crash.
         let copy = folder.appending(self.ledgerName)
-        try home.viewLedger().copy(to: copy)
+        try ledger.copy(to: copy)
         try DurableFile.synchronize(copy)
         let head = try LedgerView(path: copy).head()
-        let manifest: JSON = [
+        return [
             "schema": .string(self.schema), "wallet": .string(keystore.address),
             "made_ms": .integer(timeline.now.milliseconds), "journal": .integer(head.sequence),
-            "hash": .string(Hex.encode(head.hash)), "files": .array(files),
+            "hash": .string(Hex.encode(head.hash)), "files": .array(files), "databases": .array(others),
         ]
-        try DurableFile.write(
-            Array((manifest.prettyText + "\n").utf8), to: folder.appending(self.manifestName))
-        return try Backup(folder)
+    }
+
+    private static func descriptions(of home: Home) -> [String] {
+        let names = (try? DurableFile.names(in: home.path.appending(self.devicesName))) ?? []
+        return names.filter { $0.hasSuffix(".td.json") }.sorted().map { "\(self.devicesName)/\($0)" }
+    }
+
+    /// Of a file of any size.
+    static func digest(of path: FilePath) throws -> [UInt8] {
+        let file = try FileDescriptor.open(path, .readOnly, options: [.closeOnExec])
+        return try file.closeAfter {
+            var hash = SHA256()
+            var chunk = [UInt8](repeating: 0, count: 256 << 10)
+            while case let count = try chunk.withUnsafeMutableBytes({ try file.read(into: $0) }), count > 0 {
+                chunk.withUnsafeBytes { hash.update(UnsafeRawBufferPointer(rebasing: $0[..<count])) }
+            }
+            return hash.digest()
+        }
     }
 
     /// Reads a backup and checks all of it.
@@ -64,18 +114,22 @@ public struct Backup: Sendable {
         let path = folder.appending(Self.manifestName)
         guard DurableFile.exists(path) else { throw BackupError.damaged("\(path) is missing") }
         do {
-            let root = JSONField(try JSON.read(try DurableFile.read(path, limit: 64 << 10)))
-            try root.only(["schema", "wallet", "made_ms", "journal", "hash", "files"])
+            let root = JSONField(try JSON.read(try DurableFile.read(path, limit: 1 << 20)))
+            try root.only(["schema", "wallet", "made_ms", "journal", "hash", "files", "databases"])
             guard try root["schema"].string() == Self.schema else {
                 throw root["schema"].fault("expected \(Self.schema)")
+            }
+            func list(_ field: JSONField) throws -> [(name: String, digest: [UInt8])] {
+                try field.elements().map {
+                    (name: try $0["name"].string(), digest: try Hex.decode(try $0["digest"].string()))
+                }
             }
             self.wallet = try root["wallet"].string()
             self.made = try root["made_ms"].integer()
             self.journal = try root["journal"].integer()
             self.hash = try Hex.decode(try root["hash"].string())
-            self.files = try root["files"].elements().map {
-                (name: try $0["name"].string(), digest: try Hex.decode(try $0["digest"].string()))
-            }
+            self.files = try list(root["files"])
+            self.databases = try root["databases"].ifPresent.map { try list($0) } ?? []
         } catch {
             throw BackupError.damaged("\(path): \(error)")
         }
@@ -84,22 +138,33 @@ public struct Backup: Sendable {
     }
 
     private func check() throws {
-        let known: Set = ["keystore.json", "owner.pub", "depai.yaml"]
-        for file in self.files {
+        for (name, digest) in self.files {
             // A name from outside leads nowhere else.
-            guard known.contains(file.name) else {
-                throw BackupError.damaged("\(file.name) is no file of ours")
+            guard Self.isFile(name) else { throw BackupError.damaged("\(name) is no file of ours") }
+            guard BLAKE2b.digest(of: try DurableFile.read(self.folder.appending(name))) == digest else {
+                throw BackupError.damaged("\(name) was changed")
             }
-            let bytes = try DurableFile.read(self.folder.appending(file.name))
-            guard BLAKE2b.digest(of: bytes) == file.digest else {
-                throw BackupError.damaged("\(file.name) was changed")
+        }
+        for (name, digest) in self.databases {
+            guard Self.isDatabase(name) else { throw BackupError.damaged("\(name) is no file of ours") }
+            guard try Self.digest(of: self.folder.appending(name)) == digest else {
+                throw BackupError.damaged("\(name) was changed")
             }
         }
         let names = Set(self.files.map(\.name))
-        guard names.isSuperset(of: ["keystore.json", "owner.pub"]) else {
+        guard names.isSuperset(of: [Self.keystoreName, "owner.pub"]) else {
             throw BackupError.damaged("keystore or owner is missing")
         }
-        let view = try LedgerView(path: self.folder.appending(Self.ledgerName))
+        let ledger = self.folder.appending(Self.ledgerName)
+        // One of an older program is looked at when its copy was brought up to date.
+        let found = try Schema.version(of: ledger)
+        guard found > 0 else { throw BackupError.damaged("\(Self.ledgerName) is missing") }
+        guard found >= PaymentLedger.schema.version else { return }
+        try self.check(LedgerView(path: ledger))
+    }
+
+    /// Whether a ledger is whole, and the one that was copied.
+    func check(_ view: borrowing LedgerView) throws {
         let faults = try view.faults() + view.chainFaults()
         guard faults.isEmpty else {
             throw BackupError.damaged("the ledger: \(faults.joined(separator: "; "))")
@@ -109,33 +174,15 @@ public struct Backup: Sendable {
         }
     }
 
-    /// Makes `home` from this backup. An existing wallet is never touched.
-    ///
-    /// The copy may be older than the last payment, so the wallet stands still until its owner lifts that;
-    /// what it left open is followed to its end by the next start.
-    public func restore(to home: Home, timeline: some Timeline) async throws {
-        try DurableFile.createFolder(home.path)
-        let lock = try home.lock()
-        defer { lock.release() }
-        for path in [home.keystorePath, home.ledgerPath] where DurableFile.exists(path) {
-            throw BackupError.exists(path.string)
-        }
-        let keystore = try Keystore(at: self.folder.appending("keystore.json"))
-        guard keystore.address == self.wallet else {
-            throw BackupError.damaged("keystore.json is another wallet's")
-        }
-        // The keystore last: with it a home is a wallet.
-        for file in self.files.sorted(by: { $0.name > $1.name }) where file.name != "keystore.json" {
-            let bytes = try DurableFile.read(self.folder.appending(file.name))
-            try DurableFile.write(bytes, to: home.path.appending(file.name))
-        }
-        try LedgerView(path: self.folder.appending(Self.ledgerName)).copy(to: home.ledgerPath)
-        try DurableFile.synchronize(home.ledgerPath)
-        let ledger = try home.openLedger(keystore, timeline: timeline)
-        try await ledger.freeze(
-            reason: "restored from a backup at journal row \(self.journal), which may be old", by: "restore")
-        try DurableFile.write(
-            try DurableFile.read(self.folder.appending("keystore.json")), to: home.keystorePath)
+    private static func isFile(_ name: String) -> Bool {
+        if [self.keystoreName, "owner.pub", "depai.yaml"].contains(name) { return true }
+        let parts = name.split(separator: "/", omittingEmptySubsequences: false)
+        return parts.count == 2 && parts[0] == self.devicesName && parts[1].hasSuffix(".td.json")
+            && parts[1].first != "."
+    }
+
+    private static func isDatabase(_ name: String) -> Bool {
+        name.hasSuffix(".db") && !name.contains("/") && name.first != "." && name != self.ledgerName
     }
 }
 

@@ -55,7 +55,7 @@ public struct LedgerView: ~Copyable {
 
     /// Opens the money file below `home` for reading.
     /// - Throws: `DatabaseError` when there is none.
-    public init(path: FilePath) throws { self.init(try Connection(path: path.string, access: .read)) }
+    public init(path: FilePath) throws { self.init(try Connection.read(path, Tables.schema)) }
 
     // Not inlined: the optimizer of Swift 6.3 ends with "Cannot initialize a nonCopyable type with a
     // guaranteed value" where this is inlined into the ledger's methods.
@@ -64,7 +64,16 @@ public struct LedgerView: ~Copyable {
 
     /// Writes a snapshot of the whole ledger to a new file, whether a robot runs on it or not.
     public borrowing func copy(to path: FilePath) throws {
-        try self.database.run("VACUUM INTO ?", .text(path.string))
+        try self.database.copy(to: path)
+    }
+
+    /// How many payments stand in each state.
+    public borrowing func stateCounts() throws -> [IntentState: Int64] {
+        var counts: [IntentState: Int64] = [:]
+        for row in try self.database.query("SELECT state, COUNT(*) FROM intent GROUP BY state") {
+            if let state = IntentState(rawValue: row.text(0)) { counts[state] = row.integer(1) }
+        }
+        return counts
     }
 
     public borrowing func balances() throws -> [Balance] {
@@ -133,7 +142,7 @@ public struct LedgerView: ~Copyable {
     public borrowing func intents(in states: [IntentState]) throws -> [IntentRecord] {
         let list = states.map { "'\($0.rawValue)'" }.joined(separator: ",")
         let areOpen = states.allSatisfy { $0.isOpen || $0 == .waiting }
-        let hint = areOpen ? "i.\(Schema.openStates) AND" : ""
+        let hint = areOpen ? "i.\(Tables.openStates) AND" : ""
         return try self.records("WHERE \(hint) i.state IN (\(list)) ORDER BY i.created_at, i.rowid")
     }
 

@@ -1,4 +1,3 @@
-internal import Dispatch
 internal import Glibc
 public import World
 
@@ -34,40 +33,16 @@ public struct ControlSocket: ControlChannel {
         }
     }
 
-    public func serve(_ answer: @escaping @Sendable ([UInt8]) async -> [UInt8]) async throws {
+    public func serve(
+        opened: @Sendable () -> Void, _ answer: @escaping @Sendable ([UInt8]) async -> [UInt8]
+    ) async throws {
         // The caller holds the home's lock: a socket that lies here is a dead process's.
-        unlink(self.path)
-        let listener = try self.socket { bind($0, $1, $2) }
-        defer {
-            close(listener)
-            unlink(self.path)
-        }
-        guard chmod(self.path, 0o600) == 0, listen(listener, 8) == 0 else { throw self.fault() }
-        let (arrivals, arrival) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
-        let source = DispatchSource.makeReadSource(fileDescriptor: listener, queue: .global())
-        source.setEventHandler { arrival.yield() }
-        source.resume()
-        defer { source.cancel() }
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            var busy = 0
-            for await _ in arrivals {
-                while case let peer = accept(listener, nil, nil), peer >= 0 {
-                    group.addTask { try await self.attend(peer, answer) }
-                    busy += 1
-                    if busy == Self.room {
-                        try await group.next()
-                        busy -= 1
-                    }
-                }
-            }
-        }
+        let listener = try SocketListener(path: self.path, mode: 0o600, room: Self.room)
+        try await listener.serve(opened: opened) { try await self.attend($0, answer) }
     }
 
     /// One connection, from its request to its answer.
     private func attend(_ peer: Int32, _ answer: @Sendable ([UInt8]) async -> [UInt8]) async throws {
-        defer { close(peer) }
-        _ = fcntl(peer, F_SETFD, FD_CLOEXEC)
-        _ = fcntl(peer, F_SETFL, O_NONBLOCK)
         guard Self.isOurs(peer), let request = try await self.readAll(peer, within: Self.patience) else {
             return
         }
@@ -80,7 +55,7 @@ public struct ControlSocket: ControlChannel {
     public func ask(_ request: [UInt8], patience: Duration = .seconds(10)) async throws -> [UInt8] {
         let peer: Int32
         do {
-            peer = try self.socket { connect($0, $1, $2) }
+            peer = try SocketListener.unixSocket(self.path) { connect($0, $1, $2) }
         } catch Fault.system(_, let code) where code == ENOENT || code == ECONNREFUSED {
             throw Fault.nobodyListens
         }
@@ -92,40 +67,6 @@ public struct ControlSocket: ControlChannel {
         }
         return answer
     }
-
-    /// A non-blocking socket that `use` bound or connected. The folder is reached through its descriptor,
-    /// since a socket's address has room for 107 bytes only.
-    private func socket(_ use: (Int32, UnsafePointer<sockaddr>, socklen_t) -> Int32) throws -> Int32 {
-        let cut = self.path.lastIndex(of: "/")
-        let folder = open(cut.map { String(self.path[..<$0]) } ?? ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard folder >= 0 else { throw self.fault() }
-        defer { close(folder) }
-        let name = cut.map { self.path[self.path.index(after: $0)...] } ?? self.path[...]
-        let descriptor = Glibc.socket(
-            AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue) | O_CLOEXEC, 0)
-        guard descriptor >= 0 else { throw self.fault() }
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        let short = Array("/proc/self/fd/\(folder)/\(name)".utf8)
-        guard short.count < MemoryLayout.size(ofValue: address.sun_path) else {
-            close(descriptor)
-            throw Fault.system(path: self.path, code: ENAMETOOLONG)
-        }
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: short) }
-        let result = withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                use(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
-            }
-        }
-        guard result == 0 else {
-            let fault = self.fault()
-            close(descriptor)
-            throw fault
-        }
-        return descriptor
-    }
-
-    private func fault() -> Fault { .system(path: self.path, code: errno) }
 
     /// Root or the user that runs the robot, by the kernel's word.
     private static func isOurs(_ peer: Int32) -> Bool {
@@ -160,9 +101,11 @@ public struct ControlSocket: ControlChannel {
         return nil
     }
 
-    private static func writeAll(_ bytes: [UInt8], to peer: Int32) async throws {
+    static func writeAll(
+        _ bytes: [UInt8], to peer: Int32, within patience: Duration = Self.patience
+    ) async throws {
         var sent = 0
-        let end = ContinuousClock.now + Self.patience
+        let end = ContinuousClock.now + patience
         while sent < bytes.count, ContinuousClock.now < end {
             let count = bytes.withUnsafeBytes { bytes in
                 send(
