@@ -195,7 +195,7 @@ let package = Package(
             ]),
         tests(of: "Encoding", ["TestSupport"]),
         tests(of: "Sodium", ["TestSupport", "Encoding"]),
-        tests(of: "Database", ["TestSupport", system]),
+        tests(of: "Database", ["TestSupport", "depai-payments", subprocess, system]),
         tests(of: "Wasm", ["TestSupport"]),
         tests(
             of: "Ledger",

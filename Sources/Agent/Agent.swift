@@ -23,20 +23,28 @@ public struct Agent: Sendable {
     private let observer: @Sendable (JournalEntry) -> Void
     private let credential: FilePath?
     private let control: (any ControlChannel)?
+    private let supervisor: (any Supervisor)?
+    private let onEvent: @Sendable (Event) -> Void
 
     /// - Parameters:
     ///   - credential: file with the keystore's credential, if the service manager delivers one; else the
     ///     configured passphrase file opens it.
     ///   - control: where programs on the same machine ask the running wallet.
+    ///   - supervisor: who is told when the robot works, and that it lives.
     ///   - observer: told after each durable step of a payment.
+    ///   - onEvent: told of each event of the robot, for a log.
     public init(
         home: Home, configuration: AgentConfiguration, bus: any MessageBus, web: any Web,
         timeline: any Timeline,
         entropy: any Entropy, credential: FilePath? = nil, control: (any ControlChannel)? = nil,
-        observer: @escaping @Sendable (JournalEntry) -> Void = { _ in }
+        supervisor: (any Supervisor)? = nil,
+        observer: @escaping @Sendable (JournalEntry) -> Void = { _ in },
+        onEvent: @escaping @Sendable (Event) -> Void = { _ in }
     ) {
         self.credential = credential
         self.control = control
+        self.supervisor = supervisor
+        self.onEvent = onEvent
         self.home = home
         self.configuration = configuration
         self.bus = bus
@@ -50,7 +58,9 @@ public struct Agent: Sendable {
     public func run() async throws {
         let lock = try self.home.lock()
         defer { lock.release() }
-        let store = try AgentStore(path: self.home.agentPath, timeline: self.timeline)
+        try self.home.checkSchemas()
+        let store = try AgentStore(
+            path: self.home.agentPath, timeline: self.timeline, onEvent: self.onEvent)
         let keystore = try self.home.keystore()
         let wallet = try self.unlock(keystore)
         let ledger = try self.home.openLedger(keystore, timeline: self.timeline, observer: self.observer)
@@ -85,6 +95,14 @@ public struct Agent: Sendable {
                 let counter = ControlCounter(
                     wallet: control, devices: DeviceDesk(hub: devices), cashier: till?.cashier)
                 group.addTask { try await self.serve(channel, counter, store) }
+            } else {
+                self.supervisor?.ready()
+            }
+            if let supervisor = self.supervisor {
+                let pulse = Pulse(
+                    supervisor: supervisor, isOpen: wallet != nil, ledger: ledger, store: store,
+                    devices: devices, bus: self.bus, timeline: self.timeline)
+                group.addTask { try await pulse.run() }
             }
             if let wallet, let till {
                 group.addTask { try await self.trade(till, ledger, wallet, store, devices, readings) }
@@ -125,10 +143,10 @@ public struct Agent: Sendable {
     /// The wallet, or nil when nothing that opens it was delivered: devices, owner and records need no key.
     private func unlock(_ keystore: Keystore) throws -> UnlockedWallet? {
         if let credential = self.credential {
-            return try keystore.unlock(credential: try SecretFile.readKey(credential))
+            return try keystore.unlock(credential: try SecretFile.readKey(credential, isDelivered: true))
         }
-        guard DurableFile.exists(self.configuration.passphraseFile) else { return nil }
-        return try self.home.unlock(passphraseFile: self.configuration.passphraseFile)
+        guard let file = self.configuration.passphraseFile, DurableFile.exists(file) else { return nil }
+        return try self.home.unlock(passphraseFile: file)
     }
 
     /// A machine whose socket cannot be made still does its work; its owner has the broker.
@@ -136,10 +154,11 @@ public struct Agent: Sendable {
         _ channel: any ControlChannel, _ counter: ControlCounter, _ store: AgentStore
     ) async throws {
         do {
-            try await channel.serve { await counter.answer($0) }
+            try await channel.serve(opened: { self.supervisor?.ready() }) { await counter.answer($0) }
         } catch let error as CancellationError {
             throw error
         } catch {
+            self.supervisor?.ready()
             try await store.log("control", "\(error)")
             try await self.timeline.sleep(for: .seconds(86_400 * 365))
         }
@@ -295,13 +314,4 @@ public struct Agent: Sendable {
             }
         }
     }
-}
-
-extension Home {
-    /// Readings, purchases on the way, events.
-    public var agentPath: FilePath { self.path.appending("agent.db") }
-    /// Commands to devices.
-    public var devicesPath: FilePath { self.path.appending("devices.db") }
-    /// What waits for the broker.
-    public var outboxPath: FilePath { self.path.appending("outbox.db") }
 }

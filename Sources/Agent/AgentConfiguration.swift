@@ -11,7 +11,8 @@ public import World
 /// files.
 public struct AgentConfiguration: Sendable {
     public let chain: ChainSettings
-    public let passphraseFile: FilePath
+    /// Opens the keystore where the service manager delivers no credential.
+    public let passphraseFile: FilePath?
     public let broker: BrokerAddress
     /// Folder of `*.td.json` files.
     public let devices: FilePath
@@ -61,7 +62,7 @@ public struct AgentConfiguration: Sendable {
             "errand", "channels", "facilitator", "report",
         ])
         self.chain = try ChainSettings(root)
-        self.passphraseFile = FilePath(try root["passphrase_file"].string())
+        self.passphraseFile = try root["passphrase_file"].ifPresent.map { FilePath(try $0.string()) }
         self.broker = try BrokerAddress(settings: root["broker"])
         self.devices = FilePath(try root["devices"].string())
         self.providers = try root["providers"].elements().map { field in

@@ -13,6 +13,11 @@ public struct Event: Sendable {
     public let text: String
     public let body: JSON
 
+    /// Whether somebody should look: something was lost, refused or is away.
+    public var isTrouble: Bool { Self.troubles.contains(self.kind) }
+
+    private static let troubles: Set = ["chain", "control", "fault", "loss", "report"]
+
     /// One object, `depai.event/1`.
     public var json: JSON {
         [
@@ -71,40 +76,50 @@ struct Project: Sendable {
 actor AgentStore {
     private let database: Connection
     private let timeline: any Timeline
+    /// Told of each event once it is on the disk.
+    private let onEvent: @Sendable (Event) -> Void
 
     /// The most readings and events that are kept; the oldest leave first.
     static let eventLimit: Int64 = 100_000
     static let readingLimit: Int64 = 100_000
 
-    init(path: FilePath?, timeline: any Timeline) throws {
-        self.database = try Connection(path: path?.string)
+    /// The tables of its file.
+    static let schema = Schema(
+        """
+        CREATE TABLE event (
+            seq INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, kind TEXT NOT NULL,
+            text TEXT NOT NULL, body TEXT NOT NULL
+        ) STRICT;
+        CREATE TABLE reading (
+            seq INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, text TEXT NOT NULL
+        ) STRICT;
+        CREATE TABLE project (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, state TEXT NOT NULL,
+            bytes BLOB NOT NULL, context TEXT NOT NULL, provider TEXT, ceiling INTEGER NOT NULL DEFAULT 0,
+            result BLOB NOT NULL DEFAULT x''
+        ) STRICT;
+        """
+    )
+
+    init(
+        path: FilePath?, timeline: any Timeline, onEvent: @escaping @Sendable (Event) -> Void = { _ in }
+    ) throws {
+        self.onEvent = onEvent
+        self.database = try Connection.open(path, Self.schema)
         self.timeline = timeline
-        try self.database.migrate([
-            """
-            CREATE TABLE event (
-                seq INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, kind TEXT NOT NULL,
-                text TEXT NOT NULL, body TEXT NOT NULL
-            ) STRICT;
-            CREATE TABLE reading (
-                seq INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, text TEXT NOT NULL
-            ) STRICT;
-            CREATE TABLE project (
-                id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, state TEXT NOT NULL,
-                bytes BLOB NOT NULL, context TEXT NOT NULL, provider TEXT, ceiling INTEGER NOT NULL DEFAULT 0,
-                result BLOB NOT NULL DEFAULT x''
-            ) STRICT;
-            """
-        ])
     }
 
     func log(_ kind: String, _ text: String, _ body: JSON = [:]) throws {
-        try self.database.transaction {
-            try self.database.run(
-                "INSERT INTO event (at, kind, text, body) VALUES (?, ?, ?, ?)",
-                .integer(self.timeline.now.milliseconds), .text(kind), .text(text), .text(body.text))
+        let at = self.timeline.now.milliseconds
+        let sequence = try self.database.transaction {
+            let row = try self.database.query(
+                "INSERT INTO event (at, kind, text, body) VALUES (?, ?, ?, ?) RETURNING seq",
+                .integer(at), .text(kind), .text(text), .text(body.text))
             try self.database.run(
                 "DELETE FROM event WHERE seq <= (SELECT MAX(seq) FROM event) - ?", .integer(Self.eventLimit))
+            return row.first?.integer(0) ?? 0
         }
+        self.onEvent(Event(sequence: sequence, at: at, kind: kind, text: text, body: body))
     }
 
     /// The events after `sequence`, oldest first.
@@ -198,7 +213,7 @@ actor AgentStore {
 public struct AgentView: ~Copyable {
     private let database: Connection
 
-    public init(path: FilePath) throws { self.database = try Connection(path: path.string, access: .read) }
+    public init(path: FilePath) throws { self.database = try Connection.read(path, AgentStore.schema) }
 
     /// The newest events, oldest of them first.
     public borrowing func lastEvents(_ count: Int) throws -> [Event] {

@@ -41,7 +41,7 @@ public final class Connection {
     }
 
     private let handle: OpaquePointer
-    private let path: String
+    let path: String
     /// Statements that were prepared once; a robot says the same few dozen things again and again.
     private var prepared: [String: OpaquePointer] = [:]
     private static let preparedLimit = 96
@@ -134,25 +134,6 @@ public final class Connection {
             try? self.run("ROLLBACK TO piece")
             try? self.run("RELEASE piece")
             throw error
-        }
-    }
-
-    /// Brings the schema to the newest version. `steps[n]` leads from version n to n + 1 (`PRAGMA
-    /// user_version`).
-    /// - Throws: `DatabaseError` with code 26 (NOTADB) when the file was written by a newer program.
-    public func migrate(_ steps: [String]) throws {
-        let version = try self.query("PRAGMA user_version").first?.integer(0) ?? 0
-        guard version <= steps.count else {
-            throw DatabaseError(
-                code: SQLITE_NOTADB,
-                message: "the file has schema \(version), this program knows \(steps.count)",
-                subject: self.path)
-        }
-        for (index, step) in steps.enumerated() where index >= version {
-            try self.transaction {
-                try self.execute(step)
-                try self.execute("PRAGMA user_version=\(index + 1)")
-            }
         }
     }
 

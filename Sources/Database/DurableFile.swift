@@ -32,7 +32,7 @@ public enum DurableFile {
     {
         let temporary = FilePath("\(path).new")
         do {
-            try? FileDescriptor.remove(temporary)
+            try? Self.remove(temporary)
             let file = try FileDescriptor.open(
                 temporary, .writeOnly, options: [.create, .exclusiveCreate, .closeOnExec], permissions: mode)
             try file.closeAfter {
@@ -54,6 +54,23 @@ public enum DurableFile {
             try Self.synchronizeFolder(of: path)
         } catch let error {
             throw .system(path: path.string, error as? Errno ?? .ioError)
+        }
+    }
+
+    /// Gives a file another name in the same file system, replacing what has it; on the disk when it returns.
+    public static func move(_ path: FilePath, to other: FilePath) throws(FileError) {
+        do {
+            guard rename(path.string, other.string) == 0 else { throw Errno(rawValue: errno) }
+            try Self.synchronizeFolder(of: other)
+        } catch let error {
+            throw .system(path: path.string, error as? Errno ?? .ioError)
+        }
+    }
+
+    /// Removes a file; it is no error if there is none.
+    public static func remove(_ path: FilePath) throws(FileError) {
+        guard unlink(path.string) == 0 || errno == ENOENT else {
+            throw .system(path: path.string, Errno(rawValue: errno))
         }
     }
 
@@ -81,12 +98,15 @@ public enum DurableFile {
     }
 
     /// Refuses a file that its group or others may read or write: secrets come from private files only.
-    public static func requirePrivate(_ path: FilePath) throws(FileError) {
+    /// - Parameter groupMayRead: where an access list of another user shows as the group's right.
+    public static func requirePrivate(
+        _ path: FilePath, groupMayRead: Bool = false
+    ) throws(FileError) {
         var status = stat()
         guard stat(path.string, &status) == 0 else {
             throw .system(path: path.string, Errno(rawValue: errno))
         }
-        guard status.st_mode & 0o077 == 0 else {
+        guard status.st_mode & (groupMayRead ? 0o037 : 0o077) == 0 else {
             throw .openToOthers(path: path.string, mode: status.st_mode)
         }
     }
@@ -137,7 +157,8 @@ public enum DurableFile {
 /// What tells one state of a file from another without reading it.
 public struct FileSignature: Sendable, Hashable {
     private let inode: UInt64
-    private let size: Int64
+    /// Bytes.
+    public let size: Int64
     private let seconds: Int64
     private let nanoseconds: Int64
 
@@ -149,11 +170,5 @@ public struct FileSignature: Sendable, Hashable {
         self.size = Int64(status.st_size)
         self.seconds = Int64(status.st_mtim.tv_sec)
         self.nanoseconds = Int64(status.st_mtim.tv_nsec)
-    }
-}
-
-extension FileDescriptor {
-    fileprivate static func remove(_ path: FilePath) throws {
-        guard unlink(path.string) == 0 else { throw Errno(rawValue: errno) }
     }
 }

@@ -28,21 +28,23 @@ final class CommandJournal {
     /// must not repeat anything that old.
     static let historyLimit: Int64 = 100_000
 
+    /// The tables of its file.
+    static let schema = Schema(
+        """
+        CREATE TABLE command (
+            seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,
+            kind TEXT NOT NULL CHECK (kind IN ('write', 'invoke')),
+            thing TEXT NOT NULL, affordance TEXT NOT NULL, input TEXT NOT NULL,
+            state TEXT NOT NULL CHECK (state IN ('received', 'started', 'done', 'unknown', 'failed')),
+            result TEXT, at INTEGER NOT NULL, clock TEXT NOT NULL
+        ) STRICT;
+        CREATE INDEX command_open ON command (state, seq);
+        CREATE TABLE name (one INTEGER PRIMARY KEY CHECK (one = 1), value TEXT NOT NULL) STRICT;
+        """
+    )
+
     init(path: FilePath?) throws {
-        self.database = try Connection(path: path?.string)
-        try self.database.migrate([
-            """
-            CREATE TABLE command (
-                seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,
-                kind TEXT NOT NULL CHECK (kind IN ('write', 'invoke')),
-                thing TEXT NOT NULL, affordance TEXT NOT NULL, input TEXT NOT NULL,
-                state TEXT NOT NULL CHECK (state IN ('received', 'started', 'done', 'unknown', 'failed')),
-                result TEXT, at INTEGER NOT NULL, clock TEXT NOT NULL
-            ) STRICT;
-            CREATE INDEX command_open ON command (state, seq);
-            CREATE TABLE name (one INTEGER PRIMARY KEY CHECK (one = 1), value TEXT NOT NULL) STRICT;
-            """
-        ])
+        self.database = try Connection.open(path, Self.schema)
     }
 
     private static let columns = "id, kind, thing, affordance, input, state, result, seq, at, clock"

@@ -5,7 +5,7 @@ public import SystemPackage
 public struct DeviceView: ~Copyable {
     private let database: Connection
 
-    public init(path: FilePath) throws { self.database = try Connection(path: path.string, access: .read) }
+    public init(path: FilePath) throws { self.database = try Connection.read(path, CommandJournal.schema) }
 
     /// All commands that are remembered, oldest first.
     public borrowing func commands() throws -> [CommandRecord] {

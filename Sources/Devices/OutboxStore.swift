@@ -20,21 +20,23 @@ final class OutboxStore {
     /// The most topics that are held at once; messages of more are just tried again.
     private static let heldLimit = 256
 
+    /// The tables of its file.
+    static let schema = Schema(
+        """
+        CREATE TABLE message (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, urgency INTEGER NOT NULL CHECK (urgency IN (0, 1)),
+            topic TEXT NOT NULL, payload BLOB NOT NULL, retained INTEGER NOT NULL,
+            response_topic TEXT, correlation BLOB, content_type TEXT, expiry INTEGER,
+            size INTEGER NOT NULL, held_until INTEGER NOT NULL
+        ) STRICT;
+        CREATE INDEX message_line ON message (urgency, id);
+        CREATE TABLE number (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT;
+        """
+    )
+
     init(path: FilePath?, limits: Outbox.Limits) throws {
         self.limits = limits
-        self.database = try Connection(path: path?.string)
-        try self.database.migrate([
-            """
-            CREATE TABLE message (
-                id INTEGER PRIMARY KEY AUTOINCREMENT, urgency INTEGER NOT NULL CHECK (urgency IN (0, 1)),
-                topic TEXT NOT NULL, payload BLOB NOT NULL, retained INTEGER NOT NULL,
-                response_topic TEXT, correlation BLOB, content_type TEXT, expiry INTEGER,
-                size INTEGER NOT NULL, held_until INTEGER NOT NULL
-            ) STRICT;
-            CREATE INDEX message_line ON message (urgency, id);
-            CREATE TABLE number (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT;
-            """
-        ])
+        self.database = try Connection.open(path, Self.schema)
         // Uptime begins anew with each boot.
         try self.database.run("UPDATE message SET held_until = 0 WHERE held_until <> 0")
         for row in try self.database.query(
@@ -166,7 +168,7 @@ final class OutboxStore {
 public struct OutboxView: ~Copyable {
     private let database: Connection
 
-    public init(path: FilePath) throws { self.database = try Connection(path: path.string, access: .read) }
+    public init(path: FilePath) throws { self.database = try Connection.read(path, OutboxStore.schema) }
 
     /// The payloads that wait on a topic, oldest first.
     public borrowing func waiting(on topic: String) throws -> [[UInt8]] {

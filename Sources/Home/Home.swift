@@ -25,26 +25,38 @@ public struct Home: Sendable, Hashable {
     ///
     /// - Parameters:
     ///   - policy: the owner's signed first policy, if there is one already; without it nothing can be spent.
+    ///   - completing: puts more into the home before it counts, in the folder where it is prepared; what
+    ///     it throws undoes everything.
     public func create(
         seed: borrowing WalletSeed, passphrase: borrowing SecretBytes, owner: PublicKey, policy: [UInt8]?,
-        cost: PasswordCost = .standard, timeline: some Timeline, entropy: some Entropy
+        cost: PasswordCost = .standard, timeline: some Timeline, entropy: some Entropy,
+        completing: (_ draft: Home) throws -> Void = { _ in }
     ) async throws -> Keystore {
+        guard owner.isSound else { throw HomeError.unsoundOwner }
         try DurableFile.createFolder(self.path)
         let lock = try self.lock()
         defer { lock.release() }
-        guard owner.isSound else { throw HomeError.unsoundOwner }
-        guard !DurableFile.exists(self.keystorePath) else {
-            throw KeystoreError.exists(self.keystorePath.string)
-        }
-        // The owner first: a keystore without a pinned owner would be a wallet that nobody can command.
-        try DurableFile.write(Array((Base58.encode(owner.bytes) + "\n").utf8), to: self.ownerPath)
+        let draft = try HomeDraft(for: self)
+        let home = draft.draft
+        try DurableFile.write(Array((Base58.encode(owner.bytes) + "\n").utf8), to: home.ownerPath)
         let keystore = try Keystore.create(
-            at: self.keystorePath, seed: seed, passphrase: passphrase, cost: cost, entropy: entropy)
+            at: home.keystorePath, seed: seed, passphrase: passphrase, cost: cost, entropy: entropy)
         if let policy {
-            let ledger = try self.openLedger(keystore, timeline: timeline)
+            let ledger = try home.openLedger(keystore, timeline: timeline)
             try await ledger.apply(policy: policy)
         }
-        return keystore
+        try completing(home)
+        try draft.commit()
+        return try self.keystore()
+    }
+
+    /// Ends what a process that died while it made this home had finished.
+    /// - Returns: whether there was something.
+    public func completeCreation() throws -> Bool {
+        guard DurableFile.exists(self.path) else { return false }
+        let lock = try self.lock()
+        defer { lock.release() }
+        return try HomeDraft.complete(self)
     }
 
     /// The keystore, locked.
@@ -98,11 +110,14 @@ public struct Home: Sendable, Hashable {
         let text = String(decoding: try DurableFile.read(path, limit: 1_024), as: UTF8.self)
         let line = text.split(whereSeparator: \.isWhitespace).first.map(String.init) ?? ""
         do {
-            return try PublicKey(try Base58.decode(line))
+            return try self.key(line)
         } catch {
             throw HomeError.badKey(path.string, "\(error)")
         }
     }
+
+    /// Reads a base58 public key.
+    public static func key(_ text: String) throws -> PublicKey { try PublicKey(try Base58.decode(text)) }
 }
 
 /// Keeps other writing processes away from a home until it is released or the process ends.
@@ -118,12 +133,15 @@ public enum HomeError: Error, CustomStringConvertible {
     case nothingYet(String)
     case badKey(String, String)
     case unsoundOwner
+    /// A ledger whose keystore is gone; making another wallet beside it would hide the loss.
+    case bereft(String)
 
     public var description: String {
         switch self {
         case .inUse(let path): "another process works in \(path)"
         case .nothingYet(let path): "there is no ledger at \(path) yet"
         case .badKey(let path, let reason): "\(path) holds no base58 Ed25519 key: \(reason)"
+        case .bereft(let path): "there is a ledger without its keystore: \(path)"
         case .unsoundOwner: "the owner's key is not a sound Ed25519 key"
         }
     }

@@ -55,7 +55,7 @@ public struct LedgerView: ~Copyable {
 
     /// Opens the money file below `home` for reading.
     /// - Throws: `DatabaseError` when there is none.
-    public init(path: FilePath) throws { self.init(try Connection(path: path.string, access: .read)) }
+    public init(path: FilePath) throws { self.init(try Connection.read(path, Tables.schema)) }
 
     // Not inlined: the optimizer of Swift 6.3 ends with "Cannot initialize a nonCopyable type with a
     // guaranteed value" where this is inlined into the ledger's methods.
@@ -133,7 +133,7 @@ public struct LedgerView: ~Copyable {
     public borrowing func intents(in states: [IntentState]) throws -> [IntentRecord] {
         let list = states.map { "'\($0.rawValue)'" }.joined(separator: ",")
         let areOpen = states.allSatisfy { $0.isOpen || $0 == .waiting }
-        let hint = areOpen ? "i.\(Schema.openStates) AND" : ""
+        let hint = areOpen ? "i.\(Tables.openStates) AND" : ""
         return try self.records("WHERE \(hint) i.state IN (\(list)) ORDER BY i.created_at, i.rowid")
     }
 

@@ -47,7 +47,7 @@ extension LedgerView {
     /// Payments of a channel whose outcome is open, oldest first.
     public borrowing func vouchers(openIn channel: String) throws -> [IntentRecord] {
         try self.records(
-            "WHERE i.channel = ? AND i.\(Schema.openStates) ORDER BY i.created_at, i.rowid", .text(channel))
+            "WHERE i.channel = ? AND i.\(Tables.openStates) ORDER BY i.created_at, i.rowid", .text(channel))
     }
 
     private borrowing func channels(_ clause: String, _ parameters: DatabaseValue...) throws
@@ -230,7 +230,7 @@ extension PaymentLedger {
             throw LedgerError.unknownChannel(id)
         }
         let underway = try self.database.query(
-            "SELECT 1 FROM intent WHERE channel = ? AND \(Schema.openStates) AND state = 'submitted'",
+            "SELECT 1 FROM intent WHERE channel = ? AND \(Tables.openStates) AND state = 'submitted'",
             .text(id))
         guard underway.isEmpty else { throw LedgerError.channelBusy(id) }
     }

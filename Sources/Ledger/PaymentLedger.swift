@@ -55,14 +55,13 @@ public actor PaymentLedger {
         timeline: any Timeline,
         observer: @escaping @Sendable (JournalEntry) -> Void = { _ in }
     ) throws {
-        let database = try Connection(path: path?.string)
+        let database = try Connection.open(path, Tables.schema)
         self.database = database
         self.timeline = timeline
         self.wallet = wallet
         self.signers = Set(signers + [wallet])
         self.owner = owner
         self.observer = observer
-        try database.migrate(Schema.steps)
         let view = LedgerView(database)
         var head = try view.head()
         let faults = try view.faults() + view.chainFaults(after: max(0, head.sequence - Self.checkedAtStart))

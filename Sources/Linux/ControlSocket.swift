@@ -34,7 +34,9 @@ public struct ControlSocket: ControlChannel {
         }
     }
 
-    public func serve(_ answer: @escaping @Sendable ([UInt8]) async -> [UInt8]) async throws {
+    public func serve(
+        opened: @Sendable () -> Void, _ answer: @escaping @Sendable ([UInt8]) async -> [UInt8]
+    ) async throws {
         // The caller holds the home's lock: a socket that lies here is a dead process's.
         unlink(self.path)
         let listener = try self.socket { bind($0, $1, $2) }
@@ -43,6 +45,7 @@ public struct ControlSocket: ControlChannel {
             unlink(self.path)
         }
         guard chmod(self.path, 0o600) == 0, listen(listener, 8) == 0 else { throw self.fault() }
+        opened()
         let (arrivals, arrival) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         let source = DispatchSource.makeReadSource(fileDescriptor: listener, queue: .global())
         source.setEventHandler { arrival.yield() }

@@ -27,27 +27,29 @@ struct SalesBook: ~Copyable {
         case done
     }
 
+    /// The tables of its file.
+    static let schema = Schema(
+        """
+        CREATE TABLE sale (
+            key TEXT PRIMARY KEY, identifier TEXT UNIQUE, target TEXT NOT NULL, payload BLOB NOT NULL,
+            state TEXT NOT NULL,
+            chain_transaction TEXT NOT NULL DEFAULT '', status INTEGER NOT NULL DEFAULT 0,
+            body BLOB NOT NULL DEFAULT x'', opened_at INTEGER NOT NULL
+        ) STRICT;
+        CREATE TABLE object (
+            sale TEXT PRIMARY KEY, cid TEXT NOT NULL, size INTEGER NOT NULL, days INTEGER NOT NULL,
+            stored_at INTEGER NOT NULL
+        ) STRICT;
+        """, Self.channelTable, Self.channelActivity
+    )
+
     init(path: FilePath?) throws {
-        let database = try Connection(path: path?.string)
-        try database.migrate([
-            """
-            CREATE TABLE sale (
-                key TEXT PRIMARY KEY, identifier TEXT UNIQUE, target TEXT NOT NULL, payload BLOB NOT NULL,
-                state TEXT NOT NULL,
-                chain_transaction TEXT NOT NULL DEFAULT '', status INTEGER NOT NULL DEFAULT 0,
-                body BLOB NOT NULL DEFAULT x'', opened_at INTEGER NOT NULL
-            ) STRICT;
-            CREATE TABLE object (
-                sale TEXT PRIMARY KEY, cid TEXT NOT NULL, size INTEGER NOT NULL, days INTEGER NOT NULL,
-                stored_at INTEGER NOT NULL
-            ) STRICT;
-            """, Self.channelTable, Self.channelActivity,
-        ])
+        let database = try Connection.open(path, Self.schema)
         self.database = database
     }
 
     /// Opens the book of a running or stopped node for reading.
-    init(reading path: FilePath) throws { self.database = try Connection(path: path.string, access: .read) }
+    init(reading path: FilePath) throws { self.database = try Connection.read(path, Self.schema) }
 
     /// The sale of a payment, by the digest of its signed message.
     borrowing func sale(_ key: String) throws -> Sale? {

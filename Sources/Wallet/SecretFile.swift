@@ -7,10 +7,12 @@ public enum SecretFile {
     /// The longest secret, in bytes.
     static let limit = 4_096
 
-    /// Reads exactly 32 bytes, such as a credential of the service manager.
+    /// Reads exactly 32 bytes.
+    /// - Parameter isDelivered: by the service manager, which gives the file to the service's user by an
+    ///   access list, in a folder that only this user enters. The list's mask shows as a right of the group.
     /// - Throws: `FileError.openToOthers`, `KeystoreError.malformed` for another length.
-    public static func readKey(_ path: FilePath) throws -> SecretBytes {
-        try DurableFile.requirePrivate(path)
+    public static func readKey(_ path: FilePath, isDelivered: Bool = false) throws -> SecretBytes {
+        try DurableFile.requirePrivate(path, groupMayRead: isDelivered)
         let room = try SecretBytes(count: SealedBox.keyBytes + 1)
         let file = try FileDescriptor.open(path, .readOnly, options: [.closeOnExec])
         let count = try file.closeAfter { try room.withMutableBytes { try file.read(into: $0) } }

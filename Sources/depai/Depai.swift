@@ -52,8 +52,8 @@ struct Depai: AsyncParsableCommand {
                 (code == .success ? Terminal.out : Terminal.talk)(text)
                 Glibc.exit(code == .success ? 0 : 2)
             }
-            Terminal.talk("depai: error: \(failure.reason)")
-            if let hint = failure.hint { Terminal.talk("depai: hint: \(hint)") }
+            Log.talk(.error, "depai: error: \(failure.reason)")
+            if let hint = failure.hint { Log.talk(.notice, "depai: hint: \(hint)") }
             Glibc.exit(failure.code)
         }
     }
@@ -101,6 +101,10 @@ struct Failure: Error {
         case HomeError.nothingYet(let path):
             self.init(
                 1, "there is no ledger at \(path) yet", hint: "it is made by the first start: depai run")
+        case HomeError.bereft:
+            self.init(
+                1, "\(error)",
+                hint: "bring the keystore back: depai wallet restore, or from its words in another home")
         case let error as HomeError: self.init(1, "\(error)", hint: nil)
         case RPCError.otherNetwork:
             self.init(1, "\(error)", hint: "check --network and --rpc")
@@ -108,12 +112,21 @@ struct Failure: Error {
             self.init(9, "the chain does not answer: \(error)", hint: "check rpc in the configuration")
         case let fault as CashierFault: self.init(fault)
         case let error as FileError: self.init(1, "\(error)", hint: nil)
+        case SchemaError.newer(_, _, _, let copy):
+            self.init(
+                8, "\(error)",
+                hint: "install the newer package"
+                    + (copy.map { ", or stop everything and put \($0) in its place" }
+                        ?? ", or restore a backup"))
+        case let error as SchemaError:
+            self.init(1, "\(error)", hint: "the robot brings it up to date at its start: depai run")
         case let error as DatabaseError:
             self.init(
                 error.isStorageFault ? 8 : 1, "\(error)",
                 hint: error.isStorageFault ? "free some space, then start again" : nil)
         case let error as BusError: self.init(9, "the broker does not take it: \(error)")
-        case is BackupError, is CommandError, is ControlSocket.Fault, is SodiumError, is PolicyError,
+        case is BackupError, is CommandError, is ControlSocket.Fault, is CredentialSealer.Fault,
+            is SodiumError, is PolicyError,
             is MnemonicError,
             is JSONError, is SettingsError, is Encoding.DecodingError:
             self.init(1, "\(error)", hint: nil)

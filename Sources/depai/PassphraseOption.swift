@@ -25,7 +25,7 @@ struct PassphraseOption: ParsableArguments {
     }
 
     /// Asks the person at the terminal, wherever input and output go, and shows nothing of the answer.
-    private static func ask(_ question: String) throws -> SecretBytes {
+    static func ask(_ question: String) throws -> SecretBytes {
         let terminal: FileDescriptor
         do {
             terminal = try FileDescriptor.open("/dev/tty", .readWrite, options: [.closeOnExec])

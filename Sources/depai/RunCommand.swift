@@ -8,6 +8,7 @@ import Logging
 import ServiceLifecycle
 import SystemPackage
 import UnixSignals
+import World
 
 struct RunCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -21,13 +22,25 @@ struct RunCommand: AsyncParsableCommand {
     func run() async throws {
         let home = self.home.home
         let path = self.config.map { FilePath($0) } ?? home.configurationPath
-        let logger = Logger(label: "depai", factory: StreamLogHandler.standardError(label:))
+        let logger = Log.logger()
+        let manager = ServiceManager()
         let agent = try RobotAssembly(
-            home: home, configuration: try AgentConfiguration(try Settings.read(path))
-        ) { event in logger.info("broker", metadata: ["event": "\(event)"]) }
+            home: home, configuration: try AgentConfiguration(try Settings.read(path)), supervisor: manager
+        ) { event in
+            if case .connected = event {
+                logger.info("broker: \(event)")
+            } else {
+                logger.warning("broker: \(event)")
+            }
+        } onEvent: { event in
+            logger.log(level: event.isTrouble ? .warning : .info, "\(event.kind): \(event.text)")
+        }
         logger.info("starting", metadata: ["home": "\(home.path)"])
         var group = ServiceGroupConfiguration(
-            services: [Running { await agent.bus.run() }, Running { try await agent.agent.run() }],
+            services: [
+                Running { await agent.bus.run() },
+                Running(onStop: { manager?.stopping() }) { try await agent.agent.run() },
+            ],
             gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         group.maximumGracefulShutdownDuration = .seconds(5)
         try await ServiceGroup(configuration: group).run()
@@ -40,13 +53,15 @@ struct RobotAssembly {
     let agent: Agent
 
     init(
-        home: Home, configuration: AgentConfiguration, onEvent: @escaping @Sendable (LinkEvent) -> Void
+        home: Home, configuration: AgentConfiguration, supervisor: (any Supervisor)?,
+        onLink: @escaping @Sendable (LinkEvent) -> Void, onEvent: @escaping @Sendable (Event) -> Void
     ) throws {
-        self.bus = MosquittoBus(configuration.broker, entropy: SystemEntropy(), onEvent: onEvent)
+        self.bus = MosquittoBus(configuration.broker, entropy: SystemEntropy(), onEvent: onLink)
         self.agent = Agent(
             home: home, configuration: configuration, bus: self.bus, web: CurlWeb(),
             timeline: SystemTimeline(), entropy: SystemEntropy(), credential: Self.credential,
-            control: home.controlSocket)
+            control: home.controlSocket, supervisor: supervisor,
+            onEvent: onEvent)
     }
 }
 
@@ -62,11 +77,17 @@ extension RobotAssembly {
 
 /// Gives something that runs until cancelled a place in a service group.
 struct Running: Service {
+    /// Called when the end is asked for.
+    var onStop: @Sendable () -> Void = {}
     let body: @Sendable () async throws -> Void
 
     func run() async throws {
         do {
-            try await cancelWhenGracefulShutdown { try await self.body() }
+            try await withGracefulShutdownHandler {
+                try await cancelWhenGracefulShutdown { try await self.body() }
+            } onGracefulShutdown: {
+                self.onStop()
+            }
         } catch is CancellationError {
             // Asked to end, and ended.
         }

@@ -82,40 +82,6 @@ import Testing
         #expect(throws: DatabaseError.self) { try Connection(path: "/nowhere/at/all.db", access: .read) }
     }
 
-    @Test func `migrations run once, in order, and all or nothing`() async throws {
-        try await withFolder { folder in
-            let path = folder.appending("a.db").string
-            let steps = [
-                "CREATE TABLE a (x INTEGER) STRICT",
-                "CREATE TABLE b (x INTEGER) STRICT; INSERT INTO b VALUES (1)",
-            ]
-            try Connection(path: path).migrate([steps[0]])
-            for _ in 0..<2 { try Connection(path: path).migrate(steps) }
-            let database = try Connection(path: path)
-            #expect(try database.query("SELECT x FROM b").count == 1)
-            #expect(try database.query("PRAGMA user_version")[0].integer(0) == 2)
-            #expect(throws: DatabaseError.self) {
-                try database.migrate(
-                    steps + ["CREATE TABLE c (x INTEGER) STRICT; INSERT INTO nowhere VALUES (1)"])
-            }
-            #expect(try database.query("PRAGMA user_version")[0].integer(0) == 2)
-            #expect(throws: DatabaseError.self) { try database.query("SELECT * FROM c") }
-        }
-    }
-
-    @Test func `a file of a newer program is refused`() async throws {
-        try await withFolder { folder in
-            let path = folder.appending("a.db").string
-            try Connection(path: path).migrate([
-                "CREATE TABLE a (x INTEGER) STRICT", "CREATE TABLE b (x INTEGER) STRICT",
-            ])
-            let error = #expect(throws: DatabaseError.self) {
-                try Connection(path: path).migrate(["CREATE TABLE a (x INTEGER) STRICT"])
-            }
-            #expect(error?.code == 26)
-        }
-    }
-
     @Test func `a reader sees what is committed while the writer works`() async throws {
         try await withFolder { folder in
             let path = folder.appending("a.db").string

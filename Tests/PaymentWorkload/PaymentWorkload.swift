@@ -12,6 +12,7 @@ import SystemPackage
 ///     depai-payments bench FILE COUNT CONCURRENCY   authorises, signs and journals, and prints the rate
 ///     depai-payments vouchers FILE COUNT CHANNELS   the same with vouchers, each accepted before the next;
 ///                                                   prints the rate and the 99th percentile in microseconds
+///     depai-payments migrate FILE STEPS ROWS        brings tables of its own to a version
 ///
 /// Ends with 8 when the storage failed, with 1 for any other error.
 @main
@@ -20,14 +21,18 @@ struct PaymentWorkload {
 
     static func main() async throws {
         let arguments = CommandLine.arguments
-        guard arguments.count == 5, ["run", "bench", "vouchers"].contains(arguments[1]),
+        guard arguments.count == 5, ["run", "bench", "vouchers", "migrate"].contains(arguments[1]),
             let count = Int(arguments[3]),
             let concurrency = Int(arguments[4]), count > 0, concurrency > 0
         else {
-            self.say("usage: depai-payments run|bench|vouchers FILE COUNT CONCURRENCY", to: .standardError)
+            self.say("usage: depai-payments run|bench|vouchers|migrate FILE COUNT CONCURRENCY", to: .standardError)
             exit(2)
         }
         do {
+            guard arguments[1] != "migrate" else {
+                _ = try Connection.open(FilePath(arguments[2]), self.schema(steps: count, rows: concurrency))
+                return
+            }
             let teller = try await Teller(FilePath(arguments[2]))
             if arguments[1] == "run" {
                 try await teller.each(of: count, concurrency) { try await teller.pay($0) }
@@ -54,6 +59,16 @@ struct PaymentWorkload {
             self.say("\(error)", to: .standardError)
             exit(1)
         }
+    }
+
+    /// A file with rows 1 to `rows`, of which each further step makes each greater by one.
+    private static func schema(steps: Int, rows: Int) -> Schema {
+        let first = """
+            CREATE TABLE row (x INTEGER NOT NULL) STRICT;
+            WITH RECURSIVE n (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < \(rows))
+            INSERT INTO row SELECT x FROM n
+            """
+        return Schema([first] + Array(repeating: "UPDATE row SET x = x + 1", count: steps - 1))
     }
 
     /// One system call, nothing buffered: what was said was said.

@@ -31,7 +31,8 @@ struct Shopper {
         let ledger = try self.home.openLedger(try self.home.keystore(), timeline: timeline)
         let chain = configuration.chain
         let bus = MosquittoBus(configuration.broker, entropy: SystemEntropy())
-        let wallet = try self.home.unlock(passphraseFile: configuration.passphraseFile)
+        guard let passphraseFile = configuration.passphraseFile else { throw KeystoreError.locked }
+        let wallet = try self.home.unlock(passphraseFile: passphraseFile)
         let name = Address(wallet.publicKey(.identity)).description
         let mqtt = MQTTWeb(
             bus: bus, broker: configuration.broker, name: name, timeline: timeline, entropy: SystemEntropy())

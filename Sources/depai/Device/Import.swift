@@ -4,7 +4,6 @@ import Devices
 import Encoding
 import Home
 import Linux
-import Synchronization
 import SystemPackage
 import World
 
@@ -38,9 +37,6 @@ extension DeviceCommand {
             return convention
         }
 
-        /// Kept messages that are looked at.
-        private static let messageLimit = 8_192
-
         func validate() throws {
             guard (1...600).contains(self.wait) else { throw ValidationError("--wait is 1 to 600 seconds") }
             guard self.base?.contains(where: { "#+".contains($0) }) != true else {
@@ -50,9 +46,11 @@ extension DeviceCommand {
 
         func run() async throws {
             let settings = try self.settings()
-            let messages = try await self.listen(settings.address)
-            let place = "\(settings.address.host):\(settings.address.port)"
-            let found = self.from.things(from: messages, base: self.base, broker: place)
+            var finder = DeviceFinder(settings.address)
+            finder.seconds = self.wait
+            finder.base = self.base
+            let place = finder.place
+            let found = try await finder.find(self.from)
             var written: [(thing: DiscoveredThing, file: FilePath, state: String)] = []
             for thing in found.things {
                 let file = settings.folder.appending("\(thing.name).td.json")
@@ -105,10 +103,6 @@ extension DeviceCommand {
                 var address = try self.namedBroker()
                     ?? file?["broker"].ifPresent.map({ try BrokerAddress(settings: $0) })
             else { throw Failure(2, "which broker?", hint: "give --broker HOST") }
-            // A name of its own: the robot's would take the robot's connection away.
-            address.clientID = "depai-import-\(Hex.encode(SystemEntropy().bytes(4)))"
-            address.will = nil
-            address.birth = nil
             if let username = self.username { address.username = username }
             if let passwordFile = self.passwordFile { address.passwordFile = passwordFile }
             guard let folder = try self.out ?? file?["devices"].ifPresent?.string() else {
@@ -118,51 +112,19 @@ extension DeviceCommand {
         }
 
         private func namedBroker() throws -> BrokerAddress? {
-            guard let parts = self.broker?.split(separator: ":", maxSplits: 1).map(String.init) else {
-                return nil
+            try self.broker.map { text in
+                let (host, port) = try Self.place(text)
+                return BrokerAddress(host: host, port: port, clientID: "")
             }
+        }
+
+        /// `HOST` or `HOST:PORT`.
+        static func place(_ text: String) throws -> (host: String, port: Int32) {
+            let parts = text.split(separator: ":", maxSplits: 1).map(String.init)
             guard let host = parts.first, let port = parts.count == 2 ? Int32(parts[1]) : 1_883,
                 (1...65_535).contains(port)
-            else { throw Failure(2, "--broker is HOST or HOST:PORT") }
-            return BrokerAddress(host: host, port: port, clientID: "")
-        }
-
-        /// The newest message of each topic that comes within the time.
-        private func listen(_ address: BrokerAddress) async throws -> [Message] {
-            let bus = MosquittoBus(address, entropy: SystemEntropy())
-            let heard = Heard(limit: Self.messageLimit)
-            for filter in self.from.filters(base: self.base) {
-                try bus.subscribe(to: filter, quality: .atLeastOnce) { heard.take($0) }
-            }
-            try await withThrowingTaskGroup(of: Void.self) { group in
-                group.addTask { await bus.run() }
-                group.addTask { try await Task.sleep(for: .seconds(self.wait)) }
-                try await group.next()
-                group.cancelAll()
-            }
-            guard bus.connections > 0 else {
-                throw Failure(
-                    Failure.unreachable, "the broker at \(address.host):\(address.port) does not answer",
-                    hint: "check --broker, --username and --password-file")
-            }
-            return heard.messages
+            else { throw Failure(2, "a broker is HOST or HOST:PORT") }
+            return (host, port)
         }
     }
-}
-
-/// What was heard, by topic.
-private final class Heard: Sendable {
-    private let state = Mutex<[String: Message]>([:])
-    private let limit: Int
-
-    init(limit: Int) { self.limit = limit }
-
-    func take(_ message: Message) {
-        self.state.withLock { messages in
-            guard messages.count < self.limit || messages[message.topic] != nil else { return }
-            messages[message.topic] = message
-        }
-    }
-
-    var messages: [Message] { self.state.withLock { $0.values.sorted { $0.topic < $1.topic } } }
 }

@@ -64,13 +64,15 @@ extension WalletCommand {
         @Option(
             help: "Add the 32 bytes in this file (mode 0600), which the service manager delivers at start.")
         var credential: String?
+        @OptionGroup var made: CredentialOption
         @Flag(
             help: "Add the pinned owner's key, so that the owner can open the keystore without a passphrase.")
         var owner = false
 
         func validate() throws {
-            guard (self.credential == nil) == self.owner else {
-                throw ValidationError("give one of --credential FILE and --owner")
+            guard [self.credential != nil, self.owner, self.made.credential != nil].count(where: \.self) == 1 else {
+                throw ValidationError(
+                    "give one of --credential-sealed, --credential-out, --credential and --owner")
             }
         }
 
@@ -79,16 +81,22 @@ extension WalletCommand {
             let lock = try home.lock()
             defer { lock.release() }
             let keystore = try home.keystore()
+            try self.made.credential?.check()
             let passphrase = try self.passphrase.read(for: keystore.address)
             let opened: Keystore
             if let credential = self.credential {
                 opened = try keystore.adding(
                     credential: try SecretFile.readKey(FilePath(credential)), passphrase: passphrase,
                     entropy: SystemEntropy())
+            } else if let made = self.made.credential {
+                defer { made.giveUp() }
+                opened = try made.prepare(for: keystore, passphrase: passphrase)
+                try made.finish()
             } else {
                 opened = try keystore.adding(owner: try home.owner(), passphrase: passphrase)
             }
             Terminal.out("opened by \(opened.slots.map(\.kind).joined(separator: " or "))")
+            if let hint = self.made.credential?.hint { Terminal.talk("depai: hint: \(hint)") }
         }
     }
 }

@@ -12,17 +12,19 @@ extension VDA5050 {
         /// Ended orders that are remembered; the oldest leave first.
         static let historyLimit: Int64 = 10_000
 
+        /// The tables of its file.
+        static let schema = Schema(
+            """
+            CREATE TABLE dispatch (
+                seq INTEGER PRIMARY KEY AUTOINCREMENT, robot TEXT NOT NULL, id TEXT NOT NULL,
+                is_open INTEGER NOT NULL, content TEXT NOT NULL, UNIQUE (robot, id)
+            ) STRICT;
+            CREATE INDEX dispatch_open ON dispatch (robot, is_open);
+            """ + MessageNumbers.schema
+        )
+
         init(path: FilePath?) throws {
-            self.database = try Database.Connection(path: path?.string)
-            try self.database.migrate([
-                """
-                CREATE TABLE dispatch (
-                    seq INTEGER PRIMARY KEY AUTOINCREMENT, robot TEXT NOT NULL, id TEXT NOT NULL,
-                    is_open INTEGER NOT NULL, content TEXT NOT NULL, UNIQUE (robot, id)
-                ) STRICT;
-                CREATE INDEX dispatch_open ON dispatch (robot, is_open);
-                """ + MessageNumbers.schema
-            ])
+            self.database = try Database.Connection.open(path, Self.schema)
             self.numbers = try MessageNumbers(self.database)
         }
 

@@ -8,16 +8,18 @@ extension VDA5050 {
         private let database: Database.Connection
         private var numbers: MessageNumbers
 
+        /// The tables of its file.
+        static let schema = Schema(
+            """
+            CREATE TABLE machine (
+                one INTEGER PRIMARY KEY CHECK (one = 1), version TEXT NOT NULL, memory TEXT NOT NULL
+            ) STRICT;
+            """ + MessageNumbers.schema
+        )
+
         /// - Parameter path: nil keeps it in memory.
         init(path: FilePath?) throws {
-            self.database = try Database.Connection(path: path?.string)
-            try self.database.migrate([
-                """
-                CREATE TABLE machine (
-                    one INTEGER PRIMARY KEY CHECK (one = 1), version TEXT NOT NULL, memory TEXT NOT NULL
-                ) STRICT;
-                """ + MessageNumbers.schema
-            ])
+            self.database = try Database.Connection.open(path, Self.schema)
             self.numbers = try MessageNumbers(self.database)
         }
 

@@ -1,9 +1,16 @@
+package import Database
+
+extension PaymentLedger {
+    /// The tables of its file.
+    package static let schema = Tables.schema
+}
+
 /// The tables of the money file. Journal, entries and signed bytes only ever grow: triggers refuse changes.
-enum Schema {
+enum Tables {
     /// A query that says this, to the letter, finds its intents without reading the settled ones.
     static let openStates = "state IN ('waiting', 'reserved', 'signed', 'submitted', 'unknown')"
 
-    static let steps = [
+    static let schema = Schema(
         """
         CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
         CREATE TABLE asset (id TEXT PRIMARY KEY, symbol TEXT NOT NULL, decimals INTEGER NOT NULL) STRICT;
@@ -81,7 +88,7 @@ enum Schema {
         CREATE TRIGGER attempt_stay BEFORE DELETE ON attempt
             BEGIN SELECT RAISE(ABORT, 'signed bytes are final'); END;
         """
-    ]
+    )
 }
 
 /// The accounts of the double entry. Every posting sums to zero per asset.

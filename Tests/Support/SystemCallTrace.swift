@@ -1,26 +1,27 @@
-import Foundation
+internal import Foundation
 
 /// What a program did to its files, as strace saw it, in the order in which the kernel had done it.
-struct SystemCallTrace {
-    enum Event {
+public struct SystemCallTrace {
+    public enum Event: Sendable {
         case write(file: String, offset: Int, bytes: [UInt8])
         case resize(file: String, size: Int)
         case sync(file: String)
         case remove(file: String)
+        case rename(file: String, to: String)
         /// Text on standard output.
         case said(String)
     }
 
-    private(set) var events: [Event] = []
+    public private(set) var events: [Event] = []
     /// Open files by descriptor; threads share them.
     private var files: [Int: (name: String, offset: Int)] = [:]
     private let folder: String
 
     /// - Parameters:
     ///   - trace: of `strace -f -xx`, at least with openat, close, pwrite64, write, fdatasync, fsync,
-    ///     ftruncate and unlink.
+    ///     ftruncate, unlink and, if files are renamed, rename.
     ///   - folder: files elsewhere are left out.
-    init(_ trace: String, folder: String) {
+    public init(_ trace: String, folder: String) {
         self.folder = folder + "/"
         var unfinished: [Substring: Substring] = [:]
         for line in trace.split(separator: "\n") {
@@ -76,6 +77,11 @@ struct SystemCallTrace {
             let path = String(decoding: Self.bytes(arguments[0]), as: UTF8.self)
             guard path.hasPrefix(self.folder) else { return }
             self.events.append(.remove(file: String(path.dropFirst(self.folder.count))))
+        case "rename":
+            let paths = arguments.prefix(2).map { String(decoding: Self.bytes($0), as: UTF8.self) }
+            guard paths.allSatisfy({ $0.hasPrefix(self.folder) }) else { return }
+            let names = paths.map { String($0.dropFirst(self.folder.count)) }
+            self.events.append(.rename(file: names[0], to: names[1]))
         default: break
         }
     }
@@ -91,23 +97,28 @@ struct SystemCallTrace {
 }
 
 /// A disk that keeps what was synced, and of the rest what it likes.
-struct CrashingDisk {
+public struct CrashingDisk: Sendable {
     /// What a power cut leaves of the writes since the last sync.
-    enum Luck: CaseIterable {
+    public enum Luck: CaseIterable, Sendable {
         case nothing
         /// Sectors of 512 bytes, each with a coin.
         case half
         case everything
     }
 
-    private struct File {
+    private struct File: Sendable {
         var durable: [UInt8] = []
         var pending: [SystemCallTrace.Event] = []
     }
 
     private var files: [String: File] = [:]
 
-    mutating func apply(_ event: SystemCallTrace.Event) {
+    /// - Parameter files: what is on it, by name.
+    public init(_ files: [String: [UInt8]] = [:]) {
+        self.files = files.mapValues { File(durable: $0) }
+    }
+
+    public mutating func apply(_ event: SystemCallTrace.Event) {
         switch event {
         case .write(let file, _, _), .resize(let file, _):
             self.files[file, default: File()].pending.append(event)
@@ -117,12 +128,14 @@ struct CrashingDisk {
             synced.pending = []
             self.files[file] = synced
         case .remove(let file): self.files[file] = nil
+        // A file system that keeps the order of names: what was not synced may be missing under the new one.
+        case .rename(let file, let other): self.files[other] = self.files.removeValue(forKey: file)
         case .said: break
         }
     }
 
     /// The files after a power cut at this moment.
-    func files(_ luck: Luck, using random: inout some RandomNumberGenerator) -> [String: [UInt8]] {
+    public func files(_ luck: Luck, using random: inout some RandomNumberGenerator) -> [String: [UInt8]] {
         self.files.mapValues { file in
             var bytes = file.durable
             for event in file.pending {
@@ -160,7 +173,7 @@ struct CrashingDisk {
             } else {
                 bytes.append(contentsOf: [UInt8](repeating: 0, count: size - bytes.count))
             }
-        case .sync, .remove, .said: break
+        case .sync, .remove, .rename, .said: break
         }
     }
 }

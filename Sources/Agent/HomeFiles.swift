@@ -1,0 +1,35 @@
+package import Database
+internal import Devices
+public import Home
+internal import Ledger
+public import SystemPackage
+
+extension Home {
+    /// Readings, purchases on the way, events.
+    public var agentPath: FilePath { self.path.appending("agent.db") }
+    /// Commands to devices.
+    public var devicesPath: FilePath { self.path.appending("devices.db") }
+    /// What waits for the broker.
+    public var outboxPath: FilePath { self.path.appending("outbox.db") }
+
+    /// Every database that is there, with the tables that this program knows.
+    package var databases: [(path: FilePath, schema: Schema)] {
+        let names = (try? DurableFile.names(in: self.path)) ?? []
+        let orders = names.filter(DeviceFiles.isOrderJournal).sorted().map {
+            (path: self.path.appending($0), schema: DeviceFiles.orders)
+        }
+        let all =
+            [
+                (self.ledgerPath, PaymentLedger.schema), (self.agentPath, AgentStore.schema),
+                (self.devicesPath, DeviceFiles.commands), (self.outboxPath, DeviceFiles.outbox),
+            ] + orders
+        return all.filter { DurableFile.exists($0.path) }
+    }
+
+    /// Looks at all of the home before any of it is opened: an older program must not bring some of a newer
+    /// one's files up to date, nor work with half of them.
+    /// - Throws: `SchemaError.newer`; nothing was changed.
+    package func checkSchemas() throws {
+        for (path, schema) in self.databases { try schema.check(path) }
+    }
+}

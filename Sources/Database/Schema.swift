@@ -1,0 +1,138 @@
+internal import CSQLite
+public import SystemPackage
+
+/// How the tables of one file came to be: `steps[n]` leads from version n to n + 1. The file says its version
+/// itself (`PRAGMA user_version`).
+///
+/// A step that a released program took is never changed; what is new is a new step.
+public struct Schema: Sendable, Hashable {
+    public let steps: [String]
+    /// The version that this program reads and writes.
+    public var version: Int64 { Int64(self.steps.count) }
+
+    public init(_ steps: String...) { self.steps = steps }
+
+    public init(_ steps: [String]) { self.steps = steps }
+
+    /// Copies of older versions that are kept beside a file; the oldest leave first.
+    public static let copyLimit = 2
+
+    /// The version of a file; 0 where there is no file, or nothing in it yet. Changes nothing, not even what
+    /// a crash left unfinished.
+    public static func version(of path: FilePath) throws -> Int64 {
+        guard let signature = FileSignature(of: path), signature.size > 0 else { return 0 }
+        return try Connection(path: path.string, access: .read).schemaVersion()
+    }
+
+    /// - Throws: ``SchemaError/newer(path:found:known:copy:)`` when a newer program wrote the file; nothing in
+    ///   it was changed.
+    public func check(_ path: FilePath) throws {
+        let found = try Self.version(of: path)
+        guard found <= self.version else {
+            throw SchemaError.newer(
+                path: path.string, found: found, known: self.version,
+                copy: self.copies(of: path).last?.path.string)
+        }
+    }
+
+    /// The copies beside a file that this program can read, oldest first.
+    public func copies(of path: FilePath) -> [(version: Int64, path: FilePath)] {
+        Self.copies(of: path).filter { $0.version <= self.version }
+    }
+
+    private static func copies(of path: FilePath) -> [(version: Int64, path: FilePath)] {
+        let folder = path.removingLastComponent()
+        let stem = (path.lastComponent?.string ?? "") + self.mark
+        let names = (try? DurableFile.names(in: folder.isEmpty ? "." : folder)) ?? []
+        return names.compactMap { name in
+            guard name.hasPrefix(stem), let version = Int64(name.dropFirst(stem.count)) else { return nil }
+            return (version, folder.appending(name))
+        }.sorted { $0.version < $1.version }
+    }
+
+    private static let mark = ".schema-"
+
+    /// Keeps the file as it is beside it, under the version that it has.
+    fileprivate static func keep(_ path: FilePath, version: Int64) throws {
+        let copy = FilePath(path.string + self.mark + String(version))
+        let unfinished = FilePath(copy.string + ".new")
+        try DurableFile.remove(unfinished)
+        try Connection(path: path.string, access: .read).run("VACUUM INTO ?", .text(unfinished.string))
+        try DurableFile.synchronize(unfinished)
+        try DurableFile.move(unfinished, to: copy)
+    }
+
+    /// Lets the oldest copies go.
+    fileprivate static func thin(_ path: FilePath) throws {
+        for copy in self.copies(of: path).dropLast(self.copyLimit) { try DurableFile.remove(copy.path) }
+    }
+}
+
+/// Why a file's tables are not for this program.
+public enum SchemaError: Error, Equatable, CustomStringConvertible {
+    /// A newer program wrote it.
+    /// - Parameter copy: the newest copy beside it that this program can read, if there is one.
+    case newer(path: String, found: Int64, known: Int64, copy: String?)
+    /// An older program wrote it, and whoever only reads it may not bring it up to date.
+    case older(path: String, found: Int64, known: Int64)
+
+    public var description: String {
+        switch self {
+        case .newer(let path, let found, let known, _):
+            "\(path) was written by a newer depai (schema \(found), this program knows \(known))"
+        case .older(let path, let found, let known):
+            "\(path) was written by an older depai (schema \(found), this program reads \(known))"
+        }
+    }
+}
+
+extension Connection {
+    /// Opens a file for writing and brings its tables to the newest version, in one transaction: a crash
+    /// leaves the old file or the new one. Before the first change the old one is kept beside it, as
+    /// `NAME.schema-VERSION`.
+    ///
+    /// - Parameter path: nil for a database that lives in memory.
+    /// - Throws: ``SchemaError/newer(path:found:known:copy:)`` before anything was changed.
+    public static func open(_ path: FilePath?, _ schema: Schema) throws -> Connection {
+        guard let path else {
+            let connection = try Connection(path: nil)
+            try connection.migrate(schema)
+            return connection
+        }
+        try schema.check(path)
+        let found = try Schema.version(of: path)
+        if found > 0, found < schema.version { try Schema.keep(path, version: found) }
+        let connection = try Connection(path: path.string)
+        try connection.migrate(schema)
+        if found < schema.version { try Schema.thin(path) }
+        return connection
+    }
+
+    /// Opens a file for reading whose tables are of the version that this program knows.
+    /// - Throws: ``SchemaError``.
+    public static func read(_ path: FilePath, _ schema: Schema) throws -> Connection {
+        let connection = try Connection(path: path.string, access: .read)
+        let found = try connection.schemaVersion()
+        guard found <= schema.version else {
+            throw SchemaError.newer(
+                path: path.string, found: found, known: schema.version,
+                copy: schema.copies(of: path).last?.path.string)
+        }
+        guard found == schema.version else {
+            throw SchemaError.older(path: path.string, found: found, known: schema.version)
+        }
+        return connection
+    }
+
+    func schemaVersion() throws -> Int64 { try self.query("PRAGMA user_version").first?.integer(0) ?? 0 }
+
+    private func migrate(_ schema: Schema) throws {
+        guard try self.schemaVersion() < schema.version else { return }
+        try self.transaction {
+            // Again, now that nobody else can change it.
+            let version = try self.schemaVersion()
+            for step in schema.steps.dropFirst(Int(version)) { try self.execute(step) }
+            try self.execute("PRAGMA user_version=\(schema.version)")
+        }
+    }
+}
