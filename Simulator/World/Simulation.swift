@@ -11,7 +11,7 @@ import SimulatedDevices
 import Sodium
 import Solana
 import Synchronization
-import SystemPackage
+package import SystemPackage
 import Wallet
 package import World
 
