@@ -277,7 +277,7 @@ extension VDA5050 {
             self.shown = (position, now)
             var place = Visualization()
             place.header = header
-            place.referenceStateHeaderId = self.stateNumber
+            if self.identity.version == .three { place.referenceStateHeaderId = self.stateNumber }
             place.position = position
             place.velocity = self.machine.state.velocity
             _ = await self.publish(place)
