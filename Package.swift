@@ -162,6 +162,9 @@ let package = Package(
             name: "depai-readings", dependencies: ["Devices", "Linux", "World", "Encoding", system],
             path: "Tests/ReadingWorkload", swiftSettings: strict),
         .executableTarget(
+            name: "depai-work", dependencies: ["Compute", "Storage", "Sodium", "Encoding", system],
+            path: "Tests/WorkWorkload", swiftSettings: strict),
+        .executableTarget(
             name: "depai-soak",
             dependencies: [
                 "Simulation", "SimulatedChain", "SimulatedDevices", "Devices", "Agent", "Node", "Home",
