@@ -38,8 +38,8 @@ package struct Simulation: Sendable {
 
     /// Runs the robot until its work is done, and checks what everybody left behind.
     ///
-    /// - Parameter robot: a program that runs the robot elsewhere: it is started as `depai` would be, ends when
-    ///   the work is done, and leaves the robot's home where this one is.
+    /// - Parameter robot: a program that runs the robot elsewhere: it is started as `depai` would be, ends
+    ///   when the work is done, and leaves the robot's home where this one is.
     package func run(robot elsewhere: FilePath? = nil) async throws -> Report {
         try await self.withWorld { world in
             if let elsewhere {
