@@ -162,7 +162,7 @@ let package = Package(
             name: "depai-readings", dependencies: ["Devices", "Linux", "World", "Encoding", system],
             path: "Tests/ReadingWorkload", swiftSettings: strict),
         .executableTarget(
-            name: "depai-work", dependencies: ["Compute", "Storage", "Sodium", "Encoding", system],
+            name: "depai-work", dependencies: ["Compute", "Storage", "Wasm", "Sodium", "Encoding", system],
             path: "Tests/WorkWorkload", swiftSettings: strict),
         .executableTarget(
             name: "depai-soak",

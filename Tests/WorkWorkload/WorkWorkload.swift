@@ -4,6 +4,7 @@ import Glibc
 import Sodium
 import Storage
 import SystemPackage
+import Wasm
 
 /// The runtime's own part of what is bought, for the benchmarks:
 ///

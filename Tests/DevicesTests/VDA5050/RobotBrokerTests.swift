@@ -112,6 +112,13 @@ struct RobotBrokerTests {
             let fleet = scene.fleet
             let life = try self.start(scene.robot)
             try await self.online(fleet)
+            // Whoever draws the robot sees it move.
+            let places = Mutex<[V.Visualization]>([])
+            try scene.bus.subscribe(to: scene.robot.identity.topic(.visualization), quality: .atMostOnce) {
+                message in
+                guard let place = try? V.Visualization(payload: message.payload, version) else { return }
+                places.withLock { $0.append(place) }
+            }
             #expect(await fleet.robot.connection == .online)
             #expect(
                 await fleet.robot.factsheet?.features.actions.contains { $0.actionType == "weld" } == true)
@@ -126,6 +133,9 @@ struct RobotBrokerTests {
             }
             #expect(atEnd.action("p1")?.status == .finished && atEnd.nodeStates.count == 2)
             #expect(atEnd.newBaseRequest == true)
+            let drawn = places.withLock { $0 }
+            #expect(drawn.contains { ($0.position?.x ?? 0) > 0 }, "\(drawn.count)")
+            #expect(version == .two || drawn.allSatisfy { $0.referenceStateHeaderId != nil })
 
             // A pause, then an update that waits for its end.
             #expect(
