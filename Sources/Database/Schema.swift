@@ -21,7 +21,13 @@ public struct Schema: Sendable, Hashable {
     /// a crash left unfinished.
     public static func version(of path: FilePath) throws -> Int64 {
         guard let signature = FileSignature(of: path), signature.size > 0 else { return 0 }
-        return try Connection(path: path.string, access: .read).schemaVersion()
+        do {
+            return try Connection(path: path.string, access: .read).schemaVersion()
+        } catch let error as DatabaseError where error.code == Self.unfinished {
+            // A crash while the file came into being, or was turned to the write-ahead log: only a writer
+            // may finish that, and it looks again.
+            return 0
+        }
     }
 
     /// - Throws: ``SchemaError/newer(path:found:known:copy:)`` when a newer program wrote the file; nothing
@@ -51,6 +57,8 @@ public struct Schema: Sendable, Hashable {
     }
 
     private static let mark = ".schema-"
+    /// `SQLITE_READONLY_ROLLBACK`, which Swift does not import.
+    private static let unfinished = SQLITE_READONLY | 3 << 8
 
     /// Keeps the file as it is beside it, under the version that it has.
     fileprivate static func keep(_ path: FilePath, version: Int64) throws {
@@ -99,10 +107,12 @@ extension Connection {
             try connection.migrate(schema)
             return connection
         }
+        // Before a connection that may write: what is newer stays as it is.
         try schema.check(path)
-        let found = try Schema.version(of: path)
-        if found > 0, found < schema.version { try Schema.keep(path, version: found) }
         let connection = try Connection(path: path.string)
+        let found = try connection.schemaVersion()
+        try schema.check(path)
+        if found > 0, found < schema.version { try Schema.keep(path, version: found) }
         try connection.migrate(schema)
         if found < schema.version { try Schema.thin(path) }
         return connection
