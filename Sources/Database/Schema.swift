@@ -21,7 +21,28 @@ public struct Schema: Sendable, Hashable {
     /// a crash left unfinished.
     public static func version(of path: FilePath) throws -> Int64 {
         guard let signature = FileSignature(of: path), signature.size > 0 else { return 0 }
-        return try Connection(path: path.string, access: .read).schemaVersion()
+        do {
+            return try Connection(path: path.string, access: .read).schemaVersion()
+        } catch let error as DatabaseError where error.code == self.readOnlyRollback {
+            return try self.headerVersion(of: path)
+        }
+    }
+
+    /// SQLite's SQLITE_READONLY_ROLLBACK, a macro that Swift does not see: a crash left a journal that only a
+    /// writing connection may play back.
+    private static let readOnlyRollback: Int32 = 8 | 3 << 8
+
+    /// The version as the file itself says it. Our files have such a journal only while they become WAL
+    /// files, and that does not touch the version.
+    private static func headerVersion(of path: FilePath) throws -> Int64 {
+        let file = try FileDescriptor.open(path, .readOnly, options: [.closeOnExec])
+        var bytes = [UInt8](repeating: 0, count: 4)
+        let count = try file.closeAfter {
+            // Source: the database file format, section 1.3.
+            try bytes.withUnsafeMutableBytes { try file.read(fromAbsoluteOffset: 60, into: $0) }
+        }
+        guard count == bytes.count else { return 0 }
+        return Int64(Int32(bitPattern: bytes.reduce(0) { $0 << 8 | UInt32($1) }))
     }
 
     /// - Throws: ``SchemaError/newer(path:found:known:copy:)`` when a newer program wrote the file; nothing
@@ -57,7 +78,13 @@ public struct Schema: Sendable, Hashable {
         let copy = FilePath(path.string + self.mark + String(version))
         let unfinished = FilePath(copy.string + ".new")
         try DurableFile.remove(unfinished)
-        try Connection(path: path.string, access: .read).copy(to: unfinished)
+        do {
+            try Connection(path: path.string, access: .read).copy(to: unfinished)
+        } catch let error as DatabaseError where error.code == self.readOnlyRollback {
+            // An older file is ours to write: opened so, it is as it was before the crash.
+            try DurableFile.remove(unfinished)
+            try Connection(path: path.string).copy(to: unfinished)
+        }
         try DurableFile.synchronize(unfinished)
         try DurableFile.move(unfinished, to: copy)
     }
