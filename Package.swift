@@ -29,7 +29,6 @@ let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swif
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let signals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
-let yaml = Target.Dependency.product(name: "Yams", package: "Yams")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
 let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
@@ -56,7 +55,6 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
-        .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
         .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.0"),
     ],
@@ -70,6 +68,7 @@ let package = Package(
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .systemLibrary(name: "CUnistring", providers: [.apt(["libunistring-dev"])]),
         .systemLibrary(name: "CQREncode", pkgConfig: "libqrencode", providers: [.apt(["libqrencode-dev"])]),
+        .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
         // Floor 1
         library("World"),
         library("Encoding"),
@@ -85,7 +84,8 @@ let package = Package(
         // Floor 4
         library("Payments", ["Wallet", "Ledger", "Solana", "World", "Encoding", "Sodium", "Database"]),
         library(
-            "Home", ["Wallet", "Ledger", "Solana", "World", "Encoding", "Sodium", "Database", system, yaml]),
+            "Home",
+            ["Wallet", "Ledger", "Solana", "World", "Encoding", "Sodium", "Database", "CYAML", system]),
         library("Devices", ["World", "Encoding", "Database", system]),
         // Floors 5 and 6
         library("Market", ["Payments", "Wallet", "World", "Encoding", "Sodium"]),
@@ -162,6 +162,9 @@ let package = Package(
             name: "depai-readings", dependencies: ["Devices", "Linux", "World", "Encoding", system],
             path: "Tests/ReadingWorkload", swiftSettings: strict),
         .executableTarget(
+            name: "depai-work", dependencies: ["Compute", "Storage", "Wasm", "Sodium", "Encoding", system],
+            path: "Tests/WorkWorkload", swiftSettings: strict),
+        .executableTarget(
             name: "depai-soak",
             dependencies: [
                 "Simulation", "SimulatedChain", "SimulatedDevices", "Devices", "Agent", "Node", "Home",
@@ -212,13 +215,14 @@ let package = Package(
                 "Encoding", "depai-outbox", system,
             ]),
         tests(of: "Linux", ["TestSupport", "World", subprocess, system]),
-        tests(of: "Home", ["World", "Encoding"]),
-        tests(of: "Agent", ["TestSupport", "Devices", "Linux", "World", "Encoding", system]),
+        tests(of: "Home", ["TestSupport", "World", "Encoding", system]),
+        tests(of: "Agent", ["TestSupport", "Devices", "Linux", "Sodium", "World", "Encoding", system]),
         tests(of: "SimulatedDevices", ["Devices", "World", "Encoding"]),
         tests(
             of: "Simulation",
             [
-                "Agent", "TestSupport", "SimulatedChain", "Solana", "Storage", "Ledger", "Payments", "Wallet",
+                "Agent", "Devices", "SimulatedDevices", "TestSupport", "SimulatedChain", "Solana", "Storage",
+                "Ledger", "Payments", "Wallet",
                 "Sodium",
                 "Database", "Encoding", "Home", "Linux", "World", subprocess, system, "depai", "depai-node",
                 "depai-crashing",

@@ -46,6 +46,9 @@ struct DepaiSim: AsyncParsableCommand {
         @Option(help: "Another seed than the scenario's.")
         var seed: UInt64?
 
+        @Option(help: "Start this program instead of depai: one that runs the robot on another machine.")
+        var robot: String?
+
         @Flag(help: "For machines: fixed seed, no live view.")
         var check = false
 
@@ -60,9 +63,10 @@ struct DepaiSim: AsyncParsableCommand {
             let simulation = Simulation(
                 workshop, timeline: SystemTimeline(), say: { screen.say($0) },
                 status: { screen.show(status: $0) })
+            let robot = self.robot.map { FilePath($0) }
             let report: Report
             do {
-                report = try await Self.untilInterrupted { try await simulation.run() }
+                report = try await Self.untilInterrupted { try await simulation.run(robot: robot) }
             } catch {
                 screen.show(status: "")
                 let text = "depai-sim: error: \(error)\ndepai-sim: hint: the logs are in \(folder)\n"

@@ -35,7 +35,7 @@ package struct RunningWorld: Sendable {
         let log = workshop.robot.path.appending("robot.log")
         self.tasks.add {
             let code = try await Child.run(
-                workshop.programs.appending(program),
+                workshop.programs.pushing(FilePath(program)),
                 ["run", "--home", workshop.robot.path.string] + arguments, log: log
             ) { robot.started($0) }
             robot.ended(code)
@@ -140,6 +140,15 @@ package final class RunningRobot: Sendable {
             return state.process
         }
         if let process { Child.kill(process) }
+    }
+
+    /// Waits until it has ended by itself.
+    /// - Throws: ``SimulationError`` unless its exit code is 0.
+    func waitForEnd() async throws {
+        while self.exitCode == nil { try await Task.sleep(for: .milliseconds(200)) }
+        guard let code = self.exitCode, code == 0 else {
+            throw SimulationError.process(name: "the robot (exit \(self.exitCode ?? -1))", log: "robot.log")
+        }
     }
 
     /// Asks it to end and waits until it has.

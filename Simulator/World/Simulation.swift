@@ -11,7 +11,7 @@ import SimulatedDevices
 import Sodium
 import Solana
 import Synchronization
-import SystemPackage
+package import SystemPackage
 import Wallet
 package import World
 
@@ -37,8 +37,17 @@ package struct Simulation: Sendable {
     }
 
     /// Runs the robot until its work is done, and checks what everybody left behind.
-    package func run() async throws -> Report {
+    ///
+    /// - Parameter robot: a program that runs the robot elsewhere: it is started as `depai` would be, ends
+    ///   when the work is done, and leaves the robot's home where this one is.
+    package func run(robot elsewhere: FilePath? = nil) async throws -> Report {
         try await self.withWorld { world in
+            if let elsewhere {
+                let robot = try await world.startRobot(program: elsewhere.string)
+                robot.mayEndNow()
+                try await robot.waitForEnd()
+                return try await world.report()
+            }
             let robot = try await world.startRobot()
             try await world.watch(until: self.workshop.scenario.timeLimitSeconds)
             // Whoever looks into the wallet now finds a running robot.

@@ -23,30 +23,39 @@ public struct Agent: Sendable {
     private let observer: @Sendable (JournalEntry) -> Void
     private let credential: FilePath?
     private let control: (any ControlChannel)?
+    private let fleet: (any MessageBus)?
     private let supervisor: (any Supervisor)?
     private let metrics: (any MetricsChannel)?
+    private let onListening: @Sendable () -> Void
     private let onEvent: @Sendable (Event) -> Void
 
     /// - Parameters:
     ///   - credential: file with the keystore's credential, if the service manager delivers one; else the
     ///     configured passphrase file opens it.
     ///   - control: where programs on the same machine ask the running wallet.
+    ///   - fleet: the connection of the section `vda5050`, with ``RobotSettings/will(at:)``.
     ///   - supervisor: who is told when the robot works, and that it lives.
     ///   - metrics: where programs on the same machine read numbers; nil where they shall not.
     ///   - observer: told after each durable step of a payment.
+    ///   - onListening: told when everything that a broker may have kept for the robot has a receiver: a bus
+    ///     that connects before loses it.
     ///   - onEvent: told of each event of the robot, for a log.
     public init(
         home: Home, configuration: AgentConfiguration, bus: any MessageBus, web: any Web,
         timeline: any Timeline,
         entropy: any Entropy, credential: FilePath? = nil, control: (any ControlChannel)? = nil,
+        fleet: (any MessageBus)? = nil,
         supervisor: (any Supervisor)? = nil, metrics: (any MetricsChannel)? = nil,
         observer: @escaping @Sendable (JournalEntry) -> Void = { _ in },
+        onListening: @escaping @Sendable () -> Void = {},
         onEvent: @escaping @Sendable (Event) -> Void = { _ in }
     ) {
         self.credential = credential
         self.control = control
+        self.fleet = fleet
         self.supervisor = supervisor
         self.metrics = metrics
+        self.onListening = onListening
         self.onEvent = onEvent
         self.home = home
         self.configuration = configuration
@@ -71,9 +80,10 @@ public struct Agent: Sendable {
         let found = try folder.read()
         let (faults, fault) = AsyncStream.makeStream(
             of: DeviceFault.self, bufferingPolicy: .bufferingOldest(Self.faultRoom))
+        let outbox = try self.configuration.reportTopic.map { try self.outbox(to: $0) }
         let devices = try DeviceHub(
             things: found.things, bus: self.bus, store: self.home.devicesPath, timeline: self.timeline,
-            entropy: self.entropy, onFault: { fault.yield($0) })
+            entropy: self.entropy, keeper: outbox?.keeper, onFault: { fault.yield($0) })
         try await store.log(
             "start",
             wallet == nil
@@ -85,15 +95,27 @@ public struct Agent: Sendable {
         let desk = OwnerDesk(
             address: keystore.address, ledger: ledger, control: control, wallet: wallet, bus: self.bus,
             store: store, timeline: self.timeline)
+        let operators = OperatorDesk(
+            address: keystore.address,
+            operators: self.configuration.operators.union([try self.home.owner()]),
+            devices: DeviceDesk(hub: devices), wallet: wallet, bus: self.bus, timeline: self.timeline)
+        let (mail, orders) = (try desk.listen(), try operators.listen())
+        try await devices.listenToAll()
+        self.onListening()
         let till = wallet.map { self.till(ledger, $0) }
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await devices.run() }
             group.addTask { [folder] in try await self.follow(folder, devices, store) }
-            group.addTask { try await desk.run() }
+            group.addTask { try await desk.run(mail) }
+            group.addTask { try await operators.run(orders) }
             group.addTask { try await self.tell(faults, store) }
-            if let topic = self.configuration.reportTopic {
-                group.addTask { try await self.report(to: topic, store) }
+            if let settings = self.configuration.vda5050, let fleet = self.fleet {
+                let member = FleetMember(
+                    settings: settings, bus: fleet, devices: devices, path: self.home.fleetPath,
+                    timeline: self.timeline, entropy: self.entropy)
+                group.addTask { try await member.run() }
             }
+            if let outbox { group.addTask { try await outbox.run(store, self.timeline) } }
             if let channel = self.control {
                 let counter = ControlCounter(
                     wallet: control, devices: DeviceDesk(hub: devices), cashier: till?.cashier)
@@ -139,18 +161,10 @@ public struct Agent: Sendable {
         throw CancellationError()
     }
 
-    private func report(to topic: String, _ store: AgentStore) async throws {
-        let (refusals, refusal) = AsyncStream.makeStream(
-            of: String.self, bufferingPolicy: .bufferingNewest(1))
-        let outbox = try Outbox(path: self.home.outboxPath, bus: self.bus, timeline: self.timeline) {
-            refusal.yield("the broker refuses \($0): \($1)")
-        }
-        let reporter = Reporter(outbox: outbox, topic: topic, store: store, timeline: self.timeline)
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await reporter.run() }
-            group.addTask { for await text in refusals { try await store.log("report", text) } }
-            for try await _ in group {}
-        }
+    private func outbox(to topic: String) throws -> Telling {
+        try Telling(
+            path: self.home.outboxPath, topic: topic, readings: self.configuration.reportedReadings,
+            bus: self.bus, timeline: self.timeline)
     }
 
     /// The wallet, or nil when nothing that opens it was delivered: devices, owner and records need no key.

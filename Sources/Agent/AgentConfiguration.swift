@@ -3,7 +3,7 @@ public import Encoding
 public import Home
 public import Market
 public import Payments
-internal import Sodium
+public import Sodium
 public import SystemPackage
 public import World
 
@@ -24,10 +24,16 @@ public struct AgentConfiguration: Sendable {
     public let channels: Order.ChannelUse
     /// Topic to which every event is published, until the broker has it; nil keeps them here.
     public let reportTopic: String?
+    /// Readings that are told there, too, each of them: `THING/PROPERTY` or `THING/EVENT`.
+    public let reportedReadings: Set<String>
     /// URL of the x402 facilitator that pays the network's fee when money above the owner's ceiling goes
     /// back; without it the wallet's own sponsor address pays.
     public let facilitator: String?
 
+    /// Who may command devices over the broker, beside the owner.
+    public let operators: Set<PublicKey>
+    /// Which fleet the robot belongs to; nil for none.
+    public let vda5050: RobotSettings?
     /// Where numbers are read; nil serves none.
     public let metrics: Metrics?
 
@@ -69,7 +75,7 @@ public struct AgentConfiguration: Sendable {
     public init(_ root: JSONField) throws {
         try root.only([
             "network", "rpc", "rpc_witnesses", "passphrase_file", "broker", "devices", "providers", "archive",
-            "errand", "channels", "facilitator", "report", "metrics",
+            "errand", "channels", "facilitator", "report", "operators", "vda5050", "metrics",
         ])
         self.chain = try ChainSettings(root)
         self.passphraseFile = try root["passphrase_file"].ifPresent.map { FilePath(try $0.string()) }
@@ -87,9 +93,11 @@ public struct AgentConfiguration: Sendable {
                 return .open(deposit: .decimal(try field["deposit"].string()))
             } ?? .existing
         self.reportTopic = try root["report"].ifPresent.map { field in
-            try field.only(["topic"])
+            try field.only(["topic", "readings"])
             return try field["topic"].string()
         }
+        self.reportedReadings = try Set(
+            (root["report"]["readings"].ifPresent?.elements() ?? []).map { try $0.string() })
         self.metrics = try root["metrics"].ifPresent.map { field in
             try field.only(["socket", "port"])
             guard field["socket"].exists != field["port"].exists else {
@@ -101,6 +109,13 @@ public struct AgentConfiguration: Sendable {
             return .port(port)
         }
         self.facilitator = try root["facilitator"].ifPresent?.string()
+        self.operators = try Set(
+            (root["operators"].ifPresent?.elements() ?? []).map { field in
+                let key = try PublicKey(try Base58.decode(try field.string()))
+                guard key.isSound else { throw field.fault("not a sound Ed25519 key") }
+                return key
+            })
+        self.vda5050 = try root["vda5050"].ifPresent.map { try RobotSettings($0) }
         self.archive = try root["archive"].ifPresent.map { field in
             try field.only(["readings", "days", "challenges", "batches"])
             return Archive(

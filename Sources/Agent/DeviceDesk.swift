@@ -1,5 +1,6 @@
 internal import Devices
 public import Encoding
+internal import Sodium
 internal import World
 
 /// What may be asked of the devices of a running robot, as one JSON object.
@@ -17,7 +18,7 @@ public enum DeviceRequest: Sendable, Equatable {
     /// The words after `ask`.
     static let names: Set<String> = ["devices", "device", "write", "invoke"]
 
-    init(_ root: JSONField) throws(JSONError) {
+    public init(_ root: JSONField) throws(JSONError) {
         switch try root["ask"].string() {
         case "devices":
             try root.only(["ask"])
@@ -57,45 +58,101 @@ public enum DeviceRequest: Sendable, Equatable {
     }
 }
 
+extension DeviceRequest {
+    /// The same under a name that no other issuer can use.
+    func named(by issuer: String) -> DeviceRequest {
+        switch self {
+        case .list, .show: self
+        case .write(let value, let property, let thing, let id):
+            .write(value, property: property, thing: thing, id: "\(issuer)/\(id)")
+        case .invoke(let action, let thing, let input, let id):
+            .invoke(action, thing: thing, input: input, id: "\(issuer)/\(id)")
+        }
+    }
+}
+
 /// Answers questions about the devices, with an object that has a `schema`, or `{"refusal": …, "rule": …}`.
 struct DeviceDesk: Sendable {
     let hub: DeviceHub
 
     func answer(_ root: JSONField) async -> JSON {
         do {
-            switch try DeviceRequest(root) {
-            case .list:
-                let twins = await self.hub.twins()
-                return [
-                    "schema": "depai.devices/1",
-                    "devices": .array(await self.things(twins).map { Self.json($0, $1) }),
-                ]
-            case .show(let name):
-                guard let twin = await self.hub.twin(name) else { throw DeviceError.unknownThing(name) }
-                var json = await self.things([twin]).first.map { Self.json($0, $1) } ?? .null
-                json["schema"] = "depai.device/1"
-                json["faults"] = .array(
-                    await self.hub.faults().filter { $0.thing == twin.id }.map { fault in
-                        [
-                            "affordance": .string(fault.affordance), "filter": .string(fault.filter),
-                            "reason": .string(fault.reason), "count": JSON(fault.count),
-                        ]
-                    })
-                return json
-            case .write(let value, let property, let thing, let id):
-                return Self.json(try await self.hub.write(value, to: property, of: thing, id: id))
-            case .invoke(let action, let thing, let input, let id):
-                return Self.json(try await self.hub.invoke(action, of: thing, input: input, id: id))
-            }
+            return try await self.perform(try DeviceRequest(root))
         } catch {
-            var json: JSON = ["refusal": .string("\(error)")]
-            // The owner's limits, as opposed to a slip of the caller.
-            switch error {
-            case DeviceError.outOfRange, DeviceError.tooOften: json["rule"] = "depai:limits"
-            default: break
-            }
-            return json
+            return Self.refusal(error)
         }
+    }
+
+    /// A signed one, from outside: the same, while it lives. Afterwards the outcome can still be asked for.
+    func answer(_ order: DeviceOrder, at now: Timestamp) async -> JSON {
+        let request = order.request.named(by: Base58.encode(order.issuer.bytes))
+        do {
+            do throws(DeviceOrderError) {
+                try order.check(at: now)
+            } catch {
+                guard case .expired = error, let known = try await self.outcome(of: request) else {
+                    throw error
+                }
+                return known
+            }
+            return try await self.perform(request)
+        } catch {
+            return Self.refusal(error)
+        }
+    }
+
+    private func perform(_ request: DeviceRequest) async throws -> JSON {
+        switch request {
+        case .list:
+            let twins = await self.hub.twins()
+            return [
+                "schema": "depai.devices/1",
+                "devices": .array(await self.things(twins).map { Self.json($0, $1) }),
+            ]
+        case .show(let name):
+            guard let twin = await self.hub.twin(name) else { throw DeviceError.unknownThing(name) }
+            var json = await self.things([twin]).first.map { Self.json($0, $1) } ?? .null
+            json["schema"] = "depai.device/1"
+            json["faults"] = .array(
+                await self.hub.faults().filter { $0.thing == twin.id }.map { fault in
+                    [
+                        "affordance": .string(fault.affordance), "filter": .string(fault.filter),
+                        "reason": .string(fault.reason), "count": JSON(fault.count),
+                    ]
+                })
+            return json
+        case .write(let value, let property, let thing, let id):
+            return Self.json(try await self.hub.write(value, to: property, of: thing, id: id))
+        case .invoke(let action, let thing, let input, let id):
+            return Self.json(try await self.hub.invoke(action, of: thing, input: input, id: id))
+        }
+    }
+
+    /// How a command ended, if it is known here, has ended, and is this one.
+    private func outcome(of request: DeviceRequest) async throws -> JSON? {
+        let (affordance, input, id): (String, JSON, String)
+        switch request {
+        case .list, .show: return nil
+        case .write(let value, let property, _, let name): (affordance, input, id) = (property, value, name)
+        case .invoke(let action, _, let value, let name): (affordance, input, id) = (action, value, name)
+        }
+        guard let record = try await self.hub.record(id), record.state.isFinal,
+            record.affordance == affordance, record.input == input
+        else { return nil }
+        return Self.json(record)
+    }
+
+    /// What is not done, and by whose rule.
+    static func refusal(_ error: any Error) -> JSON {
+        var json: JSON = ["refusal": .string("\(error)")]
+        // The owner's limits, as opposed to a slip of the caller.
+        switch error {
+        case DeviceError.outOfRange, DeviceError.tooOften, DeviceError.outOfHours:
+            json["rule"] = "depai:limits"
+        case is DeviceOrderError: json["rule"] = "order"
+        default: break
+        }
+        return json
     }
 
     private func things(_ twins: [Twin]) async -> [(Thing, Twin)] {

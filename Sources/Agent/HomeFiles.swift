@@ -9,6 +9,8 @@ extension Home {
     public var agentPath: FilePath { self.path.appending("agent.db") }
     /// Commands to devices.
     public var devicesPath: FilePath { self.path.appending("devices.db") }
+    /// Orders of the fleet that this robot belongs to.
+    public var fleetPath: FilePath { self.path.appending("vda5050.db") }
     /// What waits for the broker.
     public var outboxPath: FilePath { self.path.appending("outbox.db") }
 
@@ -22,6 +24,7 @@ extension Home {
             [
                 (self.ledgerPath, PaymentLedger.schema), (self.agentPath, AgentStore.schema),
                 (self.devicesPath, DeviceFiles.commands), (self.outboxPath, DeviceFiles.outbox),
+                (self.fleetPath, DeviceFiles.member),
             ] + orders
         return all.filter { DurableFile.exists($0.path) }
     }

@@ -22,25 +22,37 @@ struct OwnerDesk: Sendable {
     /// Requests that may wait; the oldest goes.
     static let room = 8
 
-    func run() async throws {
-        let topics = OwnerTopics(wallet: self.address)
+    /// What came over the broker, and what was lost of it.
+    struct Mail: Sendable {
+        fileprivate let requests: AsyncStream<Message>
+        fileprivate let lost = Lost()
+    }
+
+    /// Subscribes.
+    func listen() throws(BusError) -> Mail {
         let (requests, arrival) = AsyncStream.makeStream(
             of: Message.self, bufferingPolicy: .bufferingNewest(Self.room))
-        let lost = Lost()
+        let mail = Mail(requests: requests)
+        let topics = OwnerTopics(wallet: self.address)
         for topic in [topics.ask, topics.freeze] {
-            try self.bus.subscribe(to: topic, quality: .atLeastOnce) { message in
+            try self.bus.subscribe(to: topic, quality: .atLeastOnce) { [lost = mail.lost] message in
                 guard message.payload.count <= WalletRequest.byteLimit else { return lost.add() }
                 if case .dropped = arrival.yield(message) { lost.add() }
             }
         }
+        return mail
+    }
+
+    func run(_ mail: Mail) async throws {
+        let topics = OwnerTopics(wallet: self.address)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
-                for await message in requests { try await self.answer(message, topics) }
+                for await message in mail.requests { try await self.answer(message, topics) }
             }
             group.addTask {
                 while true {
                     try await self.ledger.keepTime()
-                    if lost.shallBeTold {
+                    if mail.lost.shallBeTold {
                         try await self.store.log(
                             "owner", "requests were dropped: too long, or faster than they are answered")
                     }
@@ -65,7 +77,7 @@ struct OwnerDesk: Sendable {
         }
         guard let wallet = self.wallet else { return }
         let bytes = try await SignedAnswer.bytes(
-            answer, to: message.payload, of: self.address, by: wallet)
+            answer.json, to: message.payload, of: self.address, by: wallet)
         await self.publish(Message(topic: topics.answer, payload: bytes))
     }
 

@@ -1,5 +1,6 @@
 internal import Devices
 internal import Encoding
+internal import SystemPackage
 internal import World
 
 /// Tells the owner over the broker what the robot did: every event, however long the broker is away.
@@ -44,5 +45,51 @@ struct Reporter: Sendable {
             return 0
         }
         return events.count
+    }
+}
+
+/// What the robot tells its owner over the broker: every event, and of the devices what the configuration
+/// names. All of it is on disk until the broker has it.
+struct Telling: Sendable {
+    let keeper: ReadingKeeper
+    private let outbox: Outbox
+    private let topic: String
+    /// What could not be told, or kept, in words; each once.
+    private let troubles: AsyncStream<String>
+
+    init(
+        path: FilePath, topic: String, readings: Set<String>, bus: any MessageBus, timeline: any Timeline
+    ) throws {
+        let (troubles, trouble) = AsyncStream.makeStream(
+            of: String.self, bufferingPolicy: .bufferingNewest(2))
+        let outbox = try Outbox(path: path, bus: bus, timeline: timeline) {
+            trouble.yield("the broker refuses \($0): \($1)")
+        }
+        self.keeper = ReadingKeeper(names: readings) { reading in
+            do {
+                let payload = Array(reading.json.text.utf8)
+                try outbox.add(Message(topic: "\(topic)/readings", payload: payload), .must)
+            } catch {
+                trouble.yield("a reading of \(reading.thing) is lost: \(error)")
+            }
+        }
+        self.outbox = outbox
+        self.topic = topic
+        self.troubles = troubles
+    }
+
+    func run(_ store: AgentStore, _ timeline: any Timeline) async throws {
+        let reporter = Reporter(outbox: self.outbox, topic: self.topic, store: store, timeline: timeline)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await reporter.run() }
+            group.addTask {
+                var last: String?
+                for await trouble in self.troubles where trouble != last {
+                    last = trouble
+                    try await store.log("report", trouble)
+                }
+            }
+            for try await _ in group {}
+        }
     }
 }

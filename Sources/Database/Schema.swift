@@ -30,7 +30,7 @@ public struct Schema: Sendable, Hashable {
 
     /// SQLite's SQLITE_READONLY_ROLLBACK, a macro that Swift does not see: a crash left a journal that only a
     /// writing connection may play back.
-    private static let readOnlyRollback: Int32 = 8 | 3 << 8
+    private static let readOnlyRollback = SQLITE_READONLY | 3 << 8
 
     /// The version as the file itself says it. Our files have such a journal only while they become WAL
     /// files, and that does not touch the version.
@@ -78,13 +78,7 @@ public struct Schema: Sendable, Hashable {
         let copy = FilePath(path.string + self.mark + String(version))
         let unfinished = FilePath(copy.string + ".new")
         try DurableFile.remove(unfinished)
-        do {
-            try Connection(path: path.string, access: .read).copy(to: unfinished)
-        } catch let error as DatabaseError where error.code == self.readOnlyRollback {
-            // An older file is ours to write: opened so, it is as it was before the crash.
-            try DurableFile.remove(unfinished)
-            try Connection(path: path.string).copy(to: unfinished)
-        }
+        try Connection(path: path.string, access: .read).copy(to: unfinished)
         try DurableFile.synchronize(unfinished)
         try DurableFile.move(unfinished, to: copy)
     }
@@ -126,10 +120,13 @@ extension Connection {
             try connection.migrate(schema)
             return connection
         }
+        // Before a connection that may write: what is newer stays as it is.
         try schema.check(path)
-        let found = try Schema.version(of: path)
-        if found > 0, found < schema.version { try Schema.keep(path, version: found) }
+        // It plays back what a crash left, so that the version and the copy are of a whole file.
         let connection = try Connection(path: path.string)
+        let found = try connection.schemaVersion()
+        try schema.check(path)
+        if found > 0, found < schema.version { try Schema.keep(path, version: found) }
         try connection.migrate(schema)
         if found < schema.version { try Schema.thin(path) }
         return connection

@@ -1,3 +1,5 @@
+public import World
+
 /// Why a command was not taken, or a hub does not start. Nothing was sent.
 public enum DeviceError: Error, Equatable, CustomStringConvertible {
     case unknownThing(String)
@@ -10,6 +12,8 @@ public enum DeviceError: Error, Equatable, CustomStringConvertible {
     case outOfRange(affordance: String, range: ClosedRange<Double>)
     /// `depai:limits`: so many publications in 60 seconds, and no more.
     case tooOften(affordance: String, perMinute: Int)
+    /// `depai:limits`: now is not within these hours, or nobody has set the clock.
+    case outOfHours(affordance: String, hours: DayHours, now: Timestamp)
     /// The payload would be longer, in bytes.
     case tooLarge(limit: Int)
     /// An id has 1 to 128 bytes and no control characters.
@@ -37,6 +41,9 @@ public enum DeviceError: Error, Equatable, CustomStringConvertible {
             "\(affordance): the owner allows \(range.lowerBound) to \(range.upperBound)"
         case .tooOften(let affordance, let perMinute):
             "\(affordance): the owner allows \(perMinute) commands a minute"
+        case .outOfHours(let affordance, let hours, let now):
+            "\(affordance): the owner allows it from \(hours)"
+                + (now.quality == .none ? ", and nobody has set this machine's clock" : "")
         case .tooLarge(let limit): "the payload is longer than \(limit) bytes"
         case .identifier(let id):
             "\"\(id.prefix(40))\" is no command id: 1 to 128 bytes, no control characters"

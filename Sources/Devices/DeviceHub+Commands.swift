@@ -96,6 +96,10 @@ extension DeviceHub {
         return try await self.execute(order, thing: index)
     }
 
+    /// The command with this id, if one is remembered.
+    /// - Throws: `DatabaseError`.
+    public func record(_ id: String) throws -> CommandRecord? { try self.journal.entry(id)?.record }
+
     /// The stored outcome, if the id has one.
     private func settled(_ id: String, _ content: Command.Content) throws -> CommandRecord? {
         guard (1...128).contains(id.utf8.count), !id.unicodeScalars.contains(where: { $0.value < 0x20 })
@@ -117,6 +121,11 @@ extension DeviceHub {
         }
         if let range = limits.range, let number = content.input.double, !range.contains(number) {
             throw .outOfRange(affordance: content.affordance, range: range)
+        }
+        let now = self.timeline.now
+        for hours in [thing.limits.hours, limits.hours].compactMap(\.self)
+        where now.quality == .none || !hours.contains(now) {
+            throw .outOfHours(affordance: content.affordance, hours: hours, now: now)
         }
         let payload: [UInt8]
         do {

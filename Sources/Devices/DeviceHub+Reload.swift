@@ -43,11 +43,14 @@ extension DeviceHub {
         for index in self.sources.indices {
             self.sources[index].routes = routes[self.sources[index].filter] ?? []
         }
+        self.keeper?.adopt(self.things, self.sources)
     }
 
     func listen(to index: Int) throws(BusError) {
         let source = self.sources[index]
-        try self.bus.subscribe(to: source.filter, quality: source.quality) { [inbox] message in
+        try self.bus.subscribe(to: source.filter, quality: source.quality) {
+            [inbox, keeper, timeline, boot] message in
+            keeper?.hear(message, through: source.filter, timeline, boot: boot)
             inbox.put(message, source: index)
         }
     }

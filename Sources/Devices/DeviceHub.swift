@@ -13,6 +13,8 @@ public actor DeviceHub {
     let journal: CommandJournal
     /// The name by which devices that answer a named caller know us.
     let ownName: String
+    let boot: String
+    let keeper: ReadingKeeper?
     var sources: [Source]
     /// Places by name and by id, of the things that are there.
     var indices: [String: Int]
@@ -41,10 +43,12 @@ public actor DeviceHub {
 
     /// - Parameters:
     ///   - store: the command journal; nil keeps it in memory, for tests.
+    ///   - keeper: gets readings that must not be lost; nil keeps none.
     ///   - onFault: told once per source of malformed messages; ``faults()`` has the counts.
     /// - Throws: `DeviceError` for things that cannot stand together, `DatabaseError` for the journal.
     public init(
         things: [Thing], bus: any MessageBus, store: FilePath?, timeline: any Timeline, entropy: any Entropy,
+        keeper: ReadingKeeper? = nil,
         onFault: @escaping @Sendable (DeviceFault) -> Void = { _ in }
     ) throws {
         let indices = try Self.places(of: Array(things.enumerated()))
@@ -69,13 +73,24 @@ public actor DeviceHub {
         self.indices = indices
         self.bus = bus
         self.timeline = timeline
+        self.boot = timeline.boot
+        self.keeper = keeper
         self.journal = journal
         self.ownName = ownName
         self.sources = Source.all(Array(things.enumerated()), ownName: ownName)
         self.inbox = Inbox(timeline: timeline)
+        keeper?.adopt(things, self.sources)
         self.onFault = onFault
         self.twinStates = states
         try self.publications = Self.recentPublications(journal, timeline)
+    }
+
+    /// Subscribes. Whoever lets the bus connect afterwards misses nothing of what the broker kept.
+    /// - Throws: `BusError` for a filter that the bus refuses.
+    public func listenToAll() throws(BusError) {
+        guard !self.isListening else { return }
+        for index in self.sources.indices { try self.listen(to: index) }
+        self.isListening = true
     }
 
     /// Subscribes and follows the devices until the task is cancelled. Runs once.
@@ -83,13 +98,12 @@ public actor DeviceHub {
     public func run() async throws {
         guard !self.ran else { throw DeviceError.ranBefore }
         self.ran = true
+        try self.listenToAll()
         defer {
             self.isListening = false
             self.inbox.close()
             self.broadcast.finish()
         }
-        for index in self.sources.indices { try self.listen(to: index) }
-        self.isListening = true
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await self.listen() }
             for (_, adapter) in self.adapters.sorted(by: { $0.key < $1.key }) {
@@ -150,7 +164,7 @@ public actor DeviceHub {
         self.broadcast.send(
             Reading(
                 thing: self.things[thing].id, property: property, value: value, unit: unit, at: arrival.at,
-                uptime: arrival.uptime, sequence: self.sequence))
+                uptime: arrival.uptime, boot: self.boot, sequence: self.sequence))
     }
 
     /// Counts a fault and tells the first of each source. What was lost for want of room says nothing of what

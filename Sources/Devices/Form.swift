@@ -163,9 +163,11 @@ public struct DeviceLimits: Sendable, Hashable {
     public let range: ClosedRange<Double>?
     /// Publications to the device in any 60 seconds, repetitions included.
     public let perMinute: Int?
+    /// When anything may be sent at all.
+    public let hours: DayHours?
 
     /// No limits.
-    static let none = DeviceLimits(range: nil, perMinute: nil)
+    static let none = DeviceLimits(range: nil, perMinute: nil, hours: nil)
     /// The largest `perMinute`.
     static let perMinuteLimit = 6_000
 }

@@ -162,7 +162,7 @@ public struct Thing: Sendable {
 
     private static func limits(_ field: JSONField, kind: DataSchema.Kind?) throws(JSONError) -> DeviceLimits {
         guard field.exists else { return .none }
-        try field.only(["range", "perMinute"])
+        try field.only(["range", "perMinute", "hours"])
         var range: ClosedRange<Double>?
         if let place = field["range"].ifPresent {
             let low = try place["min"].number()
@@ -178,6 +178,7 @@ public struct Thing: Sendable {
         if let perMinute, !(1...DeviceLimits.perMinuteLimit).contains(perMinute) {
             throw field["perMinute"].fault("must be 1 to \(DeviceLimits.perMinuteLimit)")
         }
-        return DeviceLimits(range: range, perMinute: perMinute)
+        let hours = try field["hours"].ifPresent.map { field throws(JSONError) in try DayHours(field) }
+        return DeviceLimits(range: range, perMinute: perMinute, hours: hours)
     }
 }

@@ -14,6 +14,11 @@ public struct OwnerTopics: Sendable, Hashable {
     /// How the wallet stands, signed and retained, once a minute.
     public let state: String
 
+    /// Signed commands to devices; not retained.
+    public let device: String
+    /// Signed answers to them, ``SignedAnswer``.
+    public let deviceAnswer: String
+
     /// - Parameter wallet: base58 address.
     public init(wallet: String) {
         let root = "depai/\(wallet)/owner"
@@ -21,6 +26,8 @@ public struct OwnerTopics: Sendable, Hashable {
         self.freeze = "\(root)/freeze"
         self.answer = "\(root)/answer"
         self.state = "\(root)/state"
+        self.device = "depai/\(wallet)/device/ask"
+        self.deviceAnswer = "depai/\(wallet)/device/answer"
     }
 }
 
@@ -28,28 +35,32 @@ public struct OwnerTopics: Sendable, Hashable {
 ///
 ///     {"body": {"wallet": …, "request": "<hex>", "answer": {…}}, "identity": "<base58>", "signature": …}
 public struct SignedAnswer: Sendable {
-    public let answer: WalletAnswer
+    /// A ``WalletAnswer``, or what was said of a device.
+    public let answer: JSON
     /// BLAKE2b-128 of the request's bytes.
     public let request: [UInt8]
     /// Who signed. Whether that is the wallet's identity is the reader's to know.
     public let identity: PublicKey
 
+    /// A longer one is not read.
+    public static let byteLimit = 1 << 20
+
     /// What names a request in its answer.
     public static func name(of request: [UInt8]) -> [UInt8] { BLAKE2b.digest(of: request, length: 16) }
 
     public static func bytes(
-        _ answer: WalletAnswer, to request: [UInt8], of address: String, by wallet: UnlockedWallet
+        _ answer: JSON, to request: [UInt8], of address: String, by wallet: UnlockedWallet
     ) async throws -> [UInt8] {
         let body: JSON = [
             "wallet": .string(address), "request": .string(Hex.encode(self.name(of: request))),
-            "answer": answer.json,
+            "answer": answer,
         ]
         return try await wallet.signed(.acknowledgement, body)
     }
 
     /// Reads an answer and verifies its signature.
     public init(_ bytes: [UInt8], wallet: String) throws {
-        let root = JSONField(try JSON.read(bytes, limits: .init(bytes: 64 << 10, depth: 12)))
+        let root = JSONField(try JSON.read(bytes, limits: .init(bytes: Self.byteLimit, depth: 48)))
         guard let body = root["body"].value, try root["body"]["wallet"].string() == wallet else {
             throw root["body"].fault("an answer of another wallet")
         }
@@ -60,7 +71,7 @@ public struct SignedAnswer: Sendable {
             throw root["signature"].fault("not the identity's")
         }
         self.request = try Hex.decode(try root["body"]["request"].string())
-        self.answer = try WalletAnswer(root["body"]["answer"])
+        self.answer = root["body"]["answer"].value ?? .null
     }
 }
 

@@ -2,47 +2,19 @@ internal import Database
 public import Encoding
 public import Solana
 public import SystemPackage
-internal import Yams
 
 /// Reads configuration files: YAML 1.1 as people write it, decoded with the same strict reader as everything
 /// else.
 public enum Settings {
     /// The file's content. Names that stand twice, anchors and tags are refused.
+    /// - Throws: ``SettingsError`` with line and column, `FileError`.
     public static func read(_ path: FilePath) throws -> JSONField {
-        let text = String(decoding: try DurableFile.read(path, limit: 1 << 20), as: UTF8.self)
-        do {
-            guard let node = try Yams.compose(yaml: text) else { return JSONField(.object(JSON.Object())) }
-            return JSONField(try self.json(node))
-        } catch let error as YamlError {
-            throw SettingsError(path: path.string, reason: "\(error)")
-        }
-    }
-
-    private static func json(_ node: Node) throws -> JSON {
-        switch node {
-        case .mapping(let mapping):
-            var object = JSON.Object()
-            for (key, value) in mapping {
-                guard let name = key.string else {
-                    throw JSONError.value(pointer: "", reason: "a name is not a text")
-                }
-                object[name] = try self.json(value)
-            }
-            return .object(object)
-        case .sequence(let sequence): return .array(try sequence.map { try self.json($0) })
-        case .scalar(let scalar):
-            // Quoted text stays text; only plain scalars are looked at as numbers and words.
-            guard scalar.style == .plain || scalar.style == .any else { return .string(scalar.string) }
-            if let integer = Int64(scalar.string) { return .integer(integer) }
-            if ["true", "false"].contains(scalar.string) { return .bool(scalar.string == "true") }
-            if ["null", "~", ""].contains(scalar.string) { return .null }
-            if scalar.string.first.map({ $0.isNumber || $0 == "-" || $0 == "." }) == true,
-                let number = Double(scalar.string)
-            {
-                return .number(number)
-            }
-            return .string(scalar.string)
-        case .alias: throw JSONError.value(pointer: "", reason: "aliases are not used here")
+        let bytes = try DurableFile.read(path, limit: 1 << 20)
+        do throws(YAMLReader.Fault) {
+            return JSONField(try YAMLReader.json(bytes) ?? .object(JSON.Object()))
+        } catch {
+            throw SettingsError(
+                path: path.string, reason: "line \(error.line), column \(error.column): \(error.reason)")
         }
     }
 }

@@ -9,6 +9,8 @@ public struct LinkLimits: Sendable, Hashable {
     public var packetBytes: UInt32 = 4 << 20
     /// Messages that the broker may send without our acknowledgement.
     public var receiveMaximum: UInt16 = 64
+    /// A broker that says nothing for half as long again is gone: 5 to 65,535 seconds.
+    public var keepAliveSeconds: UInt16 = 30
 
     public init() {}
 }

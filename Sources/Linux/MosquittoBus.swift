@@ -16,9 +16,6 @@ public final class MosquittoBus: MessageBus {
     private let pause: RetryPause
     private let box: Box
 
-    /// Seconds of silence after which we ask whether the broker lives.
-    static let keepAlive: Int32 = 30
-
     /// - Parameter onEvent: told what happens to the connection, on the bus's thread: it must not call the
     ///   bus and must not wait.
     public init(
@@ -128,10 +125,11 @@ public final class MosquittoBus: MessageBus {
         properties.add(MQTT_PROP_SESSION_EXPIRY_INTERVAL, self.address.sessionSeconds)
         properties.add(MQTT_PROP_RECEIVE_MAXIMUM, self.limits.receiveMaximum)
         properties.add(MQTT_PROP_MAXIMUM_PACKET_SIZE, self.limits.packetBytes)
+        let keepAlive = Int32(self.limits.keepAliveSeconds)
         let code = mosquitto_connect_bind_v5(
-            client, self.address.host, self.address.port, Self.keepAlive, nil, properties.head)
+            client, self.address.host, self.address.port, keepAlive, nil, properties.head)
         guard mosq_err_t(code) == MOSQ_ERR_SUCCESS else { return Self.words(code) }
-        let sleeps = SleepWatch(limitMilliseconds: Int64(Self.keepAlive) * 1_500)
+        let sleeps = SleepWatch(limitMilliseconds: Int64(keepAlive) * 1_500)
         var end: String?
         while !self.box.stopped, end == nil {
             end = sleeps.overslept ? "the machine slept" : self.turn(client)

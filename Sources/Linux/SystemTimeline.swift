@@ -6,6 +6,14 @@ public import World
 public struct SystemTimeline: Timeline {
     public init() {}
 
+    /// The kernel's name for this start; random, and public on this machine only.
+    public var boot: String {
+        let descriptor = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return "unknown" }
+        defer { close(descriptor) }
+        return String(unsafeUninitializedCapacity: 36) { max(0, Glibc.read(descriptor, $0.baseAddress, 36)) }
+    }
+
     public var now: Timestamp {
         let time = Self.read(CLOCK_REALTIME)
         return Timestamp(

@@ -96,7 +96,7 @@ public struct SlotBox: Sendable {
 
     /// The data key in it; nil for another key or a changed file.
     func open(key: borrowing SecretBytes, header: [UInt8], kind: String) throws -> SecretBytes? {
-        do {
+        do throws(any Error) {
             return try SealedBox.open(
                 self.bytes, key: key, nonce: self.nonce, header: Self.header(header, kind: kind))
         } catch SodiumError.forged {

@@ -37,7 +37,14 @@ public protocol Timeline: Sendable {
     var now: Timestamp { get }
     /// Time since boot, suspend included; never goes back.
     var uptime: Duration { get }
+    /// Which start of the machine ``uptime`` counts from.
+    var boot: String { get }
     /// Suspends for `duration`.
     /// - Throws: `CancellationError` when the task is cancelled.
     func sleep(for duration: Duration) async throws
+}
+
+extension Timeline {
+    /// A clock that knows no starts was started once.
+    public var boot: String { "one" }
 }

@@ -2,6 +2,8 @@
 //   mqtt_bare publish PORT QOS COUNT     publishes COUNT readings of 128 bytes on bench/value
 //   mqtt_bare subscribe PORT QOS COUNT   prints readings per second, from the first to the last
 //   mqtt_bare echo PORT                  answers bench/ping on bench/pong until killed
+//   mqtt_bare idle PORT                  follows ten topics until killed
+//   mqtt_bare day PORT COUNT             tells COUNT times, in turn, of ten plugs whether they are on
 //   mqtt_bare ping PORT COUNT            prints the median and the 99th percentile of the way there and back, in us
 #include <mosquitto.h>
 #include <stdio.h>
@@ -89,6 +91,18 @@ int main(int count, char **arguments) {
     } else if (strcmp(mode, "echo") == 0) {
         mosquitto_subscribe(client, NULL, "bench/ping", 1);
         pause();
+    } else if (strcmp(mode, "idle") == 0) {
+        mosquitto_subscribe(client, NULL, "stat/+/POWER", 1);
+        pause();
+    } else if (strcmp(mode, "day") == 0) {
+        for (long number = 0; number < quality; number++) {
+            char topic[32];
+            snprintf(topic, sizeof topic, "stat/plug-%ld/POWER", number % 10 + 1);
+            bool on = number / 10 % 2;
+            mosquitto_publish(client, NULL, topic, on ? 2 : 3, on ? "ON" : "OFF", 1, false);
+            if (number % 100 == 99) wait_for(&acknowledged, number - 50);
+        }
+        wait_for(&acknowledged, quality);
     } else {
         wanted = quality;
         times = calloc(wanted + 1, sizeof *times);

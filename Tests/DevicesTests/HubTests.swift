@@ -140,6 +140,37 @@ struct HubTests {
         #expect(bus.published.count == 3)
     }
 
+    @Test(arguments: [
+        (from: "00:00", to: "01:00", offset: "+00:00", isOpen: false),
+        (from: "22:00", to: "23:00", offset: "+00:00", isOpen: true),
+        (from: "22:30", to: "05:00", offset: "+00:00", isOpen: true),
+        (from: "06:00", to: "22:30", offset: "+00:00", isOpen: false),
+        (from: "03:30", to: "05:00", offset: "+05:30", isOpen: true),
+        (from: "22:00", to: "23:00", offset: "-02:00", isOpen: false),
+    ])
+    func `outside the owner's hours nothing is sent`(
+        from: String, to: String, offset: String, isOpen: Bool
+    ) async throws {
+        var document = description([
+            "p": ["type": "number", "forms": [["op": "writeproperty", "href": "mqtt://b/p"]]]
+        ])
+        document["depai:limits"] = [
+            "hours": ["from": .string(from), "to": .string(to), "utcOffset": .string(offset)]
+        ]
+        let bus = MemoryBus()
+        // It is 22:30 in UTC.
+        try await withHub([try Thing(description: document)], bus: bus) { hub async throws in
+            do {
+                let record = try await hub.write(1, to: "p", of: "urn:test:one", id: "1")
+                #expect(record.state == .done && isOpen)
+            } catch let error as DeviceError {
+                guard case .outOfHours = error else { throw error }
+                #expect(!isOpen, "\(error)")
+            }
+        }
+        #expect(bus.published.isEmpty != isOpen)
+    }
+
     @Test func `without a broker a command stays received and goes out later`() async throws {
         let bus = MemoryBus(.offline)
         Self.echo(bus)

@@ -150,6 +150,14 @@ import Testing
         #expect(try Thing(description: deep).name == "urn:test:one")
     }
 
+    @Test(arguments: ["6:00", "24:00", "06:60", "+6:00", "0600", ""])
+    func `hours that are none are refused with their place`(from: String) {
+        var document = description([:])
+        document["depai:limits"] = ["hours": ["from": .string(from), "to": "22:00"]]
+        let error = #expect(throws: ThingError.self) { try Thing(description: document) }
+        #expect(error?.pointer == "/depai:limits/hours/from")
+    }
+
     @Test func `a profile names an adapter that is here, and its robot`() throws {
         #expect(
             try shipped("mobile-robot", "robot-1").vda5050?.topic(.order) == "uagv/v2/depai/robot-1/order")

@@ -14,6 +14,7 @@ public enum Decoder: String, CaseIterable, Sendable {
     case voucher
     case json
     case thing
+    case vda5050
     case module
 
     /// Feeds it.
@@ -26,6 +27,7 @@ public enum Decoder: String, CaseIterable, Sendable {
         case .voucher: Self.voucher(bytes)
         case .json: Self.json(bytes)
         case .thing: Self.thing(bytes)
+        case .vda5050: Self.vda5050(bytes)
         case .module: Self.module(bytes)
         }
     }
@@ -117,6 +119,21 @@ public enum Decoder: String, CaseIterable, Sendable {
         guard parts.count == 2 else { return nil }
         for property in thing.properties {
             for form in property.reports { _ = try? form.report(parts[1], schema: property.schema) }
+        }
+        return nil
+    }
+
+    /// What was read can be said again, and says the same.
+    private static func vda5050(_ bytes: [UInt8]) -> String? {
+        guard let json = try? JSON.read(bytes) else { return nil }
+        for version in VDA5050.Version.allCases {
+            for topic in VDA5050.Topic.allCases {
+                guard let said = try? VDA5050.normalized(json, topic, version) else { continue }
+                let again = try? VDA5050.normalized(said, topic, version)
+                if again != said {
+                    return "\(topic.rawValue) \(version.rawValue) is not written as it was read"
+                }
+            }
         }
         return nil
     }

@@ -10,113 +10,9 @@ import Testing
     .serialized, .timeLimit(.minutes(2)),
     .enabled(if: Broker.isInstalled, "mosquitto is not installed"))
 struct OwnerTests {
-    private struct Answer {
-        let code: Int32
-        let text: String
-        let talk: String
-    }
-
-    /// A home, an owner's key and a robot to be started.
-    private struct Scene {
-        let folder: FilePath
-        let broker: Broker
-        let wallet: String
-        let identity: String
-
-        init(_ folder: FilePath, _ broker: Broker) async throws {
-            self.folder = folder
-            self.broker = broker
-            func write(_ text: String, _ name: String) throws {
-                let path = folder.appending(name).string
-                try Data(text.utf8).write(to: URL(filePath: path))
-                try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: path)
-            }
-            try write("a robot's passphrase\n", "passphrase")
-            try write("an owner's passphrase\n", "owner-passphrase")
-            _ = try await Self.depai([
-                "owner", "keygen", "--passphrase-file", folder.appending("owner-passphrase").string,
-                folder.appending("owner.key").string,
-            ])
-            let owner = try await Self.depai(["owner", "public", folder.appending("owner.key").string]).text
-            try write(owner, "owner.pub")
-            let home = folder.appending("home").string
-            let made = try await Self.depai([
-                "init", "--home", home, "--passphrase-file", folder.appending("passphrase").string,
-                "--owner-key", folder.appending("owner.pub").string, "--yes",
-            ])
-            #expect(made.code == 0, "\(made.talk)")
-            self.wallet = try await Self.depai(["wallet", "address", "--home", home]).text
-            self.identity = try await Self.depai(
-                ["wallet", "address", "--home", home, "--chain", "did"]
-            ).text
-            try FileManager.default.createDirectory(
-                atPath: folder.appending("devices").string, withIntermediateDirectories: true)
-            try write(
-                """
-                network: devnet
-                rpc: http://127.0.0.1:9
-                passphrase_file: \(folder.appending("passphrase"))
-                broker: {host: 127.0.0.1, port: \(broker.port), client_id: robot}
-                devices: \(folder.appending("devices"))
-                providers: []
-                """, "home/depai.yaml")
-        }
-
-        static func depai(_ arguments: [String]) async throws -> Answer {
-            let result = try await run(
-                .path(FilePath(Bundle.main.bundlePath).appending("depai")),
-                arguments: Arguments(arguments), output: .string(limit: 1 << 20),
-                error: .string(limit: 1 << 20))
-            let code: Int32 = if case .exited(let code) = result.terminationStatus { Int32(code) } else { -1 }
-            return Answer(
-                code: code,
-                text: result.standardOutput.trimmingCharacters(in: .whitespacesAndNewlines),
-                talk: result.standardError)
-        }
-
-        func wallet(_ arguments: String...) async throws -> Answer {
-            try await Self.depai(["wallet"] + arguments + ["--home", self.folder.appending("home").string])
-        }
-
-        func owner(_ arguments: String...) async throws -> Answer {
-            let target =
-                arguments.contains("--out")
-                ? [] : ["--broker", "127.0.0.1:\(self.broker.port)", "--identity", self.identity]
-            return try await Self.depai(
-                ["owner"] + arguments + [
-                    "--wallet", self.wallet, "--key-file", self.folder.appending("owner.key").string,
-                    "--passphrase-file", self.folder.appending("owner-passphrase").string,
-                ] + target)
-        }
-
-        /// Runs `body` beside the robot, and ends the robot by its own id.
-        func whileRobotRuns(_ body: () async throws -> Void) async throws {
-            let robot = Process()
-            robot.executableURL = URL(filePath: Bundle.main.bundlePath).appending(path: "depai")
-            robot.arguments = ["run", "--home", self.folder.appending("home").string]
-            robot.standardError = FileHandle.nullDevice
-            try robot.run()
-            defer {
-                robot.terminate()
-                robot.waitUntilExit()
-            }
-            let socket = self.folder.appending("home/control.sock").string
-            _ = try await eventually("the socket") {
-                FileManager.default.fileExists(atPath: socket) ? true : nil
-            }
-            try await body()
-        }
-
-        /// Why the wallet stands still, if it does.
-        func hold() async throws -> String? {
-            let json = JSONField(try JSON.read(try await self.wallet("show", "--json").text))
-            return try json["hold"].ifPresent?.string()
-        }
-    }
-
-    private func withScene(_ body: @Sendable @escaping (Scene) async throws -> Void) async throws {
+    private func withScene(_ body: @Sendable @escaping (OwnerScene) async throws -> Void) async throws {
         try await Broker.with { broker in
-            try await withFolder { folder in try await body(try await Scene(folder, broker)) }
+            try await withFolder { folder in try await body(try await OwnerScene(folder, broker)) }
         }
     }
 
@@ -138,7 +34,7 @@ struct OwnerTests {
     @Test func `the owner's key at the machine lets the wallet go on, with and without a robot`() async throws
     {
         try await self.withScene { scene in
-            func unfreeze(_ passphrase: String) async throws -> Answer {
+            func unfreeze(_ passphrase: String) async throws -> OwnerScene.Answer {
                 try await scene.wallet(
                     "unfreeze", "--key-file", scene.folder.appending("owner.key").string,
                     "--passphrase-file", scene.folder.appending(passphrase).string)
@@ -221,7 +117,7 @@ struct OwnerTests {
                 """
             let path = scene.folder.appending("policy.json").string
             try Data(document.utf8).write(to: URL(filePath: path))
-            let signed = try await Scene.depai([
+            let signed = try await OwnerScene.depai([
                 "owner", "policy", path, "--key-file", scene.folder.appending("owner.key").string,
                 "--passphrase-file", scene.folder.appending("owner-passphrase").string,
             ])

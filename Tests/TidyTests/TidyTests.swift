@@ -111,7 +111,7 @@ import Testing
     static let agent: Set = [
         "World", "Encoding", "Sodium", "Database", "SystemPackage", "Wasm", "Ledger", "Wallet", "Solana",
         "Payments", "Home",
-        "Market", "Storage", "Compute", "Devices", "Synchronization", "Glibc", "Yams",
+        "Market", "Storage", "Compute", "Devices", "Synchronization", "Glibc",
     ]
 
     /// What each module may import.
@@ -127,7 +127,7 @@ import Testing
         "Solana": Self.floor1.union(["Synchronization"]),
         "Payments": Self.floor1.union(["Wallet", "Ledger", "Solana", "Database", "Synchronization"]),
         "Home": Self.floor1.union([
-            "Wallet", "Ledger", "Solana", "Database", "SystemPackage", "Glibc", "Yams",
+            "Wallet", "Ledger", "Solana", "Database", "SystemPackage", "Glibc", "CYAML",
         ]),
         "Market": Self.floor1.union(["Payments", "Wallet"]),
         "Storage": Self.floor1.union(["Market", "Payments", "Ledger", "Wallet"]),

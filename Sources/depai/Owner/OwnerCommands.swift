@@ -20,7 +20,7 @@ struct OwnerGroup: AsyncParsableCommand {
             """,
         subcommands: [
             Keygen.self, Public.self, SignPolicy.self, Freeze.self, Unfreeze.self, Renew.self, Approve.self,
-            Reject.self, Apply.self,
+            Reject.self, Apply.self, Write.self, Invoke.self,
         ])
 
     struct Keygen: AsyncParsableCommand {
@@ -189,7 +189,7 @@ struct OrderOption: ParsableArguments {
             at: SystemTimeline().now.milliseconds)
     }
 
-    private func identityKey() throws -> PublicKey? {
+    func identityKey() throws -> PublicKey? {
         guard let identity else { return nil }
         guard let key = DIDKey.key(identity) else {
             throw ValidationError("an identity is a did:key of an Ed25519 key")
@@ -197,7 +197,7 @@ struct OrderOption: ParsableArguments {
         return key
     }
 
-    private func address() throws -> BrokerAddress {
+    func address() throws -> BrokerAddress {
         let parts = (self.broker ?? "").split(separator: ":", maxSplits: 1)
         guard let host = parts.first, let port = parts.count == 2 ? UInt16(parts[1]) : 1_883 else {
             throw ValidationError("a broker is HOST or HOST:PORT")

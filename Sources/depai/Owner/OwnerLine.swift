@@ -25,8 +25,10 @@ struct OwnerLine {
         let topics = OwnerTopics(wallet: wallet)
         let (answers, arrival) = AsyncStream.makeStream(
             of: SignedAnswer.self, bufferingPolicy: .bufferingNewest(8))
-        try bus.subscribe(to: topics.answer, quality: .atLeastOnce) { message in
-            if let answer = try? SignedAnswer(message.payload, wallet: wallet) { arrival.yield(answer) }
+        for topic in [topics.answer, topics.deviceAnswer] {
+            try bus.subscribe(to: topic, quality: .atLeastOnce) { message in
+                if let answer = try? SignedAnswer(message.payload, wallet: wallet) { arrival.yield(answer) }
+            }
         }
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await bus.run() }
@@ -58,14 +60,31 @@ struct OwnerLine {
         return answer
     }
 
+    /// Sends a signed command to a device until its answer comes, or patience ends.
+    func order(_ envelope: [UInt8]) async throws -> JSONField {
+        // The robot may be between two connections; asked again, the command is the same one.
+        for _ in 0..<3 {
+            if let answer = try await self.answer(to: envelope, topic: self.topics.device) {
+                return JSONField(answer)
+            }
+        }
+        throw Failure(
+            7, "the robot did not answer; the device may have done it",
+            hint: "the same command with the same --id does nothing twice")
+    }
+
     private func ask(
         _ request: WalletRequest, topic: String, retained: Bool = false
     ) async throws -> WalletAnswer? {
-        let bytes = try request.bytes
+        try await self.answer(to: try request.bytes, topic: topic, retained: retained)
+            .map { try WalletAnswer(JSONField($0)) }
+    }
+
+    private func answer(to bytes: [UInt8], topic: String, retained: Bool = false) async throws -> JSON? {
         let name = SignedAnswer.name(of: bytes)
         try await self.bus.publish(Message(topic: topic, payload: bytes, retained: retained))
         let (answers, identity) = (self.answers, self.identity)
-        return try await withThrowingTaskGroup(of: WalletAnswer?.self) { group in
+        return try await withThrowingTaskGroup(of: JSON?.self) { group in
             group.addTask {
                 for await answer in answers where answer.request == name {
                     guard let identity else { return answer.answer }

@@ -254,6 +254,14 @@ struct RobotBrokerTests {
         try await self.withScene { scene, group in
             group.addTask { try await scene.robot.live() }
             try await self.online(scene.fleet)
+            // Whoever draws the robot sees it move.
+            let places = Mutex<[Double]>([])
+            let topic = scene.robot.identity.topic(.visualization)
+            try scene.bus.subscribe(to: topic, quality: .atMostOnce) { message in
+                let place = try? V.Visualization(payload: message.payload, .two)
+                places.withLock { $0.append(place?.position?.x ?? -1) }
+            }
+            try await scene.bus.confirm(topic)
             try await withFolder { folder in
                 let bus = MosquittoBus(
                     BrokerAddress(
@@ -281,6 +289,8 @@ struct RobotBrokerTests {
                         }
                     }
                     #expect(place["y"]?.double == 4)
+                    let drawn = places.withLock { $0 }
+                    #expect(drawn == drawn.sorted() && drawn.count > 2 && drawn.last == 3, "\(drawn)")
                     #expect(await hub.twin("robot-1")?.availability == .online)
                     #expect(
                         try await hub.invoke("drive", of: "robot-1", input: way, id: "errand-1").state

@@ -1,4 +1,4 @@
-internal import Encoding
+package import Encoding
 
 extension VDA5050 {
     /// What every message begins with. Source: VDA 5050 2.1.0 section 6.4.
@@ -77,6 +77,21 @@ extension WireMessage {
 extension VDA5050 {
     /// The deepest payload that is read.
     static let depthLimit = 32
+
+    /// What a message says, without what its version does not know: read, and said again.
+    /// - Throws: `JSONError` with the place of the first fault.
+    package static func normalized(
+        _ document: JSON, _ topic: Topic, _ version: Version
+    ) throws(JSONError) -> JSON {
+        switch topic {
+        case .order: try Order(document, version).json(version)
+        case .instantActions: try InstantActions(document, version).json(version)
+        case .state: try State(document, version).json(version)
+        case .connection: try Connection(document, version).json(version)
+        case .factsheet: try Factsheet(document, version).json(version)
+        case .visualization: try Visualization(document, version).json(version)
+        }
+    }
 
     /// Source: VDA 5050 2.1.0 section 6.14.
     package struct Connection: WireMessage {

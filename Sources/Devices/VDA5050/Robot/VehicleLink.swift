@@ -24,6 +24,9 @@ extension VDA5050 {
         private var wantsState = false
         private var wantsFactsheet = false
         private var lastState: Duration?
+        /// What was shown last, when, and the number of the state that it belongs to.
+        private var shown: (position: Position, at: Duration)?
+        private var stateNumber: Int64 = 0
         private var hasMail = false
         private var sleeper: AsyncStream<Void>.Continuation?
         private var ran = false
@@ -170,6 +173,7 @@ extension VDA5050 {
                 }
                 await self.announce()
                 await self.tellState()
+                await self.showPlace()
                 try await self.sleep()
             }
         }
@@ -252,12 +256,31 @@ extension VDA5050 {
             var state = self.machine.state
             guard let header = self.header(.state) else { return }
             state.header = header
+            self.stateNumber = header.headerId
             // A broker that went and came unseen has forgotten the kept word.
             if !self.wantsState, self.lastState != nil { _ = await self.tell(.online) }
             // What changes meanwhile is told next time.
             self.wantsState = false
             self.lastState = self.timeline.uptime
             if await !self.publish(state) { self.wantsState = true }
+        }
+
+        /// Where it is, for whoever draws it: between the states, only while it moves, and never waited for.
+        /// Source: VDA 5050 2.1.0 section 6.11.
+        private func showPlace() async {
+            let now = self.timeline.uptime
+            guard self.isAnnounced, let position = self.machine.state.position,
+                position != self.shown?.position,
+                self.shown.map({ $0.at + self.pace.minimum <= now }) ?? true,
+                let header = self.header(.visualization)
+            else { return }
+            self.shown = (position, now)
+            var place = Visualization()
+            place.header = header
+            if self.identity.version == .three { place.referenceStateHeaderId = self.stateNumber }
+            place.position = position
+            place.velocity = self.machine.state.velocity
+            _ = await self.publish(place)
         }
 
         private var stateDue: Duration {
