@@ -23,11 +23,26 @@ public struct Schema: Sendable, Hashable {
         guard let signature = FileSignature(of: path), signature.size > 0 else { return 0 }
         do {
             return try Connection(path: path.string, access: .read).schemaVersion()
-        } catch let error as DatabaseError where error.code == Self.unfinished {
-            // A crash while the file came into being, or was turned to the write-ahead log: only a writer
-            // may finish that, and it looks again.
-            return 0
+        } catch let error as DatabaseError where error.code == self.readOnlyRollback {
+            return try self.headerVersion(of: path)
         }
+    }
+
+    /// SQLite's SQLITE_READONLY_ROLLBACK, a macro that Swift does not see: a crash left a journal that only a
+    /// writing connection may play back.
+    private static let readOnlyRollback = SQLITE_READONLY | 3 << 8
+
+    /// The version as the file itself says it. Our files have such a journal only while they become WAL
+    /// files, and that does not touch the version.
+    private static func headerVersion(of path: FilePath) throws -> Int64 {
+        let file = try FileDescriptor.open(path, .readOnly, options: [.closeOnExec])
+        var bytes = [UInt8](repeating: 0, count: 4)
+        let count = try file.closeAfter {
+            // Source: the database file format, section 1.3.
+            try bytes.withUnsafeMutableBytes { try file.read(fromAbsoluteOffset: 60, into: $0) }
+        }
+        guard count == bytes.count else { return 0 }
+        return Int64(Int32(bitPattern: bytes.reduce(0) { $0 << 8 | UInt32($1) }))
     }
 
     /// - Throws: ``SchemaError/newer(path:found:known:copy:)`` when a newer program wrote the file; nothing
@@ -57,8 +72,6 @@ public struct Schema: Sendable, Hashable {
     }
 
     private static let mark = ".schema-"
-    /// `SQLITE_READONLY_ROLLBACK`, which Swift does not import.
-    private static let unfinished = SQLITE_READONLY | 3 << 8
 
     /// Keeps the file as it is beside it, under the version that it has.
     fileprivate static func keep(_ path: FilePath, version: Int64) throws {
@@ -109,6 +122,7 @@ extension Connection {
         }
         // Before a connection that may write: what is newer stays as it is.
         try schema.check(path)
+        // It plays back what a crash left, so that the version and the copy are of a whole file.
         let connection = try Connection(path: path.string)
         let found = try connection.schemaVersion()
         try schema.check(path)

@@ -47,7 +47,8 @@ struct SettingsTests {
         ("a: &x 1\nb: *x", "line 1, column 4: anchors are not used here"),
         ("a: !!int 1", "line 1, column 4: tags are not used here"),
         ("? [1]\n: 2", "a name is not a text"), ("a: 1\n---\nb: 2", "a second document"),
-        ("a: [1, 2", "line 2, column 1: did not find expected"), ("a: \"\u{1}\"", "control characters are not allowed"),
+        ("a: [1, 2", "line 2, column 1: did not find expected"),
+        ("a: \"\u{1}\"", "control characters are not allowed"),
         (String(repeating: "[", count: 100_000), "nested deeper than 64 levels"),
     ])
     func `what is not plain data is refused with its place`(text: String, reason: String) async throws {
