@@ -2,12 +2,12 @@
 /// promise that is broken takes that long. Only for tests against real processes: with a virtual clock there
 /// is nothing to wait for.
 public func eventually<Value: Sendable>(
-    _ what: String, _ condition: () async throws -> Value?
+    _ what: String, within limit: Duration = .seconds(30), _ condition: () async throws -> Value?
 ) async throws -> Value {
-    let end = ContinuousClock.now + .seconds(30)
+    let end = ContinuousClock.now + limit
     while ContinuousClock.now < end {
         if let value = try await condition() { return value }
         try await Task.sleep(for: .milliseconds(10))
     }
-    throw Broker.Failure(description: "waited thirty seconds for: \(what)")
+    throw Broker.Failure(description: "waited \(limit) for: \(what)")
 }
