@@ -1,4 +1,4 @@
-/// Looks until `condition` gives a value, for at most thirty seconds: a busy machine is slow, and only a
+/// Looks until `condition` gives a value, thirty seconds where nothing else is said: a busy machine is slow, and only a
 /// promise that is broken takes that long. Only for tests against real processes: with a virtual clock there
 /// is nothing to wait for.
 public func eventually<Value: Sendable>(
