@@ -1,6 +1,6 @@
-/// Looks until `condition` gives a value, thirty seconds where nothing else is said: a busy machine is slow, and only a
-/// promise that is broken takes that long. Only for tests against real processes: with a virtual clock there
-/// is nothing to wait for.
+/// Looks until `condition` gives a value, thirty seconds where nothing else is said: a busy machine is slow,
+/// and only a promise that is broken takes that long. Only for tests against real processes: with a virtual
+/// clock there is nothing to wait for.
 public func eventually<Value: Sendable>(
     _ what: String, within limit: Duration = .seconds(30), _ condition: () async throws -> Value?
 ) async throws -> Value {
