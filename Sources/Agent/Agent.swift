@@ -80,7 +80,9 @@ public struct Agent: Sendable {
         let found = try folder.read()
         let (faults, fault) = AsyncStream.makeStream(
             of: DeviceFault.self, bufferingPolicy: .bufferingOldest(Self.faultRoom))
-        let outbox = try self.configuration.reportTopic.map { try self.outbox(to: $0) }
+        let outbox = try self.configuration.report.map {
+            try Telling($0, path: self.home.outboxPath, bus: self.bus, timeline: self.timeline)
+        }
         let devices = try DeviceHub(
             things: found.things, bus: self.bus, store: self.home.devicesPath, timeline: self.timeline,
             entropy: self.entropy, keeper: outbox?.keeper, onFault: { fault.yield($0) })
@@ -159,12 +161,6 @@ public struct Agent: Sendable {
                 ["filter": .string(fault.filter)])
         }
         throw CancellationError()
-    }
-
-    private func outbox(to topic: String) throws -> Telling {
-        try Telling(
-            path: self.home.outboxPath, topic: topic, readings: self.configuration.reportedReadings,
-            bus: self.bus, timeline: self.timeline)
     }
 
     /// The wallet, or nil when nothing that opens it was delivered: devices, owner and records need no key.

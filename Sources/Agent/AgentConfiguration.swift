@@ -22,10 +22,8 @@ public struct AgentConfiguration: Sendable {
     /// How providers are paid: a deposit in whole units opens a payment channel with whoever takes one;
     /// without it only channels that are open already are used.
     public let channels: Order.ChannelUse
-    /// Topic to which every event is published, until the broker has it; nil keeps them here.
-    public let reportTopic: String?
-    /// Readings that are told there, too, each of them: `THING/PROPERTY` or `THING/EVENT`.
-    public let reportedReadings: Set<String>
+    /// What is told to the owner over the broker; nil keeps it here.
+    public let report: Report?
     /// URL of the x402 facilitator that pays the network's fee when money above the owner's ceiling goes
     /// back; without it the wallet's own sponsor address pays.
     public let facilitator: String?
@@ -42,6 +40,14 @@ public struct AgentConfiguration: Sendable {
         case socket(FilePath)
         /// A port of the loopback interface.
         case port(UInt16)
+    }
+
+    /// Every event, and some readings, each until the broker has it.
+    public struct Report: Sendable, Hashable {
+        /// Topic of the events.
+        public let topic: String
+        /// `THING/PROPERTY` or `THING/EVENT`.
+        public let readings: Set<String>
     }
 
     /// Keep readings: every so many of them are sealed and stored at a provider.
@@ -92,12 +98,12 @@ public struct AgentConfiguration: Sendable {
                 try field.only(["deposit"])
                 return .open(deposit: .decimal(try field["deposit"].string()))
             } ?? .existing
-        self.reportTopic = try root["report"].ifPresent.map { field in
+        self.report = try root["report"].ifPresent.map { field in
             try field.only(["topic", "readings"])
-            return try field["topic"].string()
+            return Report(
+                topic: try field["topic"].string(),
+                readings: try Set((field["readings"].ifPresent?.elements() ?? []).map { try $0.string() }))
         }
-        self.reportedReadings = try Set(
-            (root["report"]["readings"].ifPresent?.elements() ?? []).map { try $0.string() })
         self.metrics = try root["metrics"].ifPresent.map { field in
             try field.only(["socket", "port"])
             guard field["socket"].exists != field["port"].exists else {

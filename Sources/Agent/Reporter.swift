@@ -51,30 +51,32 @@ struct Reporter: Sendable {
 /// What the robot tells its owner over the broker: every event, and of the devices what the configuration
 /// names. All of it is on disk until the broker has it.
 struct Telling: Sendable {
-    let keeper: ReadingKeeper
+    /// Nil when no reading is told: then no message is looked at for it.
+    let keeper: ReadingKeeper?
     private let outbox: Outbox
     private let topic: String
     /// What could not be told, or kept, in words; each once.
     private let troubles: AsyncStream<String>
 
     init(
-        path: FilePath, topic: String, readings: Set<String>, bus: any MessageBus, timeline: any Timeline
+        _ report: AgentConfiguration.Report, path: FilePath, bus: any MessageBus, timeline: any Timeline
     ) throws {
         let (troubles, trouble) = AsyncStream.makeStream(
             of: String.self, bufferingPolicy: .bufferingNewest(2))
         let outbox = try Outbox(path: path, bus: bus, timeline: timeline) {
             trouble.yield("the broker refuses \($0): \($1)")
         }
-        self.keeper = ReadingKeeper(names: readings) { reading in
+        let topic = "\(report.topic)/readings"
+        let keeper = ReadingKeeper(names: report.readings) { reading in
             do {
-                let payload = Array(reading.json.text.utf8)
-                try outbox.add(Message(topic: "\(topic)/readings", payload: payload), .must)
+                try outbox.add(Message(topic: topic, payload: Array(reading.json.text.utf8)), .must)
             } catch {
                 trouble.yield("a reading of \(reading.thing) is lost: \(error)")
             }
         }
+        self.keeper = report.readings.isEmpty ? nil : keeper
         self.outbox = outbox
-        self.topic = topic
+        self.topic = report.topic
         self.troubles = troubles
     }
 

@@ -47,8 +47,9 @@ public struct Schema: Sendable, Hashable {
 
     /// - Throws: ``SchemaError/newer(path:found:known:copy:)`` when a newer program wrote the file; nothing
     ///   in it was changed.
-    public func check(_ path: FilePath) throws {
-        let found = try Self.version(of: path)
+    public func check(_ path: FilePath) throws { try self.check(path, found: Self.version(of: path)) }
+
+    fileprivate func check(_ path: FilePath, found: Int64) throws(SchemaError) {
         guard found <= self.version else {
             throw SchemaError.newer(
                 path: path.string, found: found, known: self.version,
@@ -125,7 +126,7 @@ extension Connection {
         // It plays back what a crash left, so that the version and the copy are of a whole file.
         let connection = try Connection(path: path.string)
         let found = try connection.schemaVersion()
-        try schema.check(path)
+        try schema.check(path, found: found)
         if found > 0, found < schema.version { try Schema.keep(path, version: found) }
         try connection.migrate(schema)
         if found < schema.version { try Schema.thin(path) }
@@ -137,11 +138,7 @@ extension Connection {
     public static func read(_ path: FilePath, _ schema: Schema) throws -> Connection {
         let connection = try Connection(path: path.string, access: .read)
         let found = try connection.schemaVersion()
-        guard found <= schema.version else {
-            throw SchemaError.newer(
-                path: path.string, found: found, known: schema.version,
-                copy: schema.copies(of: path).last?.path.string)
-        }
+        try schema.check(path, found: found)
         guard found == schema.version else {
             throw SchemaError.older(path: path.string, found: found, known: schema.version)
         }

@@ -54,3 +54,14 @@ enum BrokerProbe: Sendable, Hashable {
         }
     }
 }
+
+extension BrokerAddress {
+    /// - Parameter place: `HOST` or `HOST:PORT`, as people write it.
+    init(place: String, clientID: String) throws {
+        let parts = place.split(separator: ":", maxSplits: 1).map(String.init)
+        guard let host = parts.first, let port = parts.count == 2 ? Int32(parts[1]) : 1_883,
+            (1...65_535).contains(port)
+        else { throw Failure(2, "a broker is HOST or HOST:PORT") }
+        self.init(host: host, port: port, clientID: clientID)
+    }
+}

@@ -24,16 +24,20 @@ struct RemoteCommandTests {
         }
     }
 
-    @Test func `the owner and operators switch a plug from afar, each command once, and nobody else`()
-        async throws
-    {
+    /// Runs `body` beside a robot with a simulated plug. There is a second key, `other.key`.
+    /// - Parameter configure: gets the second key's public half before the robot starts.
+    private static func withPlug(
+        configure: @Sendable (OwnerScene, String) throws -> Void = { _, _ in },
+        _ body: @Sendable (OwnerScene, MosquittoBus, Ears) async throws -> Void
+    ) async throws {
         try await Broker.with { broker in
             try await withFolder { folder in
                 let scene = try await OwnerScene(folder, broker)
-                _ = try await OwnerScene.depai([
+                let other = try await OwnerScene.depai([
                     "owner", "keygen", "--passphrase-file", folder.appending("owner-passphrase").string,
                     folder.appending("other.key").string,
                 ])
+                try configure(scene, other.text)
                 let plug = try Self.plug(folder)
                 let ears = Ears()
                 let bus = MosquittoBus(
@@ -53,11 +57,25 @@ struct RemoteCommandTests {
                     group.addTask {
                         try await DeviceSimulator(plug, bus: bus, timeline: SystemTimeline()).run()
                     }
-                    try await scene.whileRobotRuns {
-                        try await Self.command(scene, bus, ears)
-                    }
+                    try await scene.whileRobotRuns { try await body(scene, bus, ears) }
                 }
             }
+        }
+    }
+
+    @Test func `the owner switches a plug from afar, each command once, and nobody else does`() async throws {
+        try await Self.withPlug { scene, bus, ears in try await Self.command(scene, bus, ears) }
+    }
+
+    @Test func `an operator of the configuration commands under names of his own`() async throws {
+        try await Self.withPlug { scene, key in
+            try scene.configure("operators: [\(key)]")
+        } _: { scene, _, _ in
+            let mine = try await scene.owner("write", "plug-1", "power", "true", "--id", "a")
+            #expect(mine.code == 0, "\(mine.talk)")
+            let his = try await scene.owner(
+                by: "other.key", "write", "plug-1", "power", "false", "--id", "a")
+            #expect(his.code == 0, "\(his.talk)")
         }
     }
 
@@ -102,37 +120,6 @@ struct RemoteCommandTests {
             "write", "plug-1", "power", "true", "--id", "a", "--life", "0")
         #expect(known.code == 0, "\(known.talk)")
         #expect(switched() == 1)
-    }
-
-    @Test func `an operator of the configuration commands under names of his own`() async throws {
-        try await Broker.with { broker in
-            try await withFolder { folder in
-                let scene = try await OwnerScene(folder, broker)
-                let made = try await OwnerScene.depai([
-                    "owner", "keygen", "--passphrase-file", folder.appending("owner-passphrase").string,
-                    folder.appending("other.key").string,
-                ])
-                try scene.configure("operators: [\(made.text)]")
-                let plug = try Self.plug(folder)
-                let bus = MosquittoBus(
-                    BrokerAddress(host: "127.0.0.1", port: broker.port, clientID: "plug"),
-                    entropy: SystemEntropy())
-                try await withThrowingTaskGroup(of: Void.self) { group in
-                    defer { group.cancelAll() }
-                    group.addTask { await bus.run() }
-                    group.addTask {
-                        try await DeviceSimulator(plug, bus: bus, timeline: SystemTimeline()).run()
-                    }
-                    try await scene.whileRobotRuns {
-                        let mine = try await scene.owner("write", "plug-1", "power", "true", "--id", "a")
-                        #expect(mine.code == 0, "\(mine.talk)")
-                        let his = try await scene.owner(
-                            by: "other.key", "write", "plug-1", "power", "false", "--id", "a")
-                        #expect(his.code == 0, "\(his.talk)")
-                    }
-                }
-            }
-        }
     }
 
     /// The shipped plug, described to the robot.

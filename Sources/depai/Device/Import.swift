@@ -112,19 +112,7 @@ extension DeviceCommand {
         }
 
         private func namedBroker() throws -> BrokerAddress? {
-            try self.broker.map { text in
-                let (host, port) = try Self.place(text)
-                return BrokerAddress(host: host, port: port, clientID: "")
-            }
-        }
-
-        /// `HOST` or `HOST:PORT`.
-        static func place(_ text: String) throws -> (host: String, port: Int32) {
-            let parts = text.split(separator: ":", maxSplits: 1).map(String.init)
-            guard let host = parts.first, let port = parts.count == 2 ? Int32(parts[1]) : 1_883,
-                (1...65_535).contains(port)
-            else { throw Failure(2, "a broker is HOST or HOST:PORT") }
-            return (host, port)
+            try self.broker.map { try BrokerAddress(place: $0, clientID: "") }
         }
     }
 }

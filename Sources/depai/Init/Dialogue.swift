@@ -101,10 +101,11 @@ struct Dialogue {
             if try self.confirm("Use the broker at localhost:1883?") { return (broker, true) }
         }
         for _ in 0..<Self.patience {
-            (broker.host, broker.port) = try self.ask(
+            let named = try self.ask(
                 "The MQTT broker that devices and robot meet at, HOST or HOST:PORT.\nbroker",
                 default: "localhost:1883"
-            ) { try DeviceCommand.Import.place($0) }
+            ) { try BrokerAddress(place: $0, clientID: "") }
+            (broker.host, broker.port) = (named.host, named.port)
             broker.tls =
                 try self.confirm("Does it speak TLS?", default: broker.port == 8_883)
                 ? broker.tls ?? BrokerAddress.TLS() : nil

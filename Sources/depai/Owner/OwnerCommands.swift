@@ -198,15 +198,12 @@ struct OrderOption: ParsableArguments {
     }
 
     func address() throws -> BrokerAddress {
-        let parts = (self.broker ?? "").split(separator: ":", maxSplits: 1)
-        guard let host = parts.first, let port = parts.count == 2 ? UInt16(parts[1]) : 1_883 else {
-            throw ValidationError("a broker is HOST or HOST:PORT")
-        }
-        return BrokerAddress(
-            host: String(host), port: Int32(port), clientID: "depai-owner-\(getpid())",
-            username: self.username, passwordFile: self.brokerPasswordFile,
-            // Nobody comes back under this name.
-            sessionSeconds: 0)
+        var address = try BrokerAddress(place: self.broker ?? "", clientID: "depai-owner-\(getpid())")
+        address.username = self.username
+        address.passwordFile = self.brokerPasswordFile
+        // Nobody comes back under this name.
+        address.sessionSeconds = 0
+        return address
     }
 }
 

@@ -269,7 +269,7 @@ extension VDA5050 {
         /// Source: VDA 5050 2.1.0 section 6.11.
         private func showPlace() async {
             let now = self.timeline.uptime
-            guard self.isAnnounced, let position = self.machine.state.position,
+            guard self.isAnnounced, let position = self.machine.condition.position,
                 position != self.shown?.position,
                 self.shown.map({ $0.at + self.pace.minimum <= now }) ?? true,
                 let header = self.header(.visualization)
@@ -279,7 +279,7 @@ extension VDA5050 {
             place.header = header
             if self.identity.version == .three { place.referenceStateHeaderId = self.stateNumber }
             place.position = position
-            place.velocity = self.machine.state.velocity
+            place.velocity = self.machine.condition.velocity
             _ = await self.publish(place)
         }
 
