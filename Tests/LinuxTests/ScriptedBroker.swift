@@ -90,19 +90,21 @@ final class ScriptedBroker: Sendable {
     }
 
     private init() throws {
-        self.port = try Broker.freePort()
-        self.listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        // The kernel picks the port and holds it at once: nobody comes in between.
+        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = UInt16(self.port).bigEndian
         address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-        let listener = self.listener
-        let isBound = withUnsafePointer(to: &address) { pointer in
+        var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let isListening = withUnsafeMutablePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(listener, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
+                bind(listener, $0, size) == 0 && listen(listener, 8) == 0
+                    && getsockname(listener, $0, &size) == 0
             }
         }
-        guard isBound, listen(listener, 8) == 0 else {
+        self.listener = listener
+        self.port = Int32(UInt16(bigEndian: address.sin_port))
+        guard isListening else {
             throw Broker.Failure(description: "no port for a scripted broker: errno \(errno)")
         }
     }
