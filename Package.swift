@@ -108,12 +108,23 @@ let package = Package(
                 "Sodium", "Database", "Home", system,
             ]),
         // Floor 8
+        library(
+            "Console",
+            [
+                "Payments", "Home", "Solana", "Ledger", "Wallet", "Encoding", "Sodium", "Database", "Linux",
+                "World", system,
+            ]),
         .executableTarget(
             name: "depai",
             dependencies: [
-                "Agent", "Home", "Payments", "Devices", "Solana", "Ledger", "Wallet", "Encoding", "Sodium",
-                "Database", "Linux", "World", "CQREncode",
-                arguments, lifecycle, logging, signals, system,
+                "Console", "Agent", "Home", "Payments", "Devices", "Solana", "Ledger", "Wallet", "Encoding",
+                "Sodium", "Database", "Linux", "World", "CQREncode", arguments, signals, system,
+            ],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "depaid",
+            dependencies: [
+                "Console", "Agent", "Home", "Database", "Linux", "World", logging, signals, system,
             ],
             swiftSettings: strict),
         .executableTarget(
@@ -224,7 +235,8 @@ let package = Package(
                 "Agent", "Devices", "SimulatedDevices", "TestSupport", "SimulatedChain", "Solana", "Storage",
                 "Ledger", "Payments", "Wallet",
                 "Sodium",
-                "Database", "Encoding", "Home", "Linux", "World", subprocess, system, "depai", "depai-node",
+                "Database", "Encoding", "Home", "Linux", "World", subprocess, system, "depai", "depaid",
+                "depai-node",
                 "depai-crashing",
             ]),
         .testTarget(name: "TidyTests", swiftSettings: testing),

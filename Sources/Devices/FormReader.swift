@@ -73,7 +73,7 @@ struct FormReader {
         let topic = try field["topic"].ifPresent?.string()
         if let topic {
             guard TopicFilter.isTopic(topic) else { throw field["topic"].fault("not an MQTT topic") }
-            guard !topic.contains("{{") else { throw field["topic"].fault("a placeholder is not filled") }
+            guard !topic.holds("{{") else { throw field["topic"].fault("a placeholder is not filled") }
             for word in ["online", "offline"] where !field[word].exists {
                 throw field[word].fault("is missing")
             }
@@ -127,8 +127,8 @@ struct FormReader {
     private func path(_ form: JSONField) throws(JSONError) -> String? {
         let href = form["href"]
         var address = try href.string()
-        guard !address.contains("{{") else { throw href.fault("a placeholder is not filled") }
-        if !address.contains("://") {
+        guard !address.holds("{{") else { throw href.fault("a placeholder is not filled") }
+        if !address.holds("://") {
             guard let base = self.base else { throw href.fault("relative, and the description has no base") }
             address =
                 (base.hasSuffix("/") ? base : base + "/")
@@ -174,7 +174,7 @@ struct FormReader {
         let place = named ?? path
         let source = named == nil ? form["href"] : form[term]
         guard !place.isEmpty else { throw form["href"].fault("names no topic, and there is no \(term)") }
-        guard !place.contains("{{") else { throw source.fault("a placeholder is not filled") }
+        guard !place.holds("{{") else { throw source.fault("a placeholder is not filled") }
         guard isValid(place) else {
             throw source.fault("\"\(place)\" breaks MQTT's rules for a \(term.dropFirst(4))")
         }
@@ -248,7 +248,7 @@ struct FormReader {
         }
         let filter = try field["filter"].ifPresent?.string()
         if let filter {
-            guard !filter.contains("{{") else { throw field["filter"].fault("a placeholder is not filled") }
+            guard !filter.holds("{{") else { throw field["filter"].fault("a placeholder is not filled") }
             guard TopicFilter.isFilter(filter) else {
                 throw field["filter"].fault("not an MQTT topic filter")
             }

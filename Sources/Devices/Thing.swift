@@ -156,7 +156,7 @@ public struct Thing: Sendable {
         else {
             throw field.fault("a name has 1 to 256 bytes and no control characters")
         }
-        guard !text.contains("{{") else { throw field.fault("a placeholder is not filled") }
+        guard !text.holds("{{") else { throw field.fault("a placeholder is not filled") }
         return text
     }
 

@@ -13,6 +13,12 @@ public struct Home: Sendable, Hashable {
 
     public init(_ path: FilePath) { self.path = path }
 
+    /// The folder that a command line names, else `$DEPAI_HOME`, else `/var/lib/depai`.
+    package init(given path: String?) {
+        let environment = getenv("DEPAI_HOME").map { String(cString: $0) }
+        self.path = FilePath(path ?? environment ?? "/var/lib/depai")
+    }
+
     public var keystorePath: FilePath { self.path.appending("keystore.json") }
     public var ledgerPath: FilePath { self.path.appending("ledger.db") }
     public var configurationPath: FilePath { self.path.appending("depai.yaml") }

@@ -72,11 +72,7 @@ public struct MetricsSocket: MetricsChannel {
             let count = recv(peer, &chunk, chunk.count, 0)
             if count > 0 {
                 bytes += chunk[..<count]
-                if bytes.firstRange(of: Array("\r\n\r\n".utf8)) != nil
-                    || bytes.firstRange(of: Array("\n\n".utf8)) != nil
-                {
-                    return bytes
-                }
+                if self.holdsEmptyLine(bytes) { return bytes }
             } else if count < 0, errno == EAGAIN {
                 try await Task.sleep(for: .milliseconds(5))
             } else if count == 0 || errno != EINTR {
@@ -84,5 +80,10 @@ public struct MetricsSocket: MetricsChannel {
             }
         }
         return nil
+    }
+
+    private static func holdsEmptyLine(_ bytes: [UInt8]) -> Bool {
+        let lines = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+        return lines.dropLast().contains { $0.allSatisfy { $0 == UInt8(ascii: "\r") } }
     }
 }

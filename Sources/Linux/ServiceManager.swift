@@ -18,9 +18,9 @@ public struct ServiceManager: Supervisor {
     /// - Parameter variable: looks up an environment variable.
     init?(process: Int32 = getpid(), variable: (String) -> String?) {
         // Anything else than a path or an abstract name is a kind of socket that we do not speak.
-        guard let path = variable("NOTIFY_SOCKET"), path.count > 1, "/@".contains(path.prefix(1)) else {
-            return nil
-        }
+        guard let path = variable("NOTIFY_SOCKET"), path.count > 1, let first = path.first,
+            first == "/" || first == "@"
+        else { return nil }
         self.path = path
         // A watchdog that belongs to another process is not ours to feed.
         let isOurs = variable("WATCHDOG_PID").map { Int32($0) == process } ?? true

@@ -1,3 +1,4 @@
+internal import Encoding
 public import World
 
 /// Where something is sold over MQTT: `mqtt://BROKER[:PORT]/NODE/PATH?QUERY`, or `mqtts` for TLS.
@@ -14,7 +15,7 @@ public struct MQTTAddress: Sendable, Hashable {
 
     /// Nil for anything else.
     public init?(_ url: String) {
-        guard let colon = url.range(of: "://"), !url.contains("#"),
+        guard let colon = url.firstPlace(of: "://"), !url.contains("#"),
             url.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f })
         else { return nil }
         switch url[..<colon.lowerBound].lowercased() {
@@ -60,18 +61,5 @@ public struct MQTTAddress: Sendable, Hashable {
         guard !rest.isEmpty else { return (host.lowercased(), usual) }
         guard rest.first == ":", let port = UInt16(rest.dropFirst()), port > 0 else { return nil }
         return (host.lowercased(), Int32(port))
-    }
-}
-
-extension StringProtocol {
-    fileprivate func range(of text: String) -> Range<Index>? {
-        var start = self.startIndex
-        while start < self.endIndex {
-            if self[start...].hasPrefix(text) {
-                return start..<self.index(start, offsetBy: text.count)
-            }
-            start = self.index(after: start)
-        }
-        return nil
     }
 }

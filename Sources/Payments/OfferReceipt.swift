@@ -94,7 +94,7 @@ public enum OfferReceipt {
 
     private static func target(_ url: String) -> [Substring] {
         var rest = url.prefix { $0 != "#" }
-        if let scheme = rest.firstRange(of: "://") {
+        if let scheme = rest.firstPlace(of: "://") {
             rest = rest[scheme.upperBound...].drop { $0 != "/" && $0 != "?" }
         }
         let parts = rest.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)

@@ -80,7 +80,7 @@ public struct Reconciler: Sendable {
             if case .memo(let text, _) = content { text } else { nil }
         }.first
         for activity in try await rpc.signatures(for: account, limit: Self.searchDepth) {
-            if let memo, let text = activity.memo, !text.contains(memo) { continue }
+            if let memo, let text = activity.memo, !text.holds(memo) { continue }
             if let finding = try await self.read(activity.signature, payment, at: rpc) { return finding }
         }
         return height > payment.lastValidBlockHeight ? .dead(height: height) : .open

@@ -78,7 +78,7 @@ extension RPCClient {
         } catch {
             // Nodes answer with "invalid parameters" for an account that is not there; only this text tells
             // it apart.
-            guard case .server(-32602, let message, _) = error, message.contains("could not find account")
+            guard case .server(-32602, let message, _) = error, message.holds("could not find account")
             else {
                 throw error
             }

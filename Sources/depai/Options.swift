@@ -1,4 +1,5 @@
 import ArgumentParser
+import Console
 import Encoding
 import Glibc
 import Home
@@ -12,10 +13,7 @@ struct HomeOption: ParsableArguments {
         help: "Folder that holds all state; $DEPAI_HOME or /var/lib/depai by default.")
     var path: String?
 
-    var home: Home {
-        let environment = getenv("DEPAI_HOME").map { String(cString: $0) }
-        return Home(FilePath(self.path ?? environment ?? "/var/lib/depai"))
-    }
+    var home: Home { Home(given: self.path) }
 }
 
 struct OutputOption: ParsableArguments {

@@ -1,3 +1,4 @@
+import Console
 import Database
 import Home
 import Ledger
@@ -7,11 +8,6 @@ import SystemPackage
 import World
 
 extension Home {
-    /// Where the robot that runs in this home is asked.
-    var controlSocket: ControlSocket {
-        ControlSocket(path: self.controlPath.string, byteLimit: CashierRequest.byteLimit)
-    }
-
     /// Asks the robot that runs in this home, or does it here when none runs.
     func ask(_ request: WalletRequest, timeline: some Timeline) async throws -> WalletAnswer {
         do {

@@ -168,8 +168,8 @@ struct ShapeChecker {
     }
 
     static func isPlaceholder(_ text: String) -> Bool {
-        guard let start = text.firstRange(of: "{{")?.upperBound,
-            let end = text[start...].firstRange(of: "}}")?.lowerBound
+        guard let start = text.firstPlace(of: "{{")?.upperBound,
+            let end = text[start...].firstPlace(of: "}}")?.lowerBound
         else { return false }
         let name = text[start..<end].unicodeScalars
         return !name.isEmpty && name.allSatisfy { (0x20...0x7e).contains($0.value) }

@@ -46,7 +46,7 @@ extension DiscoveryReader {
         var described: Set<String> = []
         self.readHomeAssistant(messages, base: base) { device in
             let version = try? device["sw_version"].string()
-            guard version?.lowercased().contains("esphome") == true else { return false }
+            guard version?.lowercased().holds("esphome") == true else { return false }
             if let name = try? device["name"].string() { described.insert(name) }
             return true
         }

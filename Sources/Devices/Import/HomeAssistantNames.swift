@@ -86,7 +86,7 @@ enum HomeAssistantNames {
                 return nil
             }
             guard !token.isEmpty else { return nil }
-            pointer += "/" + token.replacing("~", with: "~0").replacing("/", with: "~1")
+            pointer += "/" + token.writing("~0", for: "~").writing("~1", for: "/")
         }
         return pointer
     }

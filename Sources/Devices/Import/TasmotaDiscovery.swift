@@ -113,9 +113,9 @@ private struct TasmotaTopics {
         let word =
             self.prefixes.indices.contains(prefix.rawValue)
             ? self.prefixes[prefix.rawValue] : ["cmnd", "stat", "tele"][prefix.rawValue]
-        let place = self.pattern.replacing("%prefix%", with: word).replacing("%topic%", with: self.topic)
-            .replacing("%hostname%", with: self.hostname ?? self.topic)
-            .replacing("%id%", with: self.mac.suffix(6))
+        let place = self.pattern.writing(word, for: "%prefix%").writing(self.topic, for: "%topic%")
+            .writing(self.hostname ?? self.topic, for: "%hostname%")
+            .writing(String(self.mac.suffix(6)), for: "%id%")
         return (place.hasSuffix("/") ? place : place + "/") + command
     }
 }

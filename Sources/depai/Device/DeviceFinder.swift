@@ -1,3 +1,4 @@
+import Console
 import Devices
 import Encoding
 import Linux

@@ -1,5 +1,6 @@
 import Agent
 import ArgumentParser
+import Console
 import Encoding
 import Home
 import World

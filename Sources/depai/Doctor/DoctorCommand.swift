@@ -1,4 +1,5 @@
 import ArgumentParser
+import Console
 import Encoding
 import Home
 import SystemPackage

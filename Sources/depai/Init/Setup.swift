@@ -1,4 +1,5 @@
 import Agent
+import Console
 import Database
 import Devices
 import Encoding

@@ -1,5 +1,6 @@
 public import ArgumentParser
 import CQREncode
+import Console
 import Encoding
 import Home
 import Sodium

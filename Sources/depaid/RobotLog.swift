@@ -1,23 +1,15 @@
-import Glibc
+import Console
 import Linux
 import Logging
 
-/// Where the program's log goes: to the journal with priorities when it listens, else to standard error with
+/// Where the robot's log goes: to the journal with priorities when it listens, else to standard error with
 /// times.
-enum Log {
-    static let isJournal = Journal.hearsStandardError
-
+enum RobotLog {
     static func logger() -> Logger {
         Logger(label: "depai") { label -> any LogHandler in
-            guard self.isJournal else { return StreamLogHandler.standardError(label: label) }
+            guard Log.isJournal else { return StreamLogHandler.standardError(label: label) }
             return JournalLogHandler()
         }
-    }
-
-    /// Says what ended the program or how to help it, to a person or to the journal.
-    static func talk(_ priority: Journal.Priority, _ text: String) {
-        guard self.isJournal else { return Terminal.talk(text) }
-        Terminal.talk(String(Journal.line(priority, text).dropLast()))
     }
 }
 
