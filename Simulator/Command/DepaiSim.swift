@@ -13,7 +13,7 @@ struct DepaiSim: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "depai-sim",
         abstract: "Run a robot in a simulated world of real programs.",
-        subcommands: [Run.self, List.self], defaultSubcommand: Run.self)
+        subcommands: [Run.self, List.self, CrowdCommand.self], defaultSubcommand: Run.self)
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "The scenarios there are.")
@@ -78,7 +78,7 @@ struct DepaiSim: AsyncParsableCommand {
             }
             screen.show(status: "")
             screen.say(report.text)
-            if self.keep == nil, report.passed { try Self.remove(folder) }
+            if self.keep == nil, report.passed { try TemporaryFolder.remove(folder) }
             if !report.passed { throw ExitCode(8) }
         }
 
@@ -91,26 +91,13 @@ struct DepaiSim: AsyncParsableCommand {
                 try DurableFile.createFolder(path)
                 return path
             }
-            var template = Array(
-                "\(getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp")/depai-sim-XXXXXX".utf8CString)
-            guard let path = mkdtemp(&template) else {
-                throw ValidationError("no temporary folder can be made")
-            }
-            return FilePath(String(cString: path))
+            return try TemporaryFolder.make()
         }
 
         private static var currentFolder: FilePath {
             guard let path = getcwd(nil, 0) else { return "/" }
             defer { free(path) }
             return FilePath(String(cString: path))
-        }
-
-        private static func remove(_ folder: FilePath) throws {
-            for name in try DurableFile.names(in: folder) {
-                let path = folder.appending(name)
-                if unlink(path.string) != 0 { try self.remove(path) }
-            }
-            rmdir(folder.string)
         }
 
         /// The folder of this program holds the others.
