@@ -63,6 +63,7 @@ let package = Package(
     targets: [
         // Floor 0: the distribution's C libraries and the kernel.
         .systemLibrary(name: "CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"])]),
+        .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(
             name: "CMosquitto", pkgConfig: "libmosquitto", providers: [.apt(["libmosquitto-dev"])]),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
@@ -74,7 +75,7 @@ let package = Package(
         // Floor 1
         library("World"),
         library("Encoding"),
-        library("Sodium", ["CSodium"]),
+        library("Sodium", ["CSodium", "CCrypto"]),
         library("Database", ["CSQLite", system]),
         library("Wasm"),
         // Floor 2

@@ -75,7 +75,7 @@ struct History: SpendingHistory {
         try self.database.query(
             """
             SELECT COALESCE(SUM(amount), 0) FROM intent
-            WHERE purpose = 'channel' AND job = ? AND state IN ('reserved', 'signed', 'submitted', 'unknown')
+            WHERE purpose = 'channel' AND job = ? AND \(Tables.openStates) AND state <> 'waiting'
             """, .text(Proposal.depositJob(of: channel))
         ).first?.integer(0) ?? 0
     }

@@ -142,7 +142,7 @@ public struct LedgerView: ~Copyable {
     public borrowing func intents(in states: [IntentState]) throws -> [IntentRecord] {
         let list = states.map { "'\($0.rawValue)'" }.joined(separator: ",")
         let areOpen = states.allSatisfy { $0.isOpen || $0 == .waiting }
-        let hint = areOpen ? "i.\(Tables.openStates) AND" : ""
+        let hint = areOpen ? "\(Tables.openStates) AND" : ""
         return try self.records("WHERE \(hint) i.state IN (\(list)) ORDER BY i.created_at, i.rowid")
     }
 

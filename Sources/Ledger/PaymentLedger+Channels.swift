@@ -47,7 +47,7 @@ extension LedgerView {
     /// Payments of a channel whose outcome is open, oldest first.
     public borrowing func vouchers(openIn channel: String) throws -> [IntentRecord] {
         try self.records(
-            "WHERE i.channel = ? AND i.\(Tables.openStates) ORDER BY i.created_at, i.rowid", .text(channel))
+            "WHERE i.channel = ? AND \(Tables.openStates) ORDER BY i.created_at, i.rowid", .text(channel))
     }
 
     private borrowing func channels(_ clause: String, _ parameters: DatabaseValue...) throws
@@ -107,13 +107,17 @@ extension PaymentLedger {
     ///
     /// - Parameter commitment: how the payee names it.
     public func accept(_ id: IntentID, commitment: String) async throws {
+        // Nothing depends on it: after a crash the payee says the same again.
+        defer { self.commitSoon() }
+        // What is read in the transaction of the write takes the file's locks once.
+        try self.openGroup()
         let record = try self.intent(id)
         guard let channel = record.channel else {
             throw LedgerError.wrongState(id, expected: ["voucher"], found: record.state)
         }
         guard record.state != .settled else { return }
         try self.move(
-            id, from: [.signed, .submitted, .unknown], to: .settled, detail: "accepted by the payee",
+            record, from: [.signed, .submitted, .unknown], to: .settled, detail: "accepted by the payee",
             transaction: commitment, postings: self.spending(record)
         ) {
             try self.database.run(
@@ -122,8 +126,6 @@ extension PaymentLedger {
         }
         let spent = try self.progress(of: channel).spent
         try self.expireVouchers(of: channel, why: "a later voucher covers it") { $0 <= spent }
-        // Nothing depends on it: after a crash the payee says the same again.
-        self.commitSoon()
     }
 
     /// Lets a voucher be signed anew, above one that the payee accepted meanwhile; its money stays set aside.
@@ -247,7 +249,7 @@ extension PaymentLedger {
     ) throws {
         for (record, cumulative) in try self.openVouchers(of: channel) where isDead(cumulative) {
             try self.move(
-                record.id, from: [.signed, .submitted, .unknown], to: .expired, detail: why,
+                record, from: [.signed, .submitted, .unknown], to: .expired, detail: why,
                 postings: Pot(channel: channel).release)
         }
     }

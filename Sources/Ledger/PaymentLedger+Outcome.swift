@@ -73,7 +73,7 @@ extension PaymentLedger {
         let record = try self.intent(payment.intent)
         // Sending the same bytes again is not a new step.
         guard record.state == .signed else { return try await self.durable() }
-        try self.move(payment.intent, from: [.signed], to: .submitted, detail: payment.proposal.note)
+        try self.move(record, from: [.signed], to: .submitted, detail: payment.proposal.note)
         try await self.durable()
     }
 
@@ -82,7 +82,8 @@ extension PaymentLedger {
         let record = try self.intent(id)
         guard record.state != .settled else { return try await self.durable() }
         try self.move(
-            id, from: [.signed, .submitted, .unknown], to: .settled, detail: "found in slot \(proof.slot)",
+            record, from: [.signed, .submitted, .unknown], to: .settled,
+            detail: "found in slot \(proof.slot)",
             transaction: proof.transaction, postings: self.spending(record)
         ) {
             if let channel = record.proposal.filledChannel { try self.setState(of: channel, to: .open) }
@@ -95,7 +96,8 @@ extension PaymentLedger {
         let record = try self.intent(id)
         guard record.state != .failed else { return try await self.durable() }
         try self.move(
-            id, from: [.signed, .submitted, .unknown], to: .failed, detail: reason, transaction: transaction,
+            record, from: [.signed, .submitted, .unknown], to: .failed, detail: reason,
+            transaction: transaction,
             postings: Pot(channel: record.channel).release)
         try self.abandonUnopened(record)
         try await self.durable()
@@ -107,7 +109,7 @@ extension PaymentLedger {
         let record = try self.intent(id)
         guard record.state != .expired else { return try await self.durable() }
         try self.move(
-            id, from: [.signed, .submitted, .unknown], to: .expired,
+            record, from: [.signed, .submitted, .unknown], to: .expired,
             detail: "not executed by height \(height)", postings: Pot(channel: record.channel).release)
         try self.abandonUnopened(record)
         try await self.durable()
@@ -117,7 +119,7 @@ extension PaymentLedger {
     public func markUnknown(_ id: IntentID, reason: String) async throws {
         let record = try self.intent(id)
         guard record.state != .unknown else { return try await self.durable() }
-        try self.move(id, from: [.submitted], to: .unknown, detail: reason)
+        try self.move(record, from: [.submitted], to: .unknown, detail: reason)
         try await self.durable()
     }
 
@@ -143,7 +145,7 @@ extension PaymentLedger {
         let record = try self.intent(id)
         guard record.delivery != .lost else { return try await self.durable() }
         try self.move(
-            id, from: [.settled], to: .settled, detail: "lost: \(reason)",
+            record, from: [.settled], to: .settled, detail: "lost: \(reason)",
             digest: BLAKE2b.digest(of: Array(evidence.utf8)),
             postings: [(Account.destination(of: record.proposal), -1), (Account.losses, 1)]
         ) {

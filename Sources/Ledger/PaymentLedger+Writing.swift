@@ -50,7 +50,18 @@ extension PaymentLedger {
         transaction: String? = nil, digest: [UInt8] = [], signs: Bool = false,
         postings: [(account: String, sign: Int64)] = [], also: () throws -> Void = {}
     ) throws {
-        let record = try self.intent(id)
+        try self.move(
+            try self.intent(id), from: allowed, to: state, detail: detail, transaction: transaction,
+            digest: digest, signs: signs, postings: postings, also: also)
+    }
+
+    /// The same for an intent that was read just now, with nothing awaited in between.
+    func move(
+        _ record: IntentRecord, from allowed: Set<IntentState>, to state: IntentState, detail: String,
+        transaction: String? = nil, digest: [UInt8] = [], signs: Bool = false,
+        postings: [(account: String, sign: Int64)] = [], also: () throws -> Void = {}
+    ) throws {
+        let id = record.id
         guard allowed.contains(record.state) else {
             throw LedgerError.wrongState(id, expected: allowed.map(\.rawValue).sorted(), found: record.state)
         }

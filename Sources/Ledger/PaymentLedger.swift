@@ -313,7 +313,9 @@ public actor PaymentLedger {
         }
     }
 
-    private func openGroup() throws {
+    /// Begins the transaction that all shares until the next commit, unless it is open already.
+    func openGroup() throws {
+        guard !self.faulted else { throw LedgerError.storageFault }
         guard !self.group.isOpen else { return }
         do {
             try self.database.begin()

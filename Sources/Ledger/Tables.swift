@@ -8,7 +8,12 @@ extension PaymentLedger {
 /// The tables of the money file. Journal, entries and signed bytes only ever grow: triggers refuse changes.
 enum Tables {
     /// A query that says this, to the letter, finds its intents without reading the settled ones.
-    static let openStates = "state IN ('waiting', 'reserved', 'signed', 'submitted', 'unknown')"
+    ///
+    /// Not a list after IN: SQLite builds a table for such a list, anew with each change of an intent.
+    static let openStates = """
+        (state = 'waiting' OR state = 'reserved' OR state = 'signed' OR state = 'submitted'
+            OR state = 'unknown')
+        """
 
     static let schema = Schema(
         """
@@ -32,8 +37,10 @@ enum Tables {
         CREATE INDEX intent_purchase ON intent (purpose, job, series);
         CREATE INDEX intent_window ON intent (asset, reserved_at, purpose, payee, amount)
             WHERE reserved_at IS NOT NULL;
-        CREATE INDEX intent_open ON intent (state) WHERE \(openStates);
-        CREATE INDEX intent_voucher ON intent (channel) WHERE channel IS NOT NULL AND \(openStates);
+        CREATE INDEX intent_open ON intent (state)
+            WHERE state IN ('waiting', 'reserved', 'signed', 'submitted', 'unknown');
+        CREATE INDEX intent_voucher ON intent (channel) WHERE channel IS NOT NULL
+            AND state IN ('waiting', 'reserved', 'signed', 'submitted', 'unknown');
         CREATE TABLE channel (
             id TEXT PRIMARY KEY, payee TEXT NOT NULL, asset TEXT NOT NULL REFERENCES asset(id),
             terms BLOB NOT NULL, state TEXT NOT NULL,
@@ -87,6 +94,13 @@ enum Tables {
             BEGIN SELECT RAISE(ABORT, 'signed bytes are final'); END;
         CREATE TRIGGER attempt_stay BEFORE DELETE ON attempt
             BEGIN SELECT RAISE(ABORT, 'signed bytes are final'); END;
+        """,
+        """
+        DROP INDEX intent_open;
+        DROP INDEX intent_voucher;
+        -- One for both questions, which is open and which of a channel: an open intent that takes another
+        -- open state does not touch it.
+        CREATE INDEX intent_open ON intent (channel) WHERE \(openStates);
         """
     )
 }

@@ -46,7 +46,7 @@ struct StorageSale: Shop.SaleKind {
             throw Shop.Refusal(
                 status: 400, reason: "the body has \(self.body.count) bytes instead of \(self.size)")
         }
-        let found = try StoredObject(self.body).id
+        let found = StoredObject.id(of: self.body)
         guard found == self.id else { throw Shop.Refusal(status: 400, reason: "the body's CID is \(found)") }
     }
 

@@ -1,27 +1,37 @@
+internal import CCrypto
 internal import CSodium
 
 /// SHA-256 in steps, for data that does not fit in memory.
+///
+/// OpenSSL's, because it uses the processor's own instructions for it, which libsodium does not; libmosquitto
+/// and libcurl bring it along anyway.
 public struct SHA256: Sendable {
-    private var state = crypto_hash_sha256_state()
+    public static let byteCount = 32
+    private var state = SHA256_CTX()
 
-    public init() {
-        Library.start()
-        crypto_hash_sha256_init(&self.state)
-    }
+    public init() { SHA256_Init(&self.state) }
 
-    public mutating func update(_ bytes: [UInt8]) {
-        crypto_hash_sha256_update(&self.state, bytes, UInt64(bytes.count))
-    }
+    public mutating func update(_ bytes: [UInt8]) { self.update(bytes.span.bytes) }
+
+    public mutating func update(_ bytes: RawSpan) { bytes.withUnsafeBytes { self.update($0) } }
 
     public mutating func update(_ bytes: UnsafeRawBufferPointer) {
-        withBytePointer(bytes) { _ = crypto_hash_sha256_update(&self.state, $0, UInt64(bytes.count)) }
+        SHA256_Update(&self.state, bytes.baseAddress, bytes.count)
     }
 
     /// The 32-byte digest of all that was fed in.
     public consuming func digest() -> [UInt8] {
-        var digest = [UInt8](repeating: 0, count: 32)
-        crypto_hash_sha256_final(&self.state, &digest)
+        var digest: [UInt8] = []
+        self.append(to: &digest)
         return digest
+    }
+
+    /// Adds the 32-byte digest of all that was fed in to those in `digests`.
+    consuming func append(to digests: inout [UInt8]) {
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: Self.byteCount) {
+            SHA256_Final($0.baseAddress, &self.state)
+            digests.append(contentsOf: $0)
+        }
     }
 
     /// The 32-byte digest of `bytes`.

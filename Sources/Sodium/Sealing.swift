@@ -61,46 +61,56 @@ public enum SecretStream {
         try self.check(key)
         var state = crypto_secretstream_xchacha20poly1305_state()
         defer { sodium_memzero(&state, MemoryLayout.size(ofValue: state)) }
-        var sealed = [UInt8](repeating: 0, count: self.headerBytes)
-        crypto_secretstream_xchacha20poly1305_init_push(&state, &sealed, key.pointer)
-        var start = 0
-        repeat {
-            let chunk = Array(bytes[start..<min(start + self.chunkBytes, bytes.count)])
-            start += chunk.count
-            var output = [UInt8](repeating: 0, count: chunk.count + self.chunkOverhead)
-            _ = crypto_secretstream_xchacha20poly1305_push(
-                &state, &output, nil, chunk, UInt64(chunk.count), nil, 0,
-                start == bytes.count ? self.final : 0)
-            sealed.append(contentsOf: output)
-        } while start < bytes.count
-        return sealed
+        let chunks = max(1, (bytes.count + self.chunkBytes - 1) / self.chunkBytes)
+        let size = self.headerBytes + bytes.count + chunks * self.chunkOverhead
+        return [UInt8](unsafeUninitializedCapacity: size) { sealed, sealedCount in
+            guard var output = sealed.baseAddress else { return }
+            crypto_secretstream_xchacha20poly1305_init_push(&state, output, key.pointer)
+            output += self.headerBytes
+            bytes.withUnsafeBufferPointer { bytes in
+                for chunk in 0..<chunks {
+                    let start = chunk * self.chunkBytes
+                    let count = min(self.chunkBytes, bytes.count - start)
+                    _ = crypto_secretstream_xchacha20poly1305_push(
+                        &state, output, nil, bytes.baseAddress.map { $0 + start }, UInt64(count), nil, 0,
+                        chunk == chunks - 1 ? self.final : 0)
+                    output += count + self.chunkOverhead
+                }
+            }
+            sealedCount = size
+        }
     }
 
     /// The bytes that ``seal(_:key:)`` took.
     /// - Throws: `SodiumError.forged` when anything was changed, cut, added or reordered.
     public static func open(_ sealed: [UInt8], key: borrowing SecretBytes) throws(SodiumError) -> [UInt8] {
         try self.check(key)
-        guard sealed.count >= self.headerBytes + self.chunkOverhead else { throw .forged }
         var state = crypto_secretstream_xchacha20poly1305_state()
         defer { sodium_memzero(&state, MemoryLayout.size(ofValue: state)) }
-        guard crypto_secretstream_xchacha20poly1305_init_pull(&state, sealed, key.pointer) == 0 else {
-            throw .forged
+        let sealedChunk = self.chunkBytes + self.chunkOverhead
+        let body = sealed.count - self.headerBytes
+        let chunks = (body + sealedChunk - 1) / sealedChunk
+        guard body >= self.chunkOverhead, body - (chunks - 1) * sealedChunk >= self.chunkOverhead,
+            crypto_secretstream_xchacha20poly1305_init_pull(&state, sealed, key.pointer) == 0
+        else { throw .forged }
+        let size = body - chunks * self.chunkOverhead
+        var isForged = false
+        let bytes = [UInt8](unsafeUninitializedCapacity: size) { bytes, bytesCount in
+            sealed.withUnsafeBufferPointer { sealed in
+                for chunk in 0..<chunks where !isForged {
+                    let start = chunk * sealedChunk
+                    let count = min(sealedChunk, body - start)
+                    var tag: UInt8 = 0
+                    let result = crypto_secretstream_xchacha20poly1305_pull(
+                        &state, bytes.baseAddress.map { $0 + chunk * self.chunkBytes }, nil, &tag,
+                        sealed.baseAddress.map { $0 + self.headerBytes + start }, UInt64(count), nil, 0)
+                    // The last chunk, and no other, says that it is the last one.
+                    isForged = result != 0 || (tag == self.final) != (chunk == chunks - 1)
+                }
+            }
+            bytesCount = isForged ? 0 : size
         }
-        var bytes: [UInt8] = []
-        var start = self.headerBytes
-        var tag: UInt8 = 0
-        while start < sealed.count {
-            guard tag != self.final else { throw .forged }
-            let chunk = Array(sealed[start..<min(start + self.chunkBytes + self.chunkOverhead, sealed.count)])
-            guard chunk.count >= self.chunkOverhead else { throw .forged }
-            var output = [UInt8](repeating: 0, count: chunk.count - self.chunkOverhead)
-            let result = crypto_secretstream_xchacha20poly1305_pull(
-                &state, &output, nil, &tag, chunk, UInt64(chunk.count), nil, 0)
-            guard result == 0 else { throw .forged }
-            bytes.append(contentsOf: output)
-            start += chunk.count
-        }
-        guard tag == self.final else { throw .forged }
+        guard !isForged else { throw .forged }
         return bytes
     }
 

@@ -2,7 +2,6 @@ internal import Encoding
 internal import Ledger
 public import Market
 public import Payments
-internal import Sodium
 internal import Wallet
 public import World
 
@@ -70,7 +69,7 @@ public struct StorageClient: Sendable {
         let response = try await self.web.send(
             WebRequest("GET", "\(provider.url)/v1/storage/\(object.id)", bodyLimit: StoredObject.byteLimit))
         guard response.status == 200 else { throw StorageError.noProof(status: response.status) }
-        let found = ContentID(codec: .raw, sha256: SHA256.digest(of: response.body))
+        let found = StoredObject.id(of: response.body)
         guard found == object.id else {
             throw StorageError.mismatch(
                 what: "the content", expected: object.id.description, found: found.description)

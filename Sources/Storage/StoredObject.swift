@@ -21,8 +21,13 @@ public struct StoredObject: Sendable {
             throw .size(bytes.count, limit: Self.byteLimit)
         }
         self.bytes = bytes
-        self.id = ContentID(codec: .raw, sha256: SHA256.digest(of: bytes))
-        self.tree = MerkleTree(leaves: Self.leaves(of: bytes))
+        self.id = Self.id(of: bytes)
+        self.tree = MerkleTree(over: bytes, leafBytes: Self.leafBytes)
+    }
+
+    /// The name alone, without the leaves.
+    public static func id(of bytes: [UInt8]) -> ContentID {
+        ContentID(codec: .raw, sha256: SHA256.digest(of: bytes))
     }
 
     /// RFC 6962 root over the leaves, 32 bytes: all that has to be kept for challenging.
@@ -40,12 +45,6 @@ public struct StoredObject: Sendable {
     }
 
     static func leafCount(bytes: Int) -> Int { (bytes + Self.leafBytes - 1) / Self.leafBytes }
-
-    private static func leaves(of bytes: [UInt8]) -> [[UInt8]] {
-        stride(from: 0, to: bytes.count, by: self.leafBytes).map {
-            Array(bytes[$0..<min($0 + self.leafBytes, bytes.count)])
-        }
-    }
 }
 
 /// Why something is not stored, or not proved to be.

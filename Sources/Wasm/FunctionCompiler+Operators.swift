@@ -114,12 +114,25 @@ extension FunctionCompiler {
         guard alignment & 0x40 == 0 else { throw self.unsupported("second memory") }
         guard alignment <= access.widthLog2 else { throw self.invalid("alignment above the natural one") }
         let offset = try self.cursor.u32()
-        if access.isStore {
-            let value = try self.pop(access.type)
-            self.emit(access.op, d: offset, a: try self.pop(.i32), b: value)
-        } else {
-            try self.emitResult(access.op, of: access.type, a: try self.pop(.i32), b: offset)
+        let value = access.isStore ? try self.pop(access.type) : nil
+        let address = try self.pop(.i32)
+        let fused = offset == 0 ? access.op.atSum : nil
+        switch (value, fused.flatMap { op in self.takeSum(at: address).map { (op, $0) } }) {
+        case (let value?, (let op, let sum)?): self.emit(op, d: sum.a, a: sum.b, b: value)
+        case (let value?, nil): self.emit(access.op, d: offset, a: address, b: value)
+        case (nil, (let op, let sum)?): try self.emitResult(op, of: access.type, a: sum.a, b: sum.b)
+        case (nil, nil): try self.emitResult(access.op, of: access.type, a: address, b: offset)
         }
+    }
+
+    /// Takes back the addition just before, if `place` has its sum and nobody else will look there.
+    private mutating func takeSum(at place: UInt32) -> Instruction? {
+        guard self.isLive, let last = self.code.last, self.producer == self.code.count - 1,
+            last.op == .i32Add,
+            last.d == place, self.isStackSlot(place)
+        else { return nil }
+        self.code.removeLast()
+        return last
     }
 
     private mutating func compileMemorySize(_ byte: UInt8) throws(ModuleError) {

@@ -10,6 +10,7 @@ public final class Instance {
     let module: Module
     let memory: LinearMemory
     let globals: UnsafeMutablePointer<UInt64>
+    private let stackRoom: PageRoom
     let stack: UnsafeMutablePointer<UInt64>
     let frames: UnsafeMutablePointer<Frame>
     /// Function indexes, as many as `Module.tableElements`; `emptyEntry` for none.
@@ -40,15 +41,15 @@ public final class Instance {
         self.globals = .allocate(capacity: max(1, module.globals.count))
         for (index, value) in module.globals.enumerated() { self.globals[index] = value }
         let words = max(1, module.limits.stackWords)
-        self.stack = .allocate(capacity: words)
-        self.stack.initialize(repeating: 0, count: words)
+        self.stackRoom = PageRoom(count: words * MemoryLayout<UInt64>.stride)
+        precondition(self.stackRoom.open(words * MemoryLayout<UInt64>.stride), "no memory for the stack")
+        self.stack = self.stackRoom.base.bindMemory(to: UInt64.self, capacity: words)
         self.frames = .allocate(capacity: max(1, module.limits.callDepth))
     }
 
     deinit {
         self.table.deallocate()
         self.globals.deallocate()
-        self.stack.deallocate()
         self.frames.deallocate()
     }
 

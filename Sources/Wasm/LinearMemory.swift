@@ -1,30 +1,22 @@
 /// The linear memory. The pointer is valid for `count` bytes; whoever uses it directly checks addresses
-/// first. It grows by doubling what is allocated, so that a module cannot make us copy it page by page.
+/// first. Room for all that it may become is set aside at the start, so growing moves nothing.
 final class LinearMemory {
     static let pageBytes = 1 << 16
 
-    private(set) var base: UnsafeMutableRawPointer
+    private let room: PageRoom
     /// Bytes that the module has now.
     private(set) var count: Int
-    private var capacity: Int
     private let maximum: Int
 
     /// Without a type the memory is empty and stays so.
     init(_ type: MemoryType?) {
         self.count = (type?.initial ?? 0) * Self.pageBytes
         self.maximum = (type?.maximum ?? 0) * Self.pageBytes
-        self.capacity = self.count
-        self.base = Self.allocate(self.count)
+        self.room = PageRoom(count: self.maximum)
+        precondition(self.room.open(self.count), "no memory for \(self.count) bytes")
     }
 
-    deinit { self.base.deallocate() }
-
-    private static func allocate(_ count: Int) -> UnsafeMutableRawPointer {
-        let base = UnsafeMutableRawPointer.allocate(byteCount: max(count, 16), alignment: 16)
-        base.initializeMemory(as: UInt8.self, repeating: 0, count: max(count, 16))
-        return base
-    }
-
+    var base: UnsafeMutableRawPointer { self.room.base }
     var pages: UInt32 { UInt32(self.count / Self.pageBytes) }
 
     /// Adds pages of zeros.
@@ -34,14 +26,8 @@ final class LinearMemory {
         let before = self.pages
         let needed = self.count + Int(pages) * Self.pageBytes
         guard needed <= self.maximum else { return .max }
-        if needed > self.capacity {
-            let capacity = min(self.maximum, max(needed, 2 * self.capacity))
-            let base = Self.allocate(capacity)
-            base.copyMemory(from: self.base, byteCount: self.count)
-            self.base.deallocate()
-            self.base = base
-            self.capacity = capacity
-        }
+        // A refusal of this machine's would be another answer than that of other machines.
+        precondition(self.room.open(needed), "no memory for \(needed) bytes")
         self.count = needed
         return before
     }

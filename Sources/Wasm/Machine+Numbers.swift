@@ -94,8 +94,6 @@ extension Instance {
         case .f64ConvertI64S: r[f64: i.d] = Double(r[s64: i.a])
         case .f64ConvertI64U: r[f64: i.d] = Double(r[u64: i.a])
         case .f64PromoteF32: r[f64: i.d] = Double(r[f32: i.a])
-        case .i32WrapI64: r[u32: i.d] = r[u32: i.a]
-        case .i64ExtendI32S: r[s64: i.d] = Int64(r[s32: i.a])
         case .i32Extend8S: r[s32: i.d] = Int32(Int8(truncatingIfNeeded: r[u32: i.a]))
         case .i32Extend16S: r[s32: i.d] = Int32(Int16(truncatingIfNeeded: r[u32: i.a]))
         case .i64Extend8S: r[s64: i.d] = Int64(Int8(truncatingIfNeeded: r[u64: i.a]))

@@ -57,6 +57,23 @@ extension Instance {
         return image.code + function.pointee.entry
     }
 
+    /// Goes on at the target or behind the jump. What comes there is nearly always a charge.
+    @inline(__always)
+    private static func jump(
+        _ i: Instruction, if taken: Bool, _ next: inout UnsafePointer<Instruction>, _ left: inout UInt64
+    ) {
+        if taken { next += Int(Int32(bitPattern: i.d)) }
+        self.charge(&next, &left)
+    }
+
+    /// Does the charge that comes next, if one does and the units suffice, without a turn of the loop.
+    @inline(__always)
+    private static func charge(_ next: inout UnsafePointer<Instruction>, _ left: inout UInt64) {
+        guard next.pointee.op == .charge, left >= UInt64(next.pointee.a) else { return }
+        left &-= UInt64(next.pointee.a)
+        next += 1
+    }
+
     private func execute(function index: Int, in image: Image) -> Fault? {
         let bottom = self.frames
         let top = bottom + (self.module.limits.callDepth - 1)
@@ -68,7 +85,8 @@ extension Instance {
         var memory = self.memory.base
         var size = self.memory.count
         var left = self.unitsLeft
-        var fault: Fault
+        // What an instruction ends the run with, unless it says otherwise.
+        var fault = Fault.memoryOutOfBounds
 
         run: while true {
             let i = next.pointee
@@ -86,9 +104,9 @@ extension Instance {
                 break run
             case .copy: r[u64: i.d] = r[u64: i.a]
             case .constant: r[u64: i.d] = UInt64(i.a) | UInt64(i.b) << 32
-            case .jump: next += Int(Int32(bitPattern: i.d))
-            case .jumpIf: if r[bool: i.a] { next += Int(Int32(bitPattern: i.d)) }
-            case .jumpUnless: if !r[bool: i.a] { next += Int(Int32(bitPattern: i.d)) }
+            case .jump: Self.jump(i, if: true, &next, &left)
+            case .jumpIf: Self.jump(i, if: r[bool: i.a], &next, &left)
+            case .jumpUnless: Self.jump(i, if: !r[bool: i.a], &next, &left)
             case .jumpTable:
                 let entry = min(Int(r[u32: i.a]), Int(i.b))
                 next = image.code + Int(image.jumps[Int(i.d) &+ entry])
@@ -102,6 +120,7 @@ extension Instance {
                 frame += 1
                 r += Int(i.a)
                 next = entry
+                Self.charge(&next, &left)
             case .callIndirect:
                 let entry = Int(r[u32: i.b])
                 guard entry < self.module.tableElements, self.table[entry] != Self.emptyEntry else {
@@ -121,6 +140,7 @@ extension Instance {
                 frame += 1
                 r += Int(i.a)
                 next = entry
+                Self.charge(&next, &left)
             case .giveBack, .end:
                 if i.op == .giveBack { r[0] = r[u64: i.a] }
                 guard frame > bottom else {
@@ -130,6 +150,7 @@ extension Instance {
                 frame -= 1
                 next = frame.pointee.next
                 r = frame.pointee.slots
+                Self.charge(&next, &left)
             case .select:
                 r[u64: i.d] = r[bool: next.pointee.a] ? r[u64: i.a] : r[u64: i.b]
                 next += 1
@@ -153,97 +174,84 @@ extension Instance {
             // Memory: little endian, as all hosts of Swift are.
             case .i32Load:
                 let at = Int(r[u32: i.a]) &+ Int(i.b)
-                guard at &+ 4 <= size else {
-                    fault = .memoryOutOfBounds
-                    break run
-                }
+                guard at &+ 4 <= size else { break run }
                 r[u32: i.d] = memory.loadUnaligned(fromByteOffset: at, as: UInt32.self)
             case .i64Load:
                 let at = Int(r[u32: i.a]) &+ Int(i.b)
-                guard at &+ 8 <= size else {
-                    fault = .memoryOutOfBounds
-                    break run
-                }
+                guard at &+ 8 <= size else { break run }
                 r[u64: i.d] = memory.loadUnaligned(fromByteOffset: at, as: UInt64.self)
             case .i32Load8S:
                 let at = Int(r[u32: i.a]) &+ Int(i.b)
-                guard at &+ 1 <= size else {
-                    fault = .memoryOutOfBounds
-                    break run
-                }
+                guard at &+ 1 <= size else { break run }
                 r[s32: i.d] = Int32(memory.loadUnaligned(fromByteOffset: at, as: Int8.self))
             case .i32Load8U:
                 let at = Int(r[u32: i.a]) &+ Int(i.b)
-                guard at &+ 1 <= size else {
-                    fault = .memoryOutOfBounds
-                    break run
-                }
+                guard at &+ 1 <= size else { break run }
                 r[u32: i.d] = UInt32(memory.loadUnaligned(fromByteOffset: at, as: UInt8.self))
             case .i32Load16S:
                 let at = Int(r[u32: i.a]) &+ Int(i.b)
-                guard at &+ 2 <= size else {
-                    fault = .memoryOutOfBounds
-                    break run
-                }
+                guard at &+ 2 <= size else { break run }
                 r[s32: i.d] = Int32(memory.loadUnaligned(fromByteOffset: at, as: Int16.self))
             case .i32Load16U:
                 let at = Int(r[u32: i.a]) &+ Int(i.b)
-                guard at &+ 2 <= size else {
-                    fault = .memoryOutOfBounds
-                    break run
-                }
+                guard at &+ 2 <= size else { break run }
                 r[u32: i.d] = UInt32(memory.loadUnaligned(fromByteOffset: at, as: UInt16.self))
             case .i64Load8S:
                 let at = Int(r[u32: i.a]) &+ Int(i.b)
-                guard at &+ 1 <= size else {
-                    fault = .memoryOutOfBounds
-                    break run
-                }
+                guard at &+ 1 <= size else { break run }
                 r[s64: i.d] = Int64(memory.loadUnaligned(fromByteOffset: at, as: Int8.self))
             case .i64Load16S:
                 let at = Int(r[u32: i.a]) &+ Int(i.b)
-                guard at &+ 2 <= size else {
-                    fault = .memoryOutOfBounds
-                    break run
-                }
+                guard at &+ 2 <= size else { break run }
                 r[s64: i.d] = Int64(memory.loadUnaligned(fromByteOffset: at, as: Int16.self))
             case .i64Load32S:
                 let at = Int(r[u32: i.a]) &+ Int(i.b)
-                guard at &+ 4 <= size else {
-                    fault = .memoryOutOfBounds
-                    break run
-                }
+                guard at &+ 4 <= size else { break run }
                 r[s64: i.d] = Int64(memory.loadUnaligned(fromByteOffset: at, as: Int32.self))
             case .i32Store:
                 let at = Int(r[u32: i.a]) &+ Int(i.d)
-                guard at &+ 4 <= size else {
-                    fault = .memoryOutOfBounds
-                    break run
-                }
+                guard at &+ 4 <= size else { break run }
                 memory.storeBytes(of: r[u32: i.b], toByteOffset: at, as: UInt32.self)
             case .i64Store:
                 let at = Int(r[u32: i.a]) &+ Int(i.d)
-                guard at &+ 8 <= size else {
-                    fault = .memoryOutOfBounds
-                    break run
-                }
+                guard at &+ 8 <= size else { break run }
                 memory.storeBytes(of: r[u64: i.b], toByteOffset: at, as: UInt64.self)
             case .i32Store8:
                 let at = Int(r[u32: i.a]) &+ Int(i.d)
-                guard at &+ 1 <= size else {
-                    fault = .memoryOutOfBounds
-                    break run
-                }
+                guard at &+ 1 <= size else { break run }
                 memory.storeBytes(
                     of: UInt8(truncatingIfNeeded: r[u32: i.b]), toByteOffset: at, as: UInt8.self)
             case .i32Store16:
                 let at = Int(r[u32: i.a]) &+ Int(i.d)
-                guard at &+ 2 <= size else {
-                    fault = .memoryOutOfBounds
-                    break run
-                }
+                guard at &+ 2 <= size else { break run }
                 memory.storeBytes(
                     of: UInt16(truncatingIfNeeded: r[u32: i.b]), toByteOffset: at, as: UInt16.self)
+
+            case .i32LoadSum:
+                let at = Int(r[u32: i.a] &+ r[u32: i.b])
+                guard at &+ 4 <= size else { break run }
+                r[u32: i.d] = memory.loadUnaligned(fromByteOffset: at, as: UInt32.self)
+            case .i64LoadSum:
+                let at = Int(r[u32: i.a] &+ r[u32: i.b])
+                guard at &+ 8 <= size else { break run }
+                r[u64: i.d] = memory.loadUnaligned(fromByteOffset: at, as: UInt64.self)
+            case .i32Load8USum:
+                let at = Int(r[u32: i.a] &+ r[u32: i.b])
+                guard at &+ 1 <= size else { break run }
+                r[u32: i.d] = UInt32(memory.loadUnaligned(fromByteOffset: at, as: UInt8.self))
+            case .i32StoreSum:
+                let at = Int(r[u32: i.d] &+ r[u32: i.a])
+                guard at &+ 4 <= size else { break run }
+                memory.storeBytes(of: r[u32: i.b], toByteOffset: at, as: UInt32.self)
+            case .i64StoreSum:
+                let at = Int(r[u32: i.d] &+ r[u32: i.a])
+                guard at &+ 8 <= size else { break run }
+                memory.storeBytes(of: r[u64: i.b], toByteOffset: at, as: UInt64.self)
+            case .i32Store8Sum:
+                let at = Int(r[u32: i.d] &+ r[u32: i.a])
+                guard at &+ 1 <= size else { break run }
+                memory.storeBytes(
+                    of: UInt8(truncatingIfNeeded: r[u32: i.b]), toByteOffset: at, as: UInt8.self)
 
             // i32.
             case .i32Eqz: r[bool: i.d] = r[u32: i.a] == 0
@@ -257,16 +265,16 @@ extension Instance {
             case .i32LeU: r[bool: i.d] = r[u32: i.a] <= r[u32: i.b]
             case .i32GeS: r[bool: i.d] = r[s32: i.a] >= r[s32: i.b]
             case .i32GeU: r[bool: i.d] = r[u32: i.a] >= r[u32: i.b]
-            case .jumpI32Eq: if r[u32: i.a] == r[u32: i.b] { next += Int(Int32(bitPattern: i.d)) }
-            case .jumpI32Ne: if r[u32: i.a] != r[u32: i.b] { next += Int(Int32(bitPattern: i.d)) }
-            case .jumpI32LtS: if r[s32: i.a] < r[s32: i.b] { next += Int(Int32(bitPattern: i.d)) }
-            case .jumpI32LtU: if r[u32: i.a] < r[u32: i.b] { next += Int(Int32(bitPattern: i.d)) }
-            case .jumpI32GtS: if r[s32: i.a] > r[s32: i.b] { next += Int(Int32(bitPattern: i.d)) }
-            case .jumpI32GtU: if r[u32: i.a] > r[u32: i.b] { next += Int(Int32(bitPattern: i.d)) }
-            case .jumpI32LeS: if r[s32: i.a] <= r[s32: i.b] { next += Int(Int32(bitPattern: i.d)) }
-            case .jumpI32LeU: if r[u32: i.a] <= r[u32: i.b] { next += Int(Int32(bitPattern: i.d)) }
-            case .jumpI32GeS: if r[s32: i.a] >= r[s32: i.b] { next += Int(Int32(bitPattern: i.d)) }
-            case .jumpI32GeU: if r[u32: i.a] >= r[u32: i.b] { next += Int(Int32(bitPattern: i.d)) }
+            case .jumpI32Eq: Self.jump(i, if: r[u32: i.a] == r[u32: i.b], &next, &left)
+            case .jumpI32Ne: Self.jump(i, if: r[u32: i.a] != r[u32: i.b], &next, &left)
+            case .jumpI32LtS: Self.jump(i, if: r[s32: i.a] < r[s32: i.b], &next, &left)
+            case .jumpI32LtU: Self.jump(i, if: r[u32: i.a] < r[u32: i.b], &next, &left)
+            case .jumpI32GtS: Self.jump(i, if: r[s32: i.a] > r[s32: i.b], &next, &left)
+            case .jumpI32GtU: Self.jump(i, if: r[u32: i.a] > r[u32: i.b], &next, &left)
+            case .jumpI32LeS: Self.jump(i, if: r[s32: i.a] <= r[s32: i.b], &next, &left)
+            case .jumpI32LeU: Self.jump(i, if: r[u32: i.a] <= r[u32: i.b], &next, &left)
+            case .jumpI32GeS: Self.jump(i, if: r[s32: i.a] >= r[s32: i.b], &next, &left)
+            case .jumpI32GeU: Self.jump(i, if: r[u32: i.a] >= r[u32: i.b], &next, &left)
             case .i32Clz: r[u32: i.d] = UInt32(truncatingIfNeeded: r[u32: i.a].leadingZeroBitCount)
             case .i32Ctz: r[u32: i.d] = UInt32(truncatingIfNeeded: r[u32: i.a].trailingZeroBitCount)
             case .i32Popcnt: r[u32: i.d] = UInt32(truncatingIfNeeded: r[u32: i.a].nonzeroBitCount)
@@ -303,16 +311,16 @@ extension Instance {
             case .i64LeU: r[bool: i.d] = r[u64: i.a] <= r[u64: i.b]
             case .i64GeS: r[bool: i.d] = r[s64: i.a] >= r[s64: i.b]
             case .i64GeU: r[bool: i.d] = r[u64: i.a] >= r[u64: i.b]
-            case .jumpI64Eq: if r[u64: i.a] == r[u64: i.b] { next += Int(Int32(bitPattern: i.d)) }
-            case .jumpI64Ne: if r[u64: i.a] != r[u64: i.b] { next += Int(Int32(bitPattern: i.d)) }
-            case .jumpI64LtS: if r[s64: i.a] < r[s64: i.b] { next += Int(Int32(bitPattern: i.d)) }
-            case .jumpI64LtU: if r[u64: i.a] < r[u64: i.b] { next += Int(Int32(bitPattern: i.d)) }
-            case .jumpI64GtS: if r[s64: i.a] > r[s64: i.b] { next += Int(Int32(bitPattern: i.d)) }
-            case .jumpI64GtU: if r[u64: i.a] > r[u64: i.b] { next += Int(Int32(bitPattern: i.d)) }
-            case .jumpI64LeS: if r[s64: i.a] <= r[s64: i.b] { next += Int(Int32(bitPattern: i.d)) }
-            case .jumpI64LeU: if r[u64: i.a] <= r[u64: i.b] { next += Int(Int32(bitPattern: i.d)) }
-            case .jumpI64GeS: if r[s64: i.a] >= r[s64: i.b] { next += Int(Int32(bitPattern: i.d)) }
-            case .jumpI64GeU: if r[u64: i.a] >= r[u64: i.b] { next += Int(Int32(bitPattern: i.d)) }
+            case .jumpI64Eq: Self.jump(i, if: r[u64: i.a] == r[u64: i.b], &next, &left)
+            case .jumpI64Ne: Self.jump(i, if: r[u64: i.a] != r[u64: i.b], &next, &left)
+            case .jumpI64LtS: Self.jump(i, if: r[s64: i.a] < r[s64: i.b], &next, &left)
+            case .jumpI64LtU: Self.jump(i, if: r[u64: i.a] < r[u64: i.b], &next, &left)
+            case .jumpI64GtS: Self.jump(i, if: r[s64: i.a] > r[s64: i.b], &next, &left)
+            case .jumpI64GtU: Self.jump(i, if: r[u64: i.a] > r[u64: i.b], &next, &left)
+            case .jumpI64LeS: Self.jump(i, if: r[s64: i.a] <= r[s64: i.b], &next, &left)
+            case .jumpI64LeU: Self.jump(i, if: r[u64: i.a] <= r[u64: i.b], &next, &left)
+            case .jumpI64GeS: Self.jump(i, if: r[s64: i.a] >= r[s64: i.b], &next, &left)
+            case .jumpI64GeU: Self.jump(i, if: r[u64: i.a] >= r[u64: i.b], &next, &left)
             case .i64Clz: r[u64: i.d] = UInt64(truncatingIfNeeded: r[u64: i.a].leadingZeroBitCount)
             case .i64Ctz: r[u64: i.d] = UInt64(truncatingIfNeeded: r[u64: i.a].trailingZeroBitCount)
             case .i64Popcnt: r[u64: i.d] = UInt64(truncatingIfNeeded: r[u64: i.a].nonzeroBitCount)
@@ -337,6 +345,9 @@ extension Instance {
                     break run
                 }
 
+            case .i32WrapI64: r[u32: i.d] = r[u32: i.a]
+            case .i64ExtendI32S: r[s64: i.d] = Int64(r[s32: i.a])
+
             // The commonest float operators; the others are in Machine+Numbers.
             case .f64Add: r[f64: i.d] = r[f64: i.a] + r[f64: i.b]
             case .f64Sub: r[f64: i.d] = r[f64: i.a] - r[f64: i.b]
@@ -345,7 +356,7 @@ extension Instance {
             case .f64Eq, .f64Ne, .f64Lt, .f64Gt, .f64Le, .f64Ge, .f64Abs, .f64Neg, .f64Copysign,
                 .f64Ceil, .f64Floor, .f64Trunc, .f64Nearest, .f64Sqrt, .f64Min, .f64Max,
                 .f64ConvertI32S, .f64ConvertI32U, .f64ConvertI64S, .f64ConvertI64U, .f64PromoteF32,
-                .i32WrapI64, .i64ExtendI32S, .i32Extend8S, .i32Extend16S, .i64Extend8S, .i64Extend16S,
+                .i32Extend8S, .i32Extend16S, .i64Extend8S, .i64Extend16S,
                 .i64Extend32S, .i32TruncSatF32S, .i32TruncSatF32U, .i64TruncSatF32S, .i64TruncSatF32U,
                 .i32TruncSatF64S, .i32TruncSatF64U, .i64TruncSatF64S, .i64TruncSatF64U, .i32TruncF32S,
                 .i32TruncF32U, .i64TruncF32S, .i64TruncF32U, .i32TruncF64S, .i32TruncF64U,

@@ -85,6 +85,9 @@ enum Operator: UInt8 {
     case jumpI32GeS, jumpI32GeU
     case jumpI64Eq, jumpI64Ne, jumpI64LtS, jumpI64LtU, jumpI64GtS, jumpI64GtU, jumpI64LeS, jumpI64LeU
     case jumpI64GeS, jumpI64GeU
+
+    // The addition of an address and the access to it, without an offset: at a plus b; stores at d plus a.
+    case i32LoadSum, i64LoadSum, i32Load8USum, i32StoreSum, i64StoreSum, i32Store8Sum
 }
 
 extension Operator {
@@ -100,6 +103,19 @@ extension Operator {
         guard let (base, position) = self.comparison else { return nil }
         let first: Operator = base == .i32Eq ? .jumpI32Eq : .jumpI64Eq
         return Operator(rawValue: first.rawValue + position)
+    }
+
+    /// The access that includes the addition of its address, if there is one.
+    var atSum: Operator? {
+        switch self {
+        case .i32Load: .i32LoadSum
+        case .i64Load: .i64LoadSum
+        case .i32Load8U: .i32Load8USum
+        case .i32Store: .i32StoreSum
+        case .i64Store: .i64StoreSum
+        case .i32Store8: .i32Store8Sum
+        default: nil
+        }
     }
 
     private var comparison: (base: Operator, position: UInt8)? {

@@ -56,7 +56,7 @@ struct DoctorTests {
                     let running = try await Report(robot)
                     #expect(running.code == 0, "\(running.findings)")
                     #expect(running["robot"]?.text.contains("runs here") == true)
-                    #expect(running["ledger.db"]?.text == "schema 1")
+                    #expect(running["ledger.db"]?.text == "schema \(PaymentLedger.schema.version)")
                     // A look takes nobody's connection away.
                     #expect(!life.said.contains("not connected"), "\(life.said)")
                     life.signal(SIGSTOP)

@@ -2,6 +2,7 @@ import Database
 import Encoding
 import Foundation
 import Home
+import Ledger
 import Subprocess
 import SystemPackage
 import TestSupport
@@ -50,7 +51,8 @@ struct MetricsTests {
                     "depai_wallet_open 1", "depai_broker_connected 0", "depai_payments{state=\"settled\"} 0",
                     "depai_ledger_sequence 0", "depai_devices{state=\"online\"} 0", "depai_events_total 1",
                     "depai_readings_waiting 0", "depai_source_failed{source=\"ledger\"} 0",
-                    "depai_schema_version{file=\"ledger.db\"} 1", "depai_outbox_dropped_total 0",
+                    "depai_schema_version{file=\"ledger.db\"} \(PaymentLedger.schema.version)",
+                    "depai_outbox_dropped_total 0",
                     "depai_wallet_stopped 0",
                 ] { #expect(body.contains(line + "\n"), "\(line) is not in\n\(body)") }
                 let keystore = try JSON.read(try DurableFile.read(robot.home.keystorePath))

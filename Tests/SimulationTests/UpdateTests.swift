@@ -42,16 +42,15 @@ struct UpdateTests {
         try await withFolder { folder in
             let robot = try await self.home(folder)
             // One alone is newer: the others would open.
-            for (path, _) in robot.home.databases {
-                try Connection(path: path.string).execute(
-                    "PRAGMA user_version = \(path.lastComponent?.string == newer ? 7 : 1)")
-            }
+            let (path, schema) = try #require(
+                robot.home.databases.first { $0.0.lastComponent?.string == newer })
+            try Connection(path: path.string).execute("PRAGMA user_version = 7")
             let before = try self.content(robot.home)
             let answer = try await robot.depai("run")
             #expect(answer.code == 8, "\(answer.talk)")
             #expect(
                 answer.talk.contains(
-                    "\(newer) was written by a newer depai (schema 7, this program knows 1)"),
+                    "\(newer) was written by a newer depai (schema 7, this program knows \(schema.version))"),
                 "\(answer.talk)")
             #expect(answer.talk.contains("install the newer package"), "\(answer.talk)")
             #expect(try self.content(robot.home) == before)

@@ -25,6 +25,18 @@ import Testing
         }
     }
 
+    /// Source: FIPS 180-4 examples, the long one.
+    @Test func `SHA-256 of a million letters`() {
+        let letters = [UInt8](repeating: UInt8(ascii: "a"), count: 1_000_000)
+        let digest = "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0"
+        #expect(Hex.encode(SHA256.digest(of: letters)) == digest)
+        var hash = SHA256()
+        for start in stride(from: 0, to: letters.count, by: 999) {
+            hash.update(Array(letters[start..<min(start + 999, letters.count)]))
+        }
+        #expect(Hex.encode(hash.digest()) == digest)
+    }
+
     /// Source: RFC 7693 appendix A for "abc"; the BLAKE2 reference test vectors (blake2b-kat) for the empty
     /// input.
     @Test func `BLAKE2b gives the known digests`() {

@@ -91,6 +91,18 @@ import Testing
         }
     }
 
+    @Test(arguments: [1, 3, 4, 5, 8, 9, 63])
+    func `bytes cut into leaves have the tree of those leaves`(count: Int) {
+        let bytes = (0..<count).map { UInt8($0) }
+        let leaves = stride(from: 0, to: count, by: 4).map { Array(bytes[$0..<min($0 + 4, count)]) }
+        let (cut, whole) = (MerkleTree(over: bytes, leafBytes: 4), MerkleTree(leaves: leaves))
+        #expect(cut.root == whole.root)
+        #expect(cut.leafCount == leaves.count)
+        for index in leaves.indices {
+            #expect(cut.inclusionProof(for: index) == whole.inclusionProof(for: index))
+        }
+    }
+
     /// A node of the tree is not accepted as a leaf: the two are hashed with different first bytes.
     @Test func `an inner node is no leaf`() {
         let leaves = (0..<4).map { [UInt8($0)] }

@@ -118,9 +118,9 @@ import Testing
     static let imports: [String: Set<String>] = [
         "World": [],
         "Encoding": [],
-        "Sodium": ["CSodium"],
+        "Sodium": ["CSodium", "CCrypto"],
         "Database": ["CSQLite", "SystemPackage", "Glibc", "Musl"],
-        "Wasm": [],
+        "Wasm": ["Glibc"],
         "Linux": ["World", "CMosquitto", "CCurl", "CLinux", "Glibc", "Dispatch", "Synchronization"],
         "Ledger": Self.floor1.union(["Database", "SystemPackage"]),
         "Wallet": Self.floor1.union(["CUnistring", "Ledger", "Database", "SystemPackage", "Glibc"]),
