@@ -150,7 +150,8 @@ let package = Package(
             dependencies: [
                 "SimulatedChain", "SimulatedDevices", "Agent", "Node", "Home", "Payments", "Market",
                 "Devices", "Ledger",
-                "Wallet", "Solana", "World", "Encoding", "Sodium", "Database", "Linux", heap, hummingbird, logging,
+                "Wallet", "Solana", "World", "Encoding", "Sodium", "Database", "Linux", heap, hummingbird,
+                logging,
                 subprocess,
                 system,
             ],

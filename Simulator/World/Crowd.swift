@@ -6,8 +6,8 @@ import Home
 import SimulatedChain
 import SimulatedDevices
 import Sodium
-package import SystemPackage
 import Synchronization
+package import SystemPackage
 import Wallet
 import World
 

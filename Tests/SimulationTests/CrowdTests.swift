@@ -61,7 +61,9 @@ struct CrowdTests {
         #expect(throws: VirtualTime.Stuck.self) { try time.run { for await _ in stream {} } }
     }
 
-    @Test func `robots live half a minute, tell every reading once, and the same seed is the same life`() async throws {
+    @Test func `robots live half a minute, tell every reading once, and the same seed is the same life`()
+        async throws
+    {
         var lives: [[Int]] = []
         for _ in 0..<2 {
             try await withFolder { folder in
