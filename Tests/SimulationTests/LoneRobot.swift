@@ -123,6 +123,9 @@ struct LoneRobot: Sendable {
                 life.signal(SIGKILL)
                 throw error
             }
+            // Asked first, so that it may end as it does under a service manager.
+            life.signal(SIGTERM)
+            _ = try? await eventually("the robot's end", within: .seconds(10)) { life.exitCode }
             life.signal(SIGKILL)
             try await group.waitForAll()
         }

@@ -59,10 +59,10 @@ struct OwnerTests {
             let sent = try await scene.owner("freeze", "--reason", "stolen")
             #expect(sent.code == 0 && sent.text.contains("keeps it"), "\(sent.talk)")
             try await scene.whileRobotRuns {
-                for _ in 0..<100 where try await scene.hold() == nil {
-                    try await Task.sleep(for: .milliseconds(50))
+                let reason = try await eventually("the freeze that the broker kept") {
+                    try await scene.hold()
                 }
-                #expect(try await scene.hold() == "stolen")
+                #expect(reason == "stolen")
                 #expect(try await scene.owner("unfreeze").code == 0)
             }
             // The broker hands the same freeze out again; its number is used up.
