@@ -11,8 +11,8 @@ struct CrowdCommand: ParsableCommand {
         commandName: "crowd",
         abstract: "Run many robots in this process, in virtual time.",
         discussion: """
-            Each has a wallet, books, a broker and three devices of its own; all look at one chain. Prints one \
-            JSON object. Exit code 8 if a reading was lost, doubled or out of order, or a robot ended.
+            Each has a wallet, books, a broker and three devices of its own; all look at one chain. Prints \
+            one JSON object. Exit code 8 if a reading was lost, doubled or out of order, or a robot ended.
             """)
 
     @Option(help: "How many.")

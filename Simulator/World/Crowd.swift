@@ -11,9 +11,9 @@ package import SystemPackage
 import Wallet
 import World
 
-/// Many robots in one process and in virtual time: the same `Agent` as on a machine, each with a wallet, books
-/// and a broker of its own, a meter that reports every second, a plug and a climate sensor; all follow one
-/// chain. What a robot keeps for its owner must arrive at the owner, each reading once and in order.
+/// Many robots in one process and in virtual time: the same `Agent` as on a machine, each with a wallet,
+/// books and a broker of its own, a meter that reports every second, a plug and a climate sensor; all follow
+/// one chain. What a robot keeps for its owner must arrive at the owner, each reading once and in order.
 package struct Crowd: Sendable {
     package let robots: Int
     /// How long they live, after all of them work.
