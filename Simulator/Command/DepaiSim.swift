@@ -102,11 +102,10 @@ struct DepaiSim: AsyncParsableCommand {
 
         /// The folder of this program holds the others.
         private static func programs() throws -> FilePath {
-            var buffer = [CChar](repeating: 0, count: 4_096)
-            let count = readlink("/proc/self/exe", &buffer, buffer.count - 1)
-            guard count > 0 else { throw ValidationError("cannot find the programs beside this one") }
-            return FilePath(String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self))
-                .removingLastComponent()
+            guard let folder = OwnProgram.folder else {
+                throw ValidationError("cannot find the programs beside this one")
+            }
+            return FilePath(folder)
         }
 
         /// Ctrl-C and SIGTERM take the world down in order.

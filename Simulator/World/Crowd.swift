@@ -50,14 +50,14 @@ package struct Crowd: Sendable {
         let devices = self.folder.appending("devices")
         try DurableFile.createFolder(devices)
         for (family, name) in Self.families {
-            let description = try DurableFile.read(
-                self.sources.devices.appending(family).appending("\(name).td.json"))
-            try DurableFile.write(description, to: devices.appending("\(name).td.json"))
+            try DurableFile.write(
+                try DurableFile.read(self.sources.description(name, of: family)),
+                to: devices.appending("\(name).td.json"))
         }
         let entropy = SeededEntropy(seed: self.seed, purpose: "crowd")
         try DurableFile.write(
             Array((Hex.encode(entropy.bytes(16)) + "\n").utf8), to: self.folder.appending("passphrase"))
-        let owner = try SigningKey(seed: try SecretBytes(count: 32) { entropy.fill($0) })
+        let owner = try entropy.signingKey()
         for number in 0..<self.robots {
             let entropy = SeededEntropy(seed: self.seed, purpose: "robot \(number)")
             _ = try await self.home(number).create(
@@ -85,13 +85,7 @@ package struct Crowd: Sendable {
     }
 
     private func devices() throws -> [SimulatedThing] {
-        try Self.families.map { family, name in
-            let folder = self.sources.devices.appending(family)
-            let description = try JSON.read(try DurableFile.read(folder.appending("\(name).td.json")))
-            let model = try Settings.read(folder.appending("\(family).sim.yaml"))
-            return try SimulatedThing(
-                thing: try Thing(description: description), model: model.value ?? .null, seed: self.seed)
-        }
+        try Self.families.map { try self.sources.thing($1, of: $0, seed: self.seed) }
     }
 
     /// Makes the robots' homes; each costs what guessing a passphrase costs.

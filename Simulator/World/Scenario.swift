@@ -1,7 +1,9 @@
 import Database
+import Devices
 package import Encoding
 import Home
 import Market
+package import SimulatedDevices
 package import SystemPackage
 
 /// What a simulation is made of: read from `Simulator/Scenarios/NAME.yaml`.
@@ -109,6 +111,23 @@ package struct Sources: Sendable {
     package var scenarios: FilePath { self.root.appending("Simulator").appending("Scenarios") }
     package var routeJob: FilePath {
         self.root.appending("Simulator").appending("Jobs").appending("route").appending("route.wasm")
+    }
+
+    /// Where a family describes the device `name`.
+    package func description(_ name: String, of family: String) -> FilePath {
+        self.devices.appending(family).appending("\(name).td.json")
+    }
+
+    /// The physical model of a family.
+    func model(of family: String) throws -> JSON {
+        try Settings.read(self.devices.appending(family).appending("\(family).sim.yaml")).value ?? .null
+    }
+
+    /// The device `name` as the family describes it.
+    package func thing(_ name: String, of family: String, seed: UInt64) throws -> SimulatedThing {
+        let description = try JSON.read(try DurableFile.read(self.description(name, of: family)))
+        return try SimulatedThing(
+            thing: try Thing(description: description), model: try self.model(of: family), seed: seed)
     }
 
     /// The names of the scenarios that exist.

@@ -1,5 +1,5 @@
 import Encoding
-import Sodium
+package import Sodium
 import Synchronization
 import World
 
@@ -25,5 +25,10 @@ package final class SeededEntropy: Entropy {
                 start += 1
             }
         }
+    }
+
+    /// The next key of this stream. A simulation's keys are no secret: they follow from its seed.
+    package func signingKey() throws -> SigningKey {
+        try SigningKey(seed: try SecretBytes(count: 32) { self.fill($0) })
     }
 }

@@ -198,16 +198,16 @@ package struct Simulation: Sendable {
         var simulators: [(thing: String, simulator: DeviceSimulator)] = []
         for family in workshop.scenario.devices {
             let folder = workshop.sources.devices.appending(family)
-            let model = try Settings.read(folder.appending("\(family).sim.yaml"))
+            let model = try workshop.sources.model(of: family)
             for (name, text) in try workshop.descriptions(broker: broker) {
                 guard DurableFile.exists(folder.appending(name)) else { continue }
                 let description = try Thing(description: try JSON.read(text))
                 if description.vda5050 != nil {
-                    try self.startRobot(description, model.value ?? .null, tasks, broker)
+                    try self.startRobot(description, model, tasks, broker)
                     continue
                 }
                 let thing = try SimulatedThing(
-                    thing: description, model: model.value ?? .null, seed: workshop.scenario.seed)
+                    thing: description, model: model, seed: workshop.scenario.seed)
                 let simulator = DeviceSimulator(thing, bus: bus, timeline: self.timeline)
                 tasks.add { try await simulator.run() }
                 simulators.append((thing.thing.id, simulator))

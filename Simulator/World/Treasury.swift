@@ -38,8 +38,8 @@ package struct Treasury: Sendable {
     package func open(
         holders: [(owner: Address, tokens: UInt64)], sponsors: [(address: Address, lamports: UInt64)]
     ) async throws -> Address {
-        let funder = try SigningKey(seed: try SecretBytes(count: 32) { self.entropy.fill($0) })
-        let mintKey = try SigningKey(seed: try SecretBytes(count: 32) { self.entropy.fill($0) })
+        let funder = try self.entropy.signingKey()
+        let mintKey = try self.entropy.signingKey()
         let bank = Address(funder.publicKey)
         let mint = Address(mintKey.publicKey)
         let airdrop = try await self.rpc.requestAirdrop(to: bank, lamports: 10_000_000_000)

@@ -43,8 +43,7 @@ package struct Workshop: Sendable {
 
     /// The owner of everything here: pinned in each home, signs each policy.
     private func ownerKey() throws -> SigningKey {
-        let entropy = self.entropy("owner")
-        return try SigningKey(seed: try SecretBytes(count: 32) { entropy.fill($0) })
+        try self.entropy("owner").signingKey()
     }
 
     /// Writes the secrets that `depai init` reads, and makes every home.

@@ -3,6 +3,7 @@ import Console
 import Database
 import Glibc
 import Home
+import Linux
 import SystemPackage
 
 struct RunCommand: ParsableCommand {
@@ -30,11 +31,8 @@ struct RunCommand: ParsableCommand {
     /// Beside this program, or where the Debian package has it.
     private static var service: FilePath {
         get throws {
-            guard let program = realpath("/proc/self/exe", nil) else { throw Errno(rawValue: errno) }
-            defer { free(program) }
-            let folder = FilePath(platformString: program).removingLastComponent()
-            let places = [folder.appending("depaid"), folder.appending("../libexec/depai/depaid")]
-            guard let found = places.first(where: { DurableFile.exists($0) }) else {
+            let places = OwnProgram.folder.map { ["\($0)/depaid", "\($0)/../libexec/depai/depaid"] } ?? []
+            guard let found = places.map({ FilePath($0) }).first(where: { DurableFile.exists($0) }) else {
                 throw Failure(1, "there is no depaid beside depai", hint: "install the whole package again")
             }
             return found

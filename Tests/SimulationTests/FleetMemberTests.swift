@@ -44,23 +44,15 @@ struct FleetMemberTests {
         let devices = folder.appending("devices")
         try DurableFile.createFolder(devices)
         try DurableFile.write(
-            try DurableFile.read(self.sources.devices.appending("mobile-base/base-1.td.json")),
+            try DurableFile.read(self.sources.description("base-1", of: "mobile-base")),
             to: devices.appending("base-1.td.json"))
         let home = Home(folder.appending("home"))
         _ = try await home.create(
             seed: WalletSeed(words: try Mnemonic(wordCount: 24, entropy: entropy)),
             passphrase: try SecretBytes(count: 16) { entropy.fill($0) },
-            owner: try SigningKey(seed: try SecretBytes(count: 32) { entropy.fill($0) }).publicKey,
+            owner: try entropy.signingKey().publicKey,
             policy: nil, cost: .least, timeline: VirtualTimeline(VirtualTime()), entropy: entropy)
         return home
-    }
-
-    private static func base() throws -> SimulatedThing {
-        let folder = self.sources.devices.appending("mobile-base")
-        let description = try JSON.read(try DurableFile.read(folder.appending("base-1.td.json")))
-        let model = try Settings.read(folder.appending("mobile-base.sim.yaml"))
-        return try SimulatedThing(
-            thing: try Thing(description: description), model: model.value ?? .null, seed: 1)
     }
 
     private static func node(_ name: String, _ place: UInt32, _ x: Double) -> V.Node {
@@ -74,7 +66,7 @@ struct FleetMemberTests {
             let home = try await Self.makeHome(folder)
             let configuration = try AgentConfiguration(
                 JSONField(try Self.document(folder, Self.section())))
-            let base = try Self.base()
+            let base = try Self.sources.thing("base-1", of: "mobile-base", seed: 1)
             let time = VirtualTime()
             let timeline = VirtualTimeline(time)
             let (own, bus) = (VirtualBroker(), VirtualBroker())
