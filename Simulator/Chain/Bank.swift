@@ -89,6 +89,9 @@ package struct Bank: Sendable {
         self.slot - min(self.lag(commitment), self.blockHeight)
     }
 
+    /// The oldest slot that a node of this chain still has.
+    package var firstAvailable: UInt64 { max(self.genesis.slot, self.faults.prunedBefore) }
+
     private func lag(_ commitment: Commitment) -> UInt64 {
         switch commitment {
         case .processed: 0
@@ -191,6 +194,28 @@ package struct Bank: Sendable {
         self.positions[entry.id] = self.history.count
         for address in addresses { self.activity[address, default: []].append(self.history.count) }
         self.history.append(entry)
+    }
+
+    /// Fills the history of `address` with transactions that only name it, as anybody can for a fee. They
+    /// change nothing, and nobody signed them.
+    /// - Parameter memo: of all of them.
+    package mutating func clutter(_ address: Address, with count: Int, memo: String? = nil) throws {
+        for _ in 0..<count {
+            self.airdrops += 1
+            let seed = self.genesis.hash("clutter", self.airdrops)
+            let sender = try Address(bytes: seed)
+            let message = try TransactionMessage.build(
+                version: .zero, feePayer: sender,
+                instructions: [.transfer(from: sender, to: address, lamports: 1)]
+                    + (memo.map { [.memo($0)] } ?? []),
+                recentBlockhash: self.latestBlockhash(.processed).blockhash)
+            let id = seed + self.genesis.hash("clutter id", self.airdrops)
+            let bytes = [1] + id + message.bytes
+            self.record(
+                Entry(
+                    id: Base58.encode(id), slot: self.slot, kind: .transaction(bytes), failure: nil, fee: 0,
+                    units: 0, logs: [], balances: ([], [])), naming: [address])
+        }
     }
 
     // MARK: What must never change

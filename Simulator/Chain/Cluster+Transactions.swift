@@ -88,6 +88,7 @@ extension Cluster {
         let commitment = try request.commitment(at: 1)
         guard commitment != .processed else { throw Self.tooEarly }
         guard let entry = self.bank.entry(id), self.bank.commitment(of: entry) >= commitment,
+            entry.slot >= self.bank.faults.prunedBefore,
             case .transaction(let bytes) = entry.kind, let transaction = try? Transaction(decoding: bytes)
         else { return .null }
         let encoding = try reading { () throws(JSONError) in
@@ -137,7 +138,9 @@ extension Cluster {
         var entries = self.bank.history(of: address)[...]
         if let before { entries = entries.drop { $0.id != before }.dropFirst() }
         if let until { entries = entries.prefix { $0.id != until } }
-        let lines = entries.lazy.filter { self.bank.commitment(of: $0) >= commitment }.prefix(limit).map(
+        let lines = entries.lazy.filter {
+            self.bank.commitment(of: $0) >= commitment && $0.slot >= self.bank.faults.prunedBefore
+        }.prefix(limit).map(
             self.activity)
         return .array(Array(lines))
     }

@@ -66,6 +66,7 @@ package actor Cluster {
         case "getSlot": JSON(self.bank.slot(at: try request.commitment(at: 0)))
         case "getBlockHeight":
             JSON(self.bank.slot(at: try request.commitment(at: 0)) - self.bank.genesis.slot)
+        case "getFirstAvailableBlock": JSON(self.bank.firstAvailable)
         case "getLatestBlockhash": try self.latestBlockhash(request)
         case "isBlockhashValid": try self.isBlockhashValid(request)
         case "getMinimumBalanceForRentExemption": try self.minimumBalance(request)

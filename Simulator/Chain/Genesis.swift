@@ -77,6 +77,8 @@ package struct Faults: Sendable, Equatable {
     package var loseAnswerNext = 0
     /// So many requests of any kind are answered with "node is unhealthy".
     package var refuseNext = 0
+    /// The node has forgotten everything before this slot; the chain has not.
+    package var prunedBefore: UInt64 = 0
 
     package init() {}
 

@@ -77,6 +77,8 @@ public struct JournalledPayment: Sendable {
     public let signature: Signature
     /// The chain's block height after which the message can no longer be executed.
     public let lastValidBlockHeight: UInt64
+    /// No block before this slot can hold the message; 0 where that was not kept.
+    public let firstSlot: UInt64
     /// The transaction id as far as it is known. Of a sponsored payment only the sponsor knows it at first.
     public let transaction: String?
     /// The payment channel whose voucher the message is; nil for a transaction.
@@ -85,7 +87,8 @@ public struct JournalledPayment: Sendable {
     init(
         intent: IntentID, proposal: Proposal, attempt: Int, state: IntentState, payload: [UInt8],
         message: [UInt8],
-        signature: Signature, lastValidBlockHeight: UInt64, transaction: String?, channel: String?
+        signature: Signature, lastValidBlockHeight: UInt64, firstSlot: UInt64, transaction: String?,
+        channel: String?
     ) {
         self.intent = intent
         self.proposal = proposal
@@ -95,6 +98,7 @@ public struct JournalledPayment: Sendable {
         self.message = message
         self.signature = signature
         self.lastValidBlockHeight = lastValidBlockHeight
+        self.firstSlot = firstSlot
         self.transaction = transaction
         self.channel = channel
     }

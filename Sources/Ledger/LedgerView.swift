@@ -47,6 +47,12 @@ public struct Balance: Sendable, Hashable {
     public let deposited: Int64
     /// Came in from customers.
     public let earned: Int64
+
+    /// What the wallet's own account must hold: free and set aside. Nothing below zero.
+    public var inWallet: UInt64 {
+        let (sum, overflow) = self.available.addingReportingOverflow(self.reserved)
+        return overflow ? .max : UInt64(max(0, sum))
+    }
 }
 
 /// Reads a ledger. Works on the file of a running or a stopped robot, and inside the ledger itself.
@@ -166,14 +172,16 @@ public struct LedgerView: ~Copyable {
         guard let step = record.signedIn,
             let row = try self.database.query(
                 """
-                SELECT number, message, signature, payload, last_valid_height FROM attempt WHERE step = ?
+                SELECT number, message, signature, payload, last_valid_height, first_slot
+                FROM attempt WHERE step = ?
                 """, .integer(step)
             ).first
         else { return nil }
         return JournalledPayment(
             intent: record.id, proposal: record.proposal, attempt: Int(row.integer(0)), state: record.state,
             payload: row.blob(3), message: row.blob(1), signature: try .init(row.blob(2)),
-            lastValidBlockHeight: UInt64(bitPattern: row.integer(4)), transaction: record.transaction,
+            lastValidBlockHeight: UInt64(bitPattern: row.integer(4)),
+            firstSlot: UInt64(bitPattern: row.integer(5)), transaction: record.transaction,
             channel: record.channel)
     }
 

@@ -21,9 +21,11 @@ extension PaymentLedger {
     /// - Parameters:
     ///   - payload: what will be sent, to the byte.
     ///   - lastValidBlockHeight: after it the chain refuses the message for ever.
+    ///   - firstSlot: no block before it can hold the message: the slot of the message's blockhash.
     /// - Throws: `LedgerError.foreignSignature` when a key signed that is not the wallet's.
     public func journal(
-        _ attempt: consuming SignedAttempt, payload: [UInt8], lastValidBlockHeight: UInt64
+        _ attempt: consuming SignedAttempt, payload: [UInt8], lastValidBlockHeight: UInt64,
+        firstSlot: UInt64 = 0
     ) async throws -> JournalledPayment {
         let id = attempt.intent
         // The permission is used up, whatever comes: a refused signature leaves the reservation for the next
@@ -36,7 +38,7 @@ extension PaymentLedger {
             intent: id, proposal: attempt.proposal, attempt: attempt.attempt, state: state,
             payload: payload,
             message: attempt.message, signature: attempt.signature,
-            lastValidBlockHeight: lastValidBlockHeight,
+            lastValidBlockHeight: lastValidBlockHeight, firstSlot: firstSlot,
             transaction: nil, channel: attempt.channel)
         let digest = BLAKE2b.digest(of: payment.message + payment.signature.bytes + payload)
         try self.move(
@@ -44,9 +46,10 @@ extension PaymentLedger {
             signs: true
         ) {
             try self.database.run(
-                "INSERT INTO attempt VALUES (?, ?, ?, ?, ?, ?)", .integer(self.head.sequence),
+                "INSERT INTO attempt VALUES (?, ?, ?, ?, ?, ?, ?)", .integer(self.head.sequence),
                 .integer(Int64(payment.attempt)), .blob(payment.message), .blob(payment.signature.bytes),
-                .blob(payload), .integer(Int64(bitPattern: lastValidBlockHeight)))
+                .blob(payload), .integer(Int64(bitPattern: lastValidBlockHeight)),
+                .integer(Int64(bitPattern: firstSlot)))
         }
         try await self.durable()
         return payment
@@ -59,6 +62,18 @@ extension PaymentLedger {
             id, from: [.reserved], to: .failed, detail: reason,
             postings: Pot(channel: authorization.channel).release)
         self.finished(id)
+        try await self.durable()
+    }
+
+    /// Gives a reservation back that nobody holds a permission for: nothing was signed, and what it was for is
+    /// not wanted any more. What is not reserved stays as it is.
+    public func giveBack(_ id: IntentID, reason: String) async throws {
+        let record = try self.intent(id)
+        guard record.state == .reserved else { return try await self.durable() }
+        guard !self.isOut(id) else { throw LedgerError.busy(id) }
+        try self.move(
+            record, from: [.reserved], to: .failed, detail: reason,
+            postings: Pot(channel: record.channel).release)
         try await self.durable()
     }
 
@@ -216,6 +231,14 @@ public enum LedgerError: Error, CustomStringConvertible {
     /// Its last voucher has no answer yet.
     case channelBusy(String)
     case unknownChannel(String)
+
+    /// Whether the file itself is the trouble: nothing can be decided until a person looked at it.
+    public var isOfTheFile: Bool {
+        switch self {
+        case .damaged, .otherWallet, .storageFault: true
+        default: false
+        }
+    }
 
     public var description: String {
         switch self {

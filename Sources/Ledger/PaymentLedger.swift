@@ -251,6 +251,9 @@ public actor PaymentLedger {
             intent: id, proposal: proposal, attempt: (record?.attempts ?? 0) + 1, voucher: voucher)
     }
 
+    /// Whether somebody holds a permission for it.
+    func isOut(_ id: IntentID) -> Bool { self.outstanding.contains(id) }
+
     func finished(_ id: IntentID) { self.outstanding.remove(id) }
 
     // MARK: Time

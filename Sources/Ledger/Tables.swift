@@ -101,6 +101,10 @@ enum Tables {
         -- One for both questions, which is open and which of a channel: an open intent that takes another
         -- open state does not touch it.
         CREATE INDEX intent_open ON intent (channel) WHERE \(openStates);
+        """,
+        """
+        -- How far back a search for the message has to go; 0 where it was not kept.
+        ALTER TABLE attempt ADD COLUMN first_slot INTEGER NOT NULL DEFAULT 0;
         """
     )
 }

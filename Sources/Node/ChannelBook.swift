@@ -139,7 +139,7 @@ extension SalesBook {
 
     /// Takes a voucher and notes what it pays for, in one piece. It is on disk when this returns.
     borrowing func accept(
-        _ voucher: SignedVoucher, from channel: SoldChannel, identifier: String, target: String,
+        _ voucher: SignedVoucher, from channel: SoldChannel, identifier: String, subject: String,
         payload: [UInt8], at now: Int64
     ) throws {
         try self.database.transaction {
@@ -153,7 +153,7 @@ extension SalesBook {
                 """
                 INSERT INTO sale (key, identifier, target, payload, state, chain_transaction, opened_at)
                 VALUES (?1, ?2, ?3, ?4, 'settled', ?1, ?5)
-                """, .text(voucher.commitment), .text(identifier), .text(target), .blob(payload),
+                """, .text(voucher.commitment), .text(identifier), .text(subject), .blob(payload),
                 .integer(now))
         }
     }

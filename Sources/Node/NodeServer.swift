@@ -106,10 +106,15 @@ public struct NodeServer: Sendable {
     private static let sweepInterval: Duration = .seconds(15)
 
     private func sweep(_ shop: Shop, _ facilitator: Facilitator, _ books: Reconciler) async throws {
+        var told: Set<BookFault> = []
         while true {
             do {
-                try await facilitator.sweep()
-                try await shop.redeem()
+                let faults = Set(try await facilitator.sweep() + shop.redeem())
+                // Said once, and anew when it comes back.
+                for fault in faults.subtracting(told) {
+                    self.logger.warning("passed over", metadata: ["what": "\(fault)"])
+                }
+                told = faults
                 // Rent of channels that ended comes back.
                 _ = try await books.bookDeposits(
                     of: SolanaNames.sol(on: self.configuration.chain.network),
@@ -126,7 +131,8 @@ public struct NodeServer: Sendable {
         let keystore = try self.home.keystore()
         let wallet = try self.home.unlock(passphraseFile: self.configuration.passphraseFile)
         let ledger = try self.home.openLedger(keystore, timeline: self.timeline)
-        let rpc = RPCClient(urls: chain.rpc, network: chain.network, web: self.web)
+        let rpc = RPCClient(
+            urls: chain.rpc, network: chain.network, web: self.web, timeline: self.timeline)
         let mint = try Address(self.configuration.mint)
         let payTo = Address(wallet.publicKey(.payment))
         let token = try await rpc.tokenMint(at: mint)
@@ -156,7 +162,8 @@ public struct NodeServer: Sendable {
             offer: offer, asset: asset, home: self.home.path, ledger: ledger, wallet: wallet,
             facilitator: facilitator,
             timeline: self.timeline, channels: self.configuration.channels,
-            tokenProgram: token.tokenProgram)
+            tokenProgram: token.tokenProgram,
+            onFault: { [logger] in logger.error("a request failed", metadata: ["reason": "\($0)"]) })
         return (shop, facilitator, books)
     }
 

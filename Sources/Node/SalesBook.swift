@@ -1,4 +1,5 @@
 internal import Database
+internal import Encoding
 internal import SystemPackage
 
 /// What was sold, by payment: one payment is worked for once, and its answer is kept for whoever lost it.
@@ -7,8 +8,8 @@ struct SalesBook: ~Copyable {
 
     struct Sale {
         let identifier: String?
-        /// The request line that was paid for.
-        let target: String
+        /// What was paid for: request line and body, see ``ShopRequest/subject``.
+        let subject: String
         let payload: [UInt8]
         let state: State
         let transaction: String
@@ -16,10 +17,15 @@ struct SalesBook: ~Copyable {
         let body: [UInt8]
         /// Milliseconds since 1970.
         let openedAt: Int64
+
+        /// Whether `request` is what was paid for. Sales of older versions do not know the body.
+        func isFor(_ request: ShopRequest) -> Bool {
+            sameBytes(self.subject, request.subject) || sameBytes(self.subject, request.target)
+        }
     }
 
     enum State: String {
-        /// Verified; the facilitator has it.
+        /// Verified; the facilitator has it. Written by older versions only.
         case settling
         /// Paid; the work may have begun.
         case settled
@@ -45,6 +51,10 @@ struct SalesBook: ~Copyable {
 
     init(path: FilePath?) throws {
         let database = try Connection.open(path, Self.schema)
+        // What an older version noted before it was paid, and nobody came back for.
+        try database.run(
+            "DELETE FROM sale WHERE state = 'settling' AND opened_at < (SELECT MAX(opened_at) FROM sale) - ?",
+            .integer(86_400_000))
         self.database = database
     }
 
@@ -62,7 +72,7 @@ struct SalesBook: ~Copyable {
         ).first.flatMap { row in
             State(rawValue: row.text(2)).map { state in
                 Sale(
-                    identifier: row.optionalText(0), target: row.text(6), payload: row.blob(1), state: state,
+                    identifier: row.optionalText(0), subject: row.text(6), payload: row.blob(1), state: state,
                     transaction: row.text(3),
                     status: Int(row.integer(4)), body: row.blob(5), openedAt: row.integer(7))
             }
@@ -76,15 +86,19 @@ struct SalesBook: ~Copyable {
         ).isEmpty
     }
 
+    /// Notes a payment that the chain has, before the work for it begins. A payment that was not settled
+    /// leaves nothing here, whoever sent it.
     borrowing func open(
-        _ key: String, identifier: String?, target: String, payload: [UInt8], at now: Int64
+        _ key: String, identifier: String, subject: String, payload: [UInt8], transaction: String,
+        at now: Int64
     ) throws {
         try self.database.run(
             """
-            INSERT INTO sale (key, identifier, target, payload, state, opened_at)
-            VALUES (?, ?, ?, ?, 'settling', ?)
+            INSERT INTO sale (key, identifier, target, payload, state, chain_transaction, opened_at)
+            VALUES (?, ?, ?, ?, 'settled', ?, ?)
             """,
-            .text(key), identifier.map { .text($0) } ?? .null, .text(target), .blob(payload), .integer(now))
+            .text(key), .text(identifier), .text(subject), .blob(payload), .text(transaction),
+            .integer(now))
     }
 
     borrowing func markSettled(_ key: String, transaction: String) throws {

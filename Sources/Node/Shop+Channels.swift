@@ -1,7 +1,7 @@
 internal import Encoding
 internal import Ledger
 internal import Market
-internal import Payments
+public import Payments
 internal import Solana
 internal import Wallet
 internal import World
@@ -68,10 +68,11 @@ extension Shop {
                         code: BatchSettlement.mismatch, reason: "the voucher paid for something else")
                     return try await self.correct(error, id, kind.price, resource)
                 }
-                guard sale.target == request.target else {
-                    throw Refusal(status: 409, reason: "the payment is for \(sale.target)")
+                guard sale.isFor(request) else {
+                    throw Refusal(status: 409, reason: "the voucher paid for another request")
                 }
                 if sale.state == .done { return try await self.answer(sale, for: resource) }
+                try kind.check()
             } else {
                 try kind.check()
                 let identifier = payload.identifier ?? key
@@ -79,21 +80,16 @@ extension Shop {
                     throw Refusal(status: 409, reason: "the identifier belongs to another payment")
                 }
                 do {
-                    let channel = try await self.channel(id, payment, requirements)
+                    let channel = try await self.channel(id, payment, payload, requirements)
                     try self.check(payment.voucher, price: kind.price, channel)
                     try self.sales.accept(
-                        payment.voucher, from: channel, identifier: identifier, target: request.target,
+                        payment.voucher, from: channel, identifier: identifier, subject: request.subject,
                         payload: payload.bytes, at: self.timeline.now.milliseconds)
                 } catch let error as X402Error {
                     return try await self.correct(error, id, kind.price, resource)
                 }
             }
-            let response = try await kind.work(in: self, transaction: key)
-            try self.sales.finish(key, status: response.status, body: response.body)
-            guard let done = try self.sales.sale(key) else {
-                throw Refusal(status: 500, reason: "the sale is gone")
-            }
-            return try await self.answer(done, for: resource)
+            return try await self.work(kind, key, key, resource)
         } ?? Self.busyAnswer
     }
 
@@ -112,7 +108,16 @@ extension Shop {
                     code: BatchSettlement.mismatch, reason: "\(channel.charged) is charged")
                 return try await self.correct(error, id, 0, resource)
             }
+            guard channel.isOpen else {
+                let error = X402Error.invalid(
+                    code: BatchSettlement.channelClosing, reason: "the channel is closed or closing")
+                return try await self.correct(error, id, 0, resource)
+            }
+            // Each try to close costs a fee, whoever asks for it.
+            try self.fees.lend(
+                Self.sealingCost, to: channel.config.payer, at: self.timeline.now.milliseconds)
             let settlement = try await self.seal(channel)
+            if settlement.success { self.fees.earned(Self.sealingCost, from: channel.config.payer) }
             let back = String(channel.deposit - min(channel.deposit, channel.charged))
             var response = ShopResponse.json(settlement.success ? 200 : 503, [:])
             let answer =
@@ -127,43 +132,63 @@ extension Shop {
         } ?? Self.busyAnswer
     }
 
+    /// In lamports: two signatures, ours and the voucher's.
+    private static let sealingCost: UInt64 = 10_000
+
     /// Redeems what is owed: vouchers that are old enough, and all of a channel that its customer closes or
     /// has stopped using.
-    public func redeem() async throws {
-        guard let terms = self.channelSales else { return }
-        let now = self.timeline.now.milliseconds
+    ///
+    /// - Returns: the channels with which something is wrong; they do not hold the others up.
+    @discardableResult
+    public func redeem() async throws -> [BookFault] {
+        guard let terms = self.channelSales else { return [] }
+        var faults: [BookFault] = []
         for known in try self.sales.openChannels() {
-            let isDue =
-                known.charged > known.claimed && now >= known.owedSince + Int64(terms.claimSeconds) * 1_000
-            let isIdle = terms.maxIdleSeconds.map { now >= known.activeAt + Int64($0) * 1_000 } ?? false
-            guard let account = try await self.facilitator.channel(known.id) else { continue }
-            guard isDue || isIdle || account.status != .open else { continue }
-            _ = try await self.alone(known.id.description) {
-                guard let channel = try self.sales.channel(known.id) else { return }
-                switch account.status {
-                // It may have been used since.
-                case .open where isIdle && channel.activeAt == known.activeAt:
-                    _ = try await self.seal(channel)
-                // Without a voucher nothing is owed: the customer gets everything back without us.
-                case .closing where channel.voucher == nil: break
-                case .closing: _ = try await self.seal(channel)
-                case .sealed, .distributed:
-                    try self.sales.note(redeemed: account.settled, of: channel.id, ended: true)
-                case .open:
-                    guard let voucher = channel.voucher else { break }
-                    let settlement = try await self.facilitator.redeem(voucher, of: channel.config)
-                    if settlement.success {
-                        try await self.book(channel, settlement, ended: false)
-                    }
-                }
+            _ = try await BookFault.apart("channel \(known.id)", noting: &faults) {
+                _ = try await self.alone(known.id.description) { try await self.redeem(known, terms) }
             }
         }
+        return faults
     }
+
+    private func redeem(_ known: SoldChannel, _ terms: ChannelSales) async throws {
+        let now = self.timeline.now.milliseconds
+        let isDue =
+            known.charged > known.claimed && now >= known.owedSince + Int64(terms.claimSeconds) * 1_000
+        let isIdle = terms.maxIdleSeconds.map { now >= known.activeAt + Int64($0) * 1_000 } ?? false
+        guard let account = try await self.facilitator.channel(known.id, of: known.config) else {
+            // Gone for good, unless a node that lags does not see it yet.
+            guard now >= known.activeAt + Self.settlingTime else { return }
+            try self.sales.note(redeemed: known.claimed, of: known.id, ended: true)
+            let lost = known.charged - min(known.charged, known.claimed)
+            guard lost > 0 else { return }
+            throw X402Error.malformed("it ended without us, and \(lost) of what it was charged are lost")
+        }
+        guard isDue || isIdle || account.status != .open,
+            let channel = try self.sales.channel(known.id)
+        else { return }
+        switch account.status {
+        // It may have been used since.
+        case .open where isIdle && channel.activeAt == known.activeAt: _ = try await self.seal(channel)
+        // Without a voucher nothing is owed: the customer gets everything back without us.
+        case .closing where channel.voucher == nil: break
+        case .closing: _ = try await self.seal(channel)
+        case .sealed, .distributed:
+            try self.sales.note(redeemed: account.settled, of: channel.id, ended: true)
+        case .open:
+            guard let voucher = channel.voucher else { break }
+            let settlement = try await self.facilitator.redeem(voucher, of: channel.config)
+            if settlement.success { try await self.book(channel, settlement, ended: false) }
+        }
+    }
+
+    /// After so many milliseconds every node has seen what is confirmed.
+    private static let settlingTime: Int64 = 300_000
 
     // MARK: Inside
 
     private func seal(_ channel: SoldChannel) async throws -> SettlementResponse {
-        let account = try await self.facilitator.channel(channel.id)
+        let account = try await self.facilitator.channel(channel.id, of: channel.config)
         let isNew = (account?.settled ?? 0) < channel.charged
         let settlement = try await self.facilitator.seal(
             channel.id, of: channel.config, showing: isNew ? channel.voucher : nil)
@@ -174,7 +199,7 @@ extension Shop {
     private func book(
         _ channel: SoldChannel, _ settlement: SettlementResponse, ended: Bool
     ) async throws {
-        let income = channel.charged - channel.claimed
+        let income = channel.charged - min(channel.charged, channel.claimed)
         if income > 0 {
             try await self.ledger.earn(
                 income, asset: self.asset, purpose: .channel, reference: settlement.transaction)
@@ -214,11 +239,11 @@ extension Shop {
     /// The channel in our books, after its deposit arrived, or as the chain shows it to a shop that lost
     /// them.
     private func channel(
-        _ id: Address, _ payment: ChannelPayment, _ requirements: PaymentRequirements
+        _ id: Address, _ payment: ChannelPayment, _ payload: PaymentPayload,
+        _ requirements: PaymentRequirements
     ) async throws -> SoldChannel {
-        if case .deposit(let amount, _) = payment.kind {
-            try self.checkLeast(amount)
-            let settlement = try await self.facilitator.deposit(payment, into: id, against: requirements)
+        if case .deposit = payment.kind {
+            let settlement = try await self.deposit(payment, payload, into: id, requirements)
             guard settlement.success else {
                 throw X402Error.invalid(
                     code: settlement.errorReason ?? "unexpected_settle_error",
@@ -227,7 +252,7 @@ extension Shop {
         } else if let known = try self.sales.channel(id) {
             return known
         }
-        guard let account = try await self.facilitator.channel(id) else {
+        guard let account = try await self.facilitator.channel(id, of: payment.config) else {
             throw X402Error.invalid(
                 code: BatchSettlement.prefix + "channel_not_found", reason: "the chain has no such channel")
         }
@@ -236,6 +261,20 @@ extension Shop {
             throw Refusal(status: 500, reason: "the channel is gone")
         }
         return channel
+    }
+
+    /// Brings a deposit to the chain, after every rule of a sale has held for it: what it opens is lent rent
+    /// for, and must be worth it.
+    func deposit(
+        _ payment: ChannelPayment, _ payload: PaymentPayload, into id: Address,
+        _ requirements: PaymentRequirements
+    ) async throws -> SettlementResponse {
+        // What we sponsored before is asked about again, and not checked against what it has changed.
+        if try await !self.facilitator.knows(payment) {
+            let cost = try await self.inspect(payment, payload, requirements).cost
+            try self.rents.lend(cost, to: payment.config.payer, at: self.timeline.now.milliseconds)
+        }
+        return try await self.facilitator.deposit(payment, into: id, against: requirements)
     }
 
     /// A channel's rent is ours until it ends: for a few units nobody gets us to lend it.

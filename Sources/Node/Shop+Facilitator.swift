@@ -23,7 +23,7 @@ extension Shop {
                 let payment = try await self.facilitator.verify(payload, against: requirements)
                 return .json(200, ["isValid": true, "payer": .string(payment.payer.description)])
             }
-            let channel = try await self.inspect(payment, payload, requirements)
+            let channel = try await self.inspect(payment, payload, requirements).channel
             return .json(
                 200,
                 [
@@ -49,13 +49,33 @@ extension Shop {
                     .json(200, try await self.settle(payment, payload, requirements).json)
                 } ?? Self.busyAnswer
             }
-            _ = try await self.facilitator.verify(payload, against: requirements)
-            return .json(200, try await self.facilitator.settle(payload, against: requirements).json)
+            return .json(200, try await self.sponsor(payload, requirements).json)
         } catch let error as X402Error {
             let failure = SettlementResponse(
                 failure: error.code, message: "\(error)", payer: nil, network: self.offer.network)
             return .json(200, failure.json)
         }
+    }
+
+    /// Brings a payment to the chain at our cost, once, and only if it brings more than it costs.
+    func sponsor(
+        _ payload: PaymentPayload, _ requirements: PaymentRequirements
+    ) async throws -> SettlementResponse {
+        guard requirements.amount >= self.offer.leastPrice else {
+            throw X402Error.invalid(
+                code: "invalid_payment_requirements",
+                reason: "payments below \(self.offer.leastPrice) are not sponsored")
+        }
+        // What was sponsored before is asked about again, at no further cost.
+        if try await !self.facilitator.knows(payload) {
+            let payment = try await self.facilitator.verify(payload, against: requirements)
+            try self.fees.lend(payment.networkFee, to: payment.payer, at: self.timeline.now.milliseconds)
+        }
+        let settlement = try await self.facilitator.settle(payload, against: requirements)
+        if settlement.success, let payment = try? ExactPayment(of: payload) {
+            self.fees.earned(payment.networkFee, from: payment.payer)
+        }
+        return settlement
     }
 
     private func read(_ request: ShopRequest) throws -> (PaymentPayload, PaymentRequirements) {
@@ -75,10 +95,10 @@ extension Shop {
     // MARK: Channels
 
     /// Applies the rules that a sale applies, without moving anything.
-    /// - Returns: the channel as it is, or would be with its deposit.
-    private func inspect(
+    /// - Returns: the channel as it is, or would be with its deposit, and the lamports that the deposit takes.
+    func inspect(
         _ payment: ChannelPayment, _ payload: PaymentPayload, _ requirements: PaymentRequirements
-    ) async throws -> SoldChannel {
+    ) async throws -> (channel: SoldChannel, cost: UInt64) {
         guard let own = self.channelRequirements(requirements.amount), requirements.json == own.json,
             payload.accepted.json == requirements.json
         else {
@@ -90,7 +110,9 @@ extension Shop {
         if let booked = try self.sales.channel(id) {
             known = booked
         } else {
-            known = try await self.facilitator.channel(id).map { SoldChannel(id, payment.config, $0) }
+            known = try await self.facilitator.channel(id, of: payment.config).map {
+                SoldChannel(id, payment.config, $0)
+            }
         }
         if case .deposit(let amount, _) = payment.kind {
             try self.checkLeast(amount)
@@ -99,8 +121,7 @@ extension Shop {
                 isOpen: true, owedSince: 0, activeAt: 0)
             let filled = try (known ?? empty).filled(with: amount)
             try self.check(payment.voucher, price: requirements.amount, filled)
-            try await self.facilitator.verifyDeposit(payment, into: id, against: requirements)
-            return filled
+            return (filled, try await self.facilitator.verifyDeposit(payment, into: id, against: requirements))
         }
         guard let known else {
             throw X402Error.invalid(
@@ -109,7 +130,7 @@ extension Shop {
         // A refund pays nothing: its voucher says what is charged already.
         let price = payment.kind == .refund ? 0 : requirements.amount
         try self.check(payment.voucher, price: price, known)
-        return known
+        return (known, 0)
     }
 
     /// Brings a deposit to the chain. A voucher moves nothing: whoever serves for it has to keep it.
@@ -120,21 +141,17 @@ extension Shop {
         switch payment.kind {
         case .deposit(let amount, _):
             let id = try self.identity(of: payment, requirements)
-            // What we sponsored before is asked about again, and not checked against what it has changed.
-            if try await !self.facilitator.knows(payment) {
-                _ = try await self.inspect(payment, payload, requirements)
-            }
-            let settlement = try await self.facilitator.deposit(payment, into: id, against: requirements)
-            guard settlement.success, let account = try await self.facilitator.channel(id) else {
-                return settlement
-            }
+            let settlement = try await self.deposit(payment, payload, into: id, requirements)
+            guard settlement.success,
+                let account = try await self.facilitator.channel(id, of: payment.config)
+            else { return settlement }
             try self.sales.adopt(id, payment.config, account, at: self.timeline.now.milliseconds)
             let channel = SoldChannel(id, payment.config, account)
             return SettlementResponse(
                 transaction: settlement.transaction, payer: payer, network: self.offer.network,
                 amount: String(amount), extra: ["channelState": channel.chainStanding.json])
         case .voucher:
-            let channel = try await self.inspect(payment, payload, requirements)
+            let channel = try await self.inspect(payment, payload, requirements).channel
             return SettlementResponse(
                 transaction: "", payer: payer, network: self.offer.network, amount: "",
                 extra: [
@@ -147,5 +164,12 @@ extension Shop {
                 code: BatchSettlement.prefix + "close_authorization",
                 reason: "a channel is closed by the shop itself: send the refund to a resource of it")
         }
+    }
+}
+
+extension Offer {
+    /// The least that anything costs here, and never nothing: for less no fee is paid.
+    var leastPrice: UInt64 {
+        max(1, [self.storage?.minimum, self.compute?.minimum].compactMap(\.self).min() ?? 1)
     }
 }

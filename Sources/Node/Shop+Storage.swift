@@ -51,6 +51,8 @@ struct StorageSale: Shop.SaleKind {
     }
 
     func work(in shop: isolated Shop, transaction: String) async throws -> ShopResponse {
+        // Whatever way led here: an object stands only under its own name.
+        try self.check()
         let object = try StoredObject(self.body)
         let now = shop.timeline.now.milliseconds
         try DurableFile.write(self.body, to: shop.blobs.appending(self.id.description))

@@ -40,6 +40,13 @@ public struct ShopRequest: Sendable {
         let pairs = self.query.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
         return pairs.isEmpty ? self.path : "\(self.path)?\(pairs.joined(separator: "&"))"
     }
+
+    /// Everything that a payment is for: the target, and the digest of the body.
+    var subject: String { "\(self.target)#\(Hex.encode(BLAKE2b.digest(of: self.body, length: 16)))" }
+
+    /// The text that a payment on the chain carries, so that nobody who sees it can spend it for something
+    /// else of the same price.
+    var memo: String { "depai:\(Base58.encode(BLAKE2b.digest(of: Array(self.target.utf8), length: 16)))" }
 }
 
 /// The shop's answer.
@@ -81,6 +88,10 @@ public actor Shop {
     let tokenProgram: Address
     /// Payments that are being worked on at this moment, by the digest of their message, and channels.
     private var busy: Set<String> = []
+    var fees = FeeGuard(.transfers)
+    var rents = FeeGuard(.channels)
+    /// Told what goes wrong inside: customers learn only that something did.
+    private let onFault: @Sendable (String) -> Void
 
     /// The largest request body, in bytes.
     public static let bodyLimit = 2 << 20
@@ -93,8 +104,9 @@ public actor Shop {
     public init(
         offer: Offer, asset: Asset, home: FilePath, ledger: PaymentLedger, wallet: UnlockedWallet,
         facilitator: Facilitator, timeline: any Timeline, channels: ChannelSales? = nil,
-        tokenProgram: Address = .tokenProgram
+        tokenProgram: Address = .tokenProgram, onFault: @escaping @Sendable (String) -> Void = { _ in }
     ) throws {
+        self.onFault = onFault
         self.tokenProgram = tokenProgram
         self.channelSales = channels
         self.offer = offer
@@ -142,9 +154,11 @@ public actor Shop {
         } catch let error as JSONError {
             return .error(400, "\(error)")
         } catch let error as RPCError {
-            return .error(503, "the chain does not answer: \(error)")
+            self.onFault("\(error)")
+            return .error(503, "the chain does not answer; ask again")
         } catch {
-            return .error(500, "\(error)")
+            self.onFault("\(error)")
+            return .error(500, "something is wrong here; ask again later")
         }
     }
 
@@ -169,7 +183,7 @@ public actor Shop {
     private func sell(_ kind: some SaleKind, _ request: ShopRequest) async throws -> ShopResponse {
         let requirements = PaymentRequirements(
             network: self.offer.network, amount: kind.price, asset: self.offer.asset, payTo: self.offer.payTo,
-            maxTimeoutSeconds: 60, feePayer: self.facilitator.feePayer.description, memo: nil,
+            maxTimeoutSeconds: 60, feePayer: self.facilitator.feePayer.description, memo: request.memo,
             paymentFlow: "upfront")
         let resource = self.resource(request)
         guard let header = request.headers[X402.signatureHeader.lowercased()] else {
@@ -188,43 +202,96 @@ public actor Shop {
             throw X402Error.malformed("the payload holds no transaction")
         }
         let key = Hex.encode(SHA256.digest(of: transaction.messageBytes))
-        // Who names no purchase is known by what he signed: the memo makes every message another one.
+        // Who names no purchase is known by what he signed: the nonce makes every message another one.
         let identifier = payload.identifier ?? key
-        return try await self.alone(key) {
-            if let sale = try self.sales.sale(key) {
-                guard sale.payload == payload.bytes else {
-                    throw Refusal(status: 409, reason: "the payment was changed")
-                }
-                guard sale.target == request.target else {
-                    throw Refusal(status: 409, reason: "the payment is for \(sale.target)")
-                }
-                if sale.state == .done { return try await self.answer(sale, for: resource) }
-                // After a crash the payment is already settled, or may be: it buys what it was made for,
-                // nothing dearer.
-                guard payload.accepted.json == requirements.json else {
-                    throw Refusal(status: 409, reason: "the payment was made for other terms")
-                }
-            } else {
-                guard try !self.sales.isTaken(identifier: identifier, byOtherThan: key) else {
-                    throw Refusal(status: 409, reason: "the identifier belongs to another payment")
-                }
-                try kind.check()
-                do {
-                    _ = try await self.facilitator.verify(payload, against: requirements)
-                } catch let error as X402Error {
-                    return try await self.refuse(
-                        SettlementResponse(
-                            failure: error.code, message: "\(error)", payer: nil,
-                            network: self.offer.network),
-                        resource, [requirements])
-                }
-                try self.sales.open(
-                    key, identifier: identifier, target: request.target, payload: payload.bytes,
-                    at: self.timeline.now.milliseconds)
-            }
-            return try await self.finish(kind, key, payload, resource, requirements)
-        } ?? Self.busyAnswer
+        let paid = Paid(
+            key: key, identifier: identifier, payload: payload, requirements: requirements,
+            resource: resource)
+        return try await self.alone(key) { try await self.sell(kind, paid, request) } ?? Self.busyAnswer
     }
+
+    /// A payment on the chain, and what it is for.
+    private struct Paid {
+        /// The digest of its message.
+        let key: String
+        let identifier: String
+        let payload: PaymentPayload
+        let requirements: PaymentRequirements
+        let resource: String
+    }
+
+    /// Settles, works, stores the answer: each step only once, and each from where a crash left it. Before
+    /// the payment is settled nothing of it is stored here.
+    private func sell(
+        _ kind: some SaleKind, _ paid: Paid, _ request: ShopRequest
+    ) async throws -> ShopResponse {
+        let known = try self.sales.sale(paid.key)
+        if let known {
+            guard known.payload == paid.payload.bytes else {
+                throw Refusal(status: 409, reason: "the payment was changed")
+            }
+            guard known.isFor(request) else {
+                throw Refusal(status: 409, reason: "the payment was for another request")
+            }
+            if known.state == .done { return try await self.answer(known, for: paid.resource) }
+        } else {
+            guard try !self.sales.isTaken(identifier: paid.identifier, byOtherThan: paid.key) else {
+                throw Refusal(status: 409, reason: "the identifier belongs to another payment")
+            }
+        }
+        // After a crash the payment is already settled, or may be: it buys what it was made for, nothing
+        // dearer.
+        guard paid.payload.accepted.json == paid.requirements.json else {
+            throw Refusal(status: 409, reason: "the payment was made for other terms")
+        }
+        try kind.check()
+        if known?.state != .settled {
+            let settlement = try await self.settled(paid.payload, paid.requirements)
+            guard settlement.success else {
+                return try await self.refuse(settlement, paid.resource, [paid.requirements])
+            }
+            try self.note(settlement, of: paid, request)
+        }
+        guard let sale = try self.sales.sale(paid.key) else { throw Self.lostSale }
+        try await self.ledger.earn(
+            kind.price, asset: self.asset, purpose: kind.purpose, reference: sale.transaction)
+        return try await self.work(kind, paid.key, sale.transaction, paid.resource)
+    }
+
+    private func note(
+        _ settlement: SettlementResponse, of paid: Paid, _ request: ShopRequest
+    ) throws {
+        guard try self.sales.sale(paid.key) == nil else {
+            return try self.sales.markSettled(paid.key, transaction: settlement.transaction)
+        }
+        try self.sales.open(
+            paid.key, identifier: paid.identifier, subject: request.subject, payload: paid.payload.bytes,
+            transaction: settlement.transaction, at: self.timeline.now.milliseconds)
+    }
+
+    /// Brings a payment to the chain that is worth its fee. What is wrong with it is an answer, as in x402.
+    private func settled(
+        _ payload: PaymentPayload, _ requirements: PaymentRequirements
+    ) async throws -> SettlementResponse {
+        do {
+            return try await self.sponsor(payload, requirements)
+        } catch let error as X402Error {
+            return SettlementResponse(
+                failure: error.code, message: "\(error)", payer: nil, network: self.offer.network)
+        }
+    }
+
+    /// Does the work of a paid sale and keeps the answer.
+    func work(
+        _ kind: some SaleKind, _ key: String, _ transaction: String, _ resource: String
+    ) async throws -> ShopResponse {
+        let response = try await kind.work(in: self, transaction: transaction)
+        try self.sales.finish(key, status: response.status, body: response.body)
+        guard let done = try self.sales.sale(key) else { throw Self.lostSale }
+        return try await self.answer(done, for: resource)
+    }
+
+    private static let lostSale = Refusal(status: 500, reason: "the sale is gone")
 
     /// Works on what has a name alone; nil when somebody does already.
     func alone<Result: Sendable>(
@@ -239,32 +306,6 @@ public actor Shop {
     static let busyAnswer = ShopResponse.error(409, "this payment is being worked on; ask again")
 
     private func resource(_ request: ShopRequest) -> String { request.base + request.target }
-
-    /// Settles, works, stores the answer: each step only once, and each from where a crash left it.
-    private func finish(
-        _ kind: some SaleKind, _ key: String, _ payload: PaymentPayload, _ resource: String,
-        _ requirements: PaymentRequirements
-    ) async throws -> ShopResponse {
-        try kind.check()
-        if let sale = try self.sales.sale(key), sale.state == .settling {
-            let settlement = try await self.facilitator.settle(payload, against: requirements)
-            guard settlement.success else {
-                return try await self.refuse(settlement, resource, [requirements])
-            }
-            try self.sales.markSettled(key, transaction: settlement.transaction)
-        }
-        guard let sale = try self.sales.sale(key) else {
-            throw Refusal(status: 500, reason: "the sale is gone")
-        }
-        try await self.ledger.earn(
-            kind.price, asset: self.asset, purpose: kind.purpose, reference: sale.transaction)
-        let response = try await kind.work(in: self, transaction: sale.transaction)
-        try self.sales.finish(key, status: response.status, body: response.body)
-        guard let done = try self.sales.sale(key) else {
-            throw Refusal(status: 500, reason: "the sale is gone")
-        }
-        return try await self.answer(done, for: resource)
-    }
 
     /// What was worked for a payment, with the receipt. The same sale has the same receipt, byte for byte.
     func answer(_ sale: SalesBook.Sale, for resource: String) async throws -> ShopResponse {

@@ -141,11 +141,7 @@ extension Buyer {
             }
         }
         for record in reserved {
-            if case .authorized(let old) = try await self.ledger.authorize(
-                record.proposal, from: record.channel)
-            {
-                try await self.ledger.release(old, reason: "asked for anew before anything was signed")
-            }
+            try await self.ledger.giveBack(record.id, reason: "asked for anew before anything was signed")
         }
     }
 
@@ -228,7 +224,8 @@ extension Buyer {
                 try ChannelVoucher(decoding: signedVoucher.message), signature: signedVoucher.signature),
             intent)
         _ = try await self.ledger.journal(
-            signedDeposit, payload: payload.bytes, lastValidBlockHeight: recent.lastValidBlockHeight)
+            signedDeposit, payload: payload.bytes, lastValidBlockHeight: recent.lastValidBlockHeight,
+            firstSlot: recent.slot)
         let payment = try await self.ledger.journal(
             signedVoucher, payload: payload.bytes, lastValidBlockHeight: .max)
         return try await self.completeVoucher(payment, order)
@@ -242,7 +239,8 @@ extension Buyer {
     ) throws -> [UInt8] {
         let memo = quote.requirements.memo ?? Hex.encode(self.entropy.bytes(16))
         let bytes = try ChannelSetup.message(
-            opening: isNew, id, terms, amount: amount, memo: memo, recentBlockhash: recent.blockhash
+            opening: isNew, id, terms, amount: amount, memo: memo, nonce: try self.nonce(),
+            recentBlockhash: recent.blockhash
         ).bytes
         let setup = try ChannelSetup(decoding: try TransactionMessage(decoding: bytes))
         try setup.fills(

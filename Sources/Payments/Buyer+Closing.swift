@@ -87,7 +87,7 @@ extension Buyer {
             let terms = try ChannelTerms(bytes: record.terms)
             let channel = try Address(id)
             if let ended = try await self.ended(record, redeemed: nil) { return ended }
-            guard let account = try await self.rpc.channel(channel) else {
+            guard let account = try await self.account(channel, terms) else {
                 return .refused(reason: "the chain has no such channel")
             }
             let distribution = Instruction.distributeChannel(
@@ -114,7 +114,7 @@ extension Buyer {
             {
                 return ended
             }
-            return .closing(until: try await self.rpc.channel(channel)?.closesAt ?? account.closesAt)
+            return .closing(until: try await self.account(channel, terms)?.closesAt ?? account.closesAt)
         }
     }
 
@@ -149,7 +149,8 @@ extension Buyer {
             var transaction = try Transaction(message)
             try transaction.place(signed.signature, of: self.payer)
             payment = try await self.ledger.journal(
-                signed, payload: transaction.bytes, lastValidBlockHeight: recent.lastValidBlockHeight)
+                signed, payload: transaction.bytes, lastValidBlockHeight: recent.lastValidBlockHeight,
+                firstSlot: recent.slot)
         }
         try await self.ledger.markSubmitted(payment)
         let settlement = try await facilitator.sponsor(
@@ -167,7 +168,7 @@ extension Buyer {
         let watermark: UInt64
         var name = transaction ?? "close:\(record.id)"
         let channel = try Address(record.id)
-        if let account = try await self.rpc.channel(channel) {
+        if let account = try await self.account(channel, try ChannelTerms(bytes: record.terms)) {
             guard account.status == .distributed else { return nil }
             watermark = account.settled
         } else {
@@ -184,6 +185,11 @@ extension Buyer {
         try await self.ledger.closeChannel(record.id, redeemed: watermark, transaction: name)
         let returned = max(0, record.deposit - Int64(clamping: watermark))
         return .closed(redeemed: watermark, returned: UInt64(returned), transaction: name)
+    }
+
+    /// The account of one of our channels, compared with its terms.
+    func account(_ channel: Address, _ terms: ChannelTerms) async throws -> ChannelAccount? {
+        try await self.rpc.channel(channel, of: terms.config, feePayer: terms.feePayer)
     }
 
     private func lastVoucher(of id: String) async throws -> SignedVoucher? {

@@ -5,20 +5,36 @@ internal import Solana
 /// Channels that ended without us: a seller may close one, and a sponsor one that nobody uses.
 extension Buyer {
     /// Books the ends that the chain shows of the wallet's channels in `asset`. What came back is then no
-    /// deposit of the owner's.
-    func bookEndedChannels(in asset: Asset) async throws {
+    /// deposit of the owner's. A channel whose look fails is noted and passed over.
+    ///
+    /// - Returns: what may have come back from channels that could not be looked at, in atomic units: so much
+    ///   is no deposit yet.
+    func bookEndedChannels(in asset: Asset, noting faults: inout [BookFault]) async throws -> UInt64 {
+        var unclear: UInt64 = 0
         let records = try await self.ledger.read { try $0.channels() }
         for record in records
         where record.asset.id == asset.id && (record.state == .open || record.state == .closing) {
             // Who works with it sees for himself.
             guard await !self.locks.isTaken(record.id) else { continue }
-            _ = try await self.locks.alone(record.id) {
-                guard let current = try await self.ledger.read({ try $0.channel(record.id) }),
-                    current.state != .closed
-                else { return }
-                _ = try await self.ended(current, redeemed: nil)
+            let isClear = try await BookFault.apart("channel \(record.id)", noting: &faults) {
+                try await self.locks.alone(record.id) {
+                    guard let current = try await self.ledger.read({ try $0.channel(record.id) }),
+                        current.state != .closed
+                    else { return }
+                    if try await self.ended(current, redeemed: nil) == nil,
+                        try await self.account(Address(record.id), ChannelTerms(bytes: record.terms)) == nil
+                    {
+                        throw X402Error.malformed(
+                            "its account is gone, and the history does not tell what it ended with")
+                    }
+                }
+            }
+            if !isClear {
+                let (sum, overflow) = unclear.addingReportingOverflow(UInt64(clamping: record.deposit))
+                unclear = overflow ? .max : sum
             }
         }
+        return unclear
     }
 
     /// What became of a voucher whose seller says that its channel is closing. The chain decides.
@@ -28,11 +44,13 @@ extension Buyer {
         else { return nil }
         do {
             if try await self.ended(record, redeemed: nil) == nil {
-                let account = try await self.rpc.channel(try Address(id))
+                let account = try await self.account(Address(id), ChannelTerms(bytes: record.terms))
                 if let account, account.status != .open { try await self.ledger.beginClosing(id) }
                 return nil
             }
         } catch is RPCError {
+            return nil
+        } catch is X402Error {
             return nil
         }
         let state = try await self.ledger.read { try $0.intent(payment.intent)?.state }
@@ -41,43 +59,75 @@ extension Buyer {
             : .unpaid(reason: "its seller closed the channel, and the rest is back")
     }
 
-    /// How many of a channel's newest transactions are looked at for its last voucher.
-    private static let endDepth = 200
+    /// How many pages of a channel's history are read for its last voucher: whoever names a closed channel
+    /// in transactions of his own only makes the search longer.
+    private static let endPages = 50
 
     /// What a channel ended with whose account is gone: the last voucher that the chain was shown, and the
     /// transaction that ended it. Nil where the node's history does not tell.
+    ///
+    /// Anybody can name the channel in a transaction: what does not end it, and what cannot be read, is passed
+    /// over.
     func end(of channel: Address) async throws -> (settled: UInt64, transaction: String)? {
-        var last: String?
-        for activity in try await self.rpc.signatures(for: channel, limit: Self.endDepth)
-        where activity.err == nil {
-            guard let message = try await self.rpc.transaction(activity.signature)?.transaction?.message
-            else { return nil }
-            if last == nil {
-                guard Self.ends(message, channel) else { return nil }
-                last = activity.signature
-            }
-            guard let last else { return nil }
-            for instruction in message.instructions
-            where message.keys[Int(instruction.program)] == .ed25519Program {
-                if let shown = ChannelVoucher.read(proof: instruction.data)?.voucher, shown.channel == channel
-                {
-                    return (shown.cumulative, last)
+        try await self.rpc.withOneNode { node async throws(RPCError) in
+            var history = AddressHistory(account: channel, rpc: node, pageSize: PaymentSearch.pageSize)
+            var last: String?
+            for _ in 0..<Self.endPages where !history.isAtEnd {
+                for activity in try await history.next() where activity.err == nil {
+                    guard let message = try await Self.message(activity.signature, at: node) else { continue }
+                    if last == nil, Self.ends(message, channel) { last = activity.signature }
+                    guard let last else { continue }
+                    if let settled = Self.settled(by: message, channel) { return (settled, last) }
                 }
             }
-            for case .openChannel(let opening) in InstructionContent.contents(of: message)
-            where opening.channel == channel {
-                return (0, last)
-            }
+            return nil
+        }
+    }
+
+    /// A transaction's message; nil for one that is not to be had or not to be read.
+    private static func message(_ id: String, at node: RPCClient) async throws(RPCError)
+        -> TransactionMessage?
+    {
+        do throws(RPCError) {
+            return try await node.transaction(id)?.transaction?.message
+        } catch {
+            if case .server = error.reason { return nil }
+            throw error
+        }
+    }
+
+    /// What stands as settled after a transaction: the voucher that it showed, or nothing for the opening.
+    private static func settled(by message: TransactionMessage, _ channel: Address) -> UInt64? {
+        var shown: UInt64?
+        for instruction in message.instructions where message.program(of: instruction) == .ed25519Program {
+            guard let voucher = ChannelVoucher.read(proof: instruction.data)?.voucher,
+                voucher.channel == channel
+            else { continue }
+            shown = max(shown ?? 0, voucher.cumulative)
+        }
+        // The proof alone moves nothing: somebody's transaction may show an old voucher to nobody.
+        if let shown, Self.calls(message, channel, where: { $0 == [2] || $0 == [4, 1] }) { return shown }
+        for case .openChannel(let opening) in InstructionContent.contents(of: message)
+        where opening.channel == channel {
+            return 0
         }
         return nil
     }
 
     /// Calls after which a channel's account may be gone: distribute and reclaim.
     private static func ends(_ message: TransactionMessage, _ channel: Address) -> Bool {
+        Self.calls(message, channel) { $0.first == 7 || $0 == [9] }
+    }
+
+    /// Whether a call of the channels' program with such a number names the channel. An account that stands
+    /// in an address table is not looked up.
+    private static func calls(
+        _ message: TransactionMessage, _ channel: Address, where fits: ([UInt8]) -> Bool
+    ) -> Bool {
         message.instructions.contains { instruction in
-            message.keys[Int(instruction.program)] == .paymentChannelsProgram
-                && (instruction.data.first == 7 || instruction.data == [9])
-                && instruction.accounts.contains { message.keys[Int($0)] == channel }
+            message.program(of: instruction) == .paymentChannelsProgram
+                && fits(instruction.data)
+                && message.staticAccounts(of: instruction).contains(channel)
         }
     }
 }

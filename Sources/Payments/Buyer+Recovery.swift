@@ -1,34 +1,98 @@
-internal import Ledger
+internal import Database
+public import Ledger
 internal import Solana
+
+/// Something about the books that could not be cleared up, and was passed over: one payment, one channel, one
+/// token. The others do not wait for it.
+public struct BookFault: Sendable, Hashable, CustomStringConvertible {
+    /// What it is about, named so that it can be said once.
+    public let subject: String
+    public let reason: String
+
+    public var description: String { "\(self.subject): \(self.reason)" }
+
+    /// Does `body`, and notes what goes wrong in it. Only a broken ledger and the wish to end go further: what
+    /// a stranger can cause must not stop what has nothing to do with him.
+    ///
+    /// - Returns: whether all went well.
+    package static func apart(
+        _ subject: String, noting faults: inout [BookFault], _ body: () async throws -> Void
+    ) async throws -> Bool {
+        do {
+            try await body()
+            return true
+        } catch let error as RPCError where !error.isCancelled {
+            faults.append(BookFault(subject: subject, reason: "\(error)"))
+        } catch let error as LedgerError where !error.isOfTheFile {
+            faults.append(BookFault(subject: subject, reason: "\(error)"))
+        } catch where !(error is RPCError || error is LedgerError || error is DatabaseError
+            || error is CancellationError)
+        {
+            faults.append(BookFault(subject: subject, reason: "\(error)"))
+        }
+        return false
+    }
+}
+
+/// What a look at the books found.
+public struct BookReport: Sendable {
+    /// What the chain has of each token, in atomic units.
+    public let holdings: [(asset: Asset, amount: UInt64)]
+    public let faults: [BookFault]
+}
 
 /// What the next start makes of what an earlier run left open.
 extension Buyer {
+    /// Follows payments whose outcome is open, and books what the chain shows besides.
+    /// - Throws: `RPCError` when the chain cannot be asked at all; what is wrong with the ledger itself.
+    public func lookAtBooks() async throws -> BookReport {
+        var faults = try await self.reconcileOpenPayments()
+        let holdings = try await self.bookDeposits(noting: &faults)
+        return BookReport(holdings: holdings, faults: faults)
+    }
+
     /// A deposit that was reserved and never signed belongs to a channel that nobody opens any more.
-    private func dropUnsignedDeposits() async throws {
+    private func dropUnsignedDeposits(noting faults: inout [BookFault]) async throws {
         let reserved = try await self.ledger.read { try $0.intents(in: [.reserved]) }
         for record in reserved {
             guard let channel = record.proposal.filledChannel, await !self.locks.isTaken(channel) else {
                 continue
             }
-            if case .authorized(let authorization) = try await self.ledger.authorize(record.proposal) {
-                try await self.ledger.release(authorization, reason: "the channel was not opened")
+            _ = try await BookFault.apart("channel \(channel)", noting: &faults) {
+                try await self.ledger.giveBack(record.id, reason: "the channel was not opened")
+                try await self.ledger.dropChannel(channel)
             }
-            try await self.ledger.dropChannel(channel)
         }
     }
 
     /// Settles what an earlier run left open, as far as the chain proves it. For the start and after an
     /// outage. Of vouchers only the seller knows: one whose answer nobody waits for any more is unknown.
-    public func reconcileOpenPayments() async throws {
-        try await self.dropUnsignedDeposits()
+    ///
+    /// - Returns: the payments that could not be followed now.
+    /// - Throws: `RPCError` when the chain cannot be asked at all; what is wrong with the ledger itself.
+    @discardableResult
+    public func reconcileOpenPayments() async throws -> [BookFault] {
+        var faults: [BookFault] = []
+        try await self.dropUnsignedDeposits(noting: &faults)
         let open = try await self.ledger.read { view in
             try view.intents(in: [.signed, .submitted, .unknown]).compactMap { try view.payment($0) }
         }
+        // Whether anybody answers is asked once, and not for each.
+        if open.contains(where: { $0.channel == nil }) { _ = try await self.rpc.blockHeight(.finalized) }
         for payment in open {
-            if let channel = payment.channel {
-                if await !self.locks.isTaken(channel) { try await self.doubt(payment) }
-                continue
+            _ = try await BookFault.apart("payment \(payment.intent)", noting: &faults) {
+                try await self.follow(payment)
             }
+        }
+        return faults
+    }
+
+    private func follow(_ payment: JournalledPayment) async throws {
+        if let channel = payment.channel {
+            if await !self.locks.isTaken(channel) { try await self.doubt(payment) }
+        } else if payment.proposal.purpose == .fee {
+            try await self.reconciler.reconcileFee(payment)
+        } else {
             _ = try await self.reconciler.reconcile(
                 payment, hint: nil, account: try Self.payingAccount(payment))
         }

@@ -102,23 +102,35 @@ public struct Buyer: Sendable {
     /// - Returns: what the chain has of each, in atomic units.
     @discardableResult
     public func bookDeposits() async throws -> [(asset: Asset, amount: UInt64)] {
+        var faults: [BookFault] = []
+        return try await self.bookDeposits(noting: &faults)
+    }
+
+    func bookDeposits(noting faults: inout [BookFault]) async throws -> [(asset: Asset, amount: UInt64)] {
         var amounts: [(asset: Asset, amount: UInt64)] = []
+        _ = try await self.rpc.slot()
         for asset in try await self.ledger.read({ try $0.assets() }) {
             guard let mint = SolanaNames.mint(of: asset, on: self.network) else { continue }
-            // A token that is refused when it is paid with is still counted.
-            let program = try await self.programOfDeposits(mint)
-            let account = Address.associatedToken(owner: self.payer, mint: mint, tokenProgram: program)
-            let amount = try await self.reconciler.bookDeposits(of: asset, account: account, mint: mint) {
-                try await self.bookEndedChannels(in: asset)
+            var found: [BookFault] = []
+            _ = try await BookFault.apart("token \(asset.id)", noting: &faults) {
+                // A token that is refused when it is paid with is still counted.
+                let program = try await self.programOfDeposits(mint)
+                let account = Address.associatedToken(owner: self.payer, mint: mint, tokenProgram: program)
+                let amount = try await self.reconciler.bookDeposits(of: asset, account: account, mint: mint) {
+                    try await self.bookEndedChannels(in: asset, noting: &found)
+                }
+                amounts.append((asset, amount))
             }
-            amounts.append((asset, amount))
+            faults += found
         }
         let sol = SolanaNames.sol(on: self.network)
         if try await self.ledger.read({ try $0.assets().contains { $0.id == sol.id } }) {
-            // What the wallet pays fees with itself.
-            let account = Address(self.wallet.publicKey(.sponsor))
-            amounts.append(
-                (sol, try await self.reconciler.bookDeposits(of: sol, account: account, mint: nil)))
+            _ = try await BookFault.apart("token \(sol.id)", noting: &faults) {
+                // What the wallet pays fees with itself.
+                let account = Address(self.wallet.publicKey(.sponsor))
+                amounts.append(
+                    (sol, try await self.reconciler.bookDeposits(of: sol, account: account, mint: nil)))
+            }
         }
         return amounts
     }
@@ -219,11 +231,8 @@ public struct Buyer: Sendable {
         if let reserved, reserved.id != quote.proposal.id || reserved.channel != nil {
             // A crash left a reservation, and the price or the way to pay has changed since: nothing was
             // signed, so it is given back.
-            if case .authorized(let old) = try await self.ledger.authorize(
-                reserved.proposal, from: reserved.channel)
-            {
-                try await self.ledger.release(old, reason: "the quote changed before anything was signed")
-            }
+            try await self.ledger.giveBack(
+                reserved.id, reason: "the quote changed before anything was signed")
         }
         switch try await self.ledger.authorize(quote.proposal) {
         case .denied(let denial): return .stopped(.denied(denial))
@@ -243,7 +252,7 @@ public struct Buyer: Sendable {
         let transfer = ExactTransfer(
             feePayer: quote.feePayer, payer: self.payer, payTo: quote.payTo, mint: quote.mint,
             tokenProgram: tokenProgram, amount: quote.proposal.amount, decimals: UInt8(quote.asset.decimals),
-            memo: quote.requirements.memo ?? Hex.encode(self.entropy.bytes(16)))
+            memo: quote.requirements.memo ?? Hex.encode(self.entropy.bytes(16)), nonce: try self.nonce())
         let bytes = try transfer.message(recentBlockhash: recent.blockhash).bytes
         let payment = try ExactPayment(decoding: try TransactionMessage(decoding: bytes))
         try payment.pays(quote.requirements)
@@ -253,6 +262,12 @@ public struct Buyer: Sendable {
             throw X402Error.malformed("the message is not ours")
         }
         return bytes
+    }
+
+    /// Keeps a message apart from every other; see ``ExactTransfer/nonce``.
+    func nonce() throws -> UInt32 {
+        var reader = ByteReader(self.entropy.bytes(4))
+        return try reader.little()
     }
 
     private func sign(_ authorization: consuming Authorization, _ quote: Quote) async throws -> Preparation {
@@ -284,7 +299,8 @@ public struct Buyer: Sendable {
             identifier: quote.required.wantsIdentifier ? identifier : nil, offer: quote.offer?.text)
         return .signed(
             try await self.ledger.journal(
-                signed, payload: payload.bytes, lastValidBlockHeight: recent.lastValidBlockHeight))
+                signed, payload: payload.bytes, lastValidBlockHeight: recent.lastValidBlockHeight,
+                firstSlot: recent.slot))
     }
 
     /// Sends the journalled bytes until the chain and the seller have answered, or patience ends.

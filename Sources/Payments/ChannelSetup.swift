@@ -28,7 +28,7 @@ public struct ChannelSetup: Sendable, Hashable {
     /// The message that opens a channel, or fills one that is open.
     static func message(
         opening isNew: Bool, _ channel: Address, _ terms: ChannelTerms, amount: UInt64, memo: String,
-        recentBlockhash: Blockhash
+        nonce: UInt32 = 0, recentBlockhash: Blockhash
     ) throws(WireError) -> TransactionMessage {
         let config = terms.config
         let filling: [Instruction] =
@@ -48,7 +48,8 @@ public struct ChannelSetup: Sendable, Hashable {
         return try TransactionMessage.build(
             version: .zero, feePayer: terms.feePayer,
             instructions: [
-                .setComputeUnitLimit(Self.computeUnits), .setComputeUnitPrice(microLamports: 1),
+                // The nonce keeps two equal top-ups apart, as in a transfer.
+                .setComputeUnitLimit(Self.computeUnits + nonce & 0x3fff), .setComputeUnitPrice(microLamports: 1),
             ] + filling, recentBlockhash: recentBlockhash)
     }
 
@@ -101,7 +102,7 @@ public struct ChannelSetup: Sendable, Hashable {
         }
         if !isOpening {
             let names = message.instructions.contains {
-                $0.accounts.contains { message.keys[Int($0)] == feePayer }
+                message.staticAccounts(of: $0).contains(feePayer)
             }
             guard !names else { throw Self.broken("the fee payer appears in an instruction") }
         }

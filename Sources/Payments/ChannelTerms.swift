@@ -46,6 +46,64 @@ public struct ChannelTerms: Sendable, Hashable {
     }
 }
 
+extension ChannelConfig {
+    /// Why the account that the chain shows is not this channel; nil when it is. The address follows from
+    /// some of the fields only: who gets the money and how long a payer waits are not among them, so every
+    /// field is compared, here and for both sides.
+    ///
+    /// - Parameter feePayer: the sponsor in the payee's seat, who lends the rent as well.
+    public func fault(in account: ChannelAccount, feePayer: Address) -> String? {
+        let seeds = self.seeds(feePayer: feePayer)
+        let rules: [(what: String, holds: Bool)] = [
+            ("payer", account.payer == self.payer), ("payee", account.payee == feePayer),
+            ("token", account.mint == self.token),
+            ("voucher key", account.voucherSigner == self.payerAuthorizer),
+            ("salt", account.salt == self.salt), ("opening slot", account.openSlot == self.openSlot),
+            ("address bump", account.bump == seeds.derived?.bump),
+            ("withdraw delay", account.grace == self.withdrawDelay),
+            ("rent payer", account.rentPayer == feePayer),
+            (
+                "distribution",
+                account.distributionHash == ChannelShare.hash(ChannelShare.all(to: self.receiver))
+            ),
+            ("amounts", account.paidOut <= account.settled && account.settled <= account.deposit),
+            ("status", account.isConsistent),
+        ]
+        return rules.first { !$0.holds }.map { "the chain shows another \($0.what) than was agreed" }
+    }
+}
+
+extension ChannelAccount {
+    /// Whether status and times fit together.
+    fileprivate var isConsistent: Bool {
+        switch self.status {
+        case .open: self.closingSince == 0 && self.withdrawnAt == 0
+        case .closing: self.closingSince > 0
+        case .sealed, .distributed: true
+        }
+    }
+}
+
+extension RPCClient {
+    /// The account of a channel as it is confirmed; nil when there is none. What another program keeps at the
+    /// address is no channel: anybody may send lamports to an address that is free.
+    ///
+    /// - Throws: `X402Error.invalid` when it is another channel than `config` says; `RPCError`.
+    func channel(_ id: Address, of config: ChannelConfig, feePayer: Address) async throws -> ChannelAccount? {
+        guard let info = try await self.accountInfo(of: id), info.owner == .paymentChannelsProgram else {
+            return nil
+        }
+        let code = BatchSettlement.prefix + "channel_config"
+        guard let account = try? ChannelAccount(decoding: info.data) else {
+            throw X402Error.invalid(code: code, reason: "the account of channel \(id) cannot be read")
+        }
+        if let fault = config.fault(in: account, feePayer: feePayer) {
+            throw X402Error.invalid(code: code, reason: fault)
+        }
+        return account
+    }
+}
+
 /// Lets one task at a time work with what has a name; the others wait in line.
 actor NamedLocks {
     private var waiting: [String: [CheckedContinuation<Void, Never>]] = [:]

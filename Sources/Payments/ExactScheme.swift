@@ -40,16 +40,20 @@ public struct ExactTransfer: Sendable, Hashable {
     public let amount: UInt64
     public let decimals: UInt8
     public let memo: String
+    /// Makes this message another one than that of any other payment: sellers may ask for one memo only, and
+    /// for the same each time, and two equal messages would be one transaction that pays for one thing.
+    public let nonce: UInt32
 
     /// Enough for a transfer and a memo with every memo program in use (20,000 is not).
     static let computeUnits: UInt32 = 60_000
-    /// Millionths of a lamport.
-    static let computePrice: UInt64 = 1
+    /// What the nonce adds to the unit limit and to the price, in bits: at most 20 lamports.
+    private static let unitBits: UInt32 = 14
+    private static let priceBits: UInt32 = 8
 
     public init(
         feePayer: Address, payer: Address, payTo: Address, mint: Address,
         tokenProgram: Address = .tokenProgram,
-        amount: UInt64, decimals: UInt8, memo: String
+        amount: UInt64, decimals: UInt8, memo: String, nonce: UInt32 = 0
     ) {
         self.feePayer = feePayer
         self.payer = payer
@@ -59,6 +63,7 @@ public struct ExactTransfer: Sendable, Hashable {
         self.amount = amount
         self.decimals = decimals
         self.memo = memo
+        self.nonce = nonce
     }
 
     /// The v0 message of this transfer.
@@ -66,8 +71,9 @@ public struct ExactTransfer: Sendable, Hashable {
         try TransactionMessage.build(
             version: .zero, feePayer: self.feePayer,
             instructions: [
-                .setComputeUnitLimit(Self.computeUnits),
-                .setComputeUnitPrice(microLamports: Self.computePrice),
+                .setComputeUnitLimit(Self.computeUnits + self.nonce & (1 << Self.unitBits - 1)),
+                .setComputeUnitPrice(
+                    microLamports: 1 + UInt64(self.nonce >> Self.unitBits & (1 << Self.priceBits - 1))),
                 .transferChecked(
                     TokenTransfer(
                         from: self.payer, to: self.payTo, mint: self.mint, amount: self.amount,
@@ -90,11 +96,21 @@ public struct ExactPayment: Sendable, Hashable {
 
     /// In millionths of a lamport per compute unit.
     static let computePriceCap: UInt64 = 5_000_000
+    /// Far more than a transfer and a memo take.
+    static let computeUnitCap: UInt32 = 400_000
     /// Bytes.
     static let memoLimit = 256
 
     /// Who pays.
     public var payer: Address { self.transfer.authority }
+
+    /// Reads what the transaction of a payload pays.
+    public init(of payload: PaymentPayload) throws {
+        guard case .exact(let bytes) = payload.content else {
+            throw X402Error.malformed("no transaction is in it")
+        }
+        try self.init(decoding: try Transaction(decoding: bytes).message)
+    }
 
     /// Reads what a message pays.
     ///
@@ -115,6 +131,11 @@ public struct ExactPayment: Sendable, Hashable {
             throw .invalid(
                 code: "\(prefix)_instructions_compute_limit_instruction",
                 reason: "the first instruction sets no compute limit")
+        }
+        guard units <= Self.computeUnitCap else {
+            throw .invalid(
+                code: "\(prefix)_instructions_compute_limit_instruction",
+                reason: "\(units) compute units are more than \(Self.computeUnitCap)")
         }
         guard case .setComputeUnitPrice(let price) = contents[1] else {
             throw .invalid(
@@ -144,7 +165,7 @@ public struct ExactPayment: Sendable, Hashable {
         }
         let feePayer = message.feePayer
         let usesFeePayer = message.instructions.contains { instruction in
-            instruction.accounts.contains { message.keys[Int($0)] == feePayer }
+            message.staticAccounts(of: instruction).contains(feePayer)
         }
         guard !usesFeePayer, transfer.authority != feePayer else {
             throw .invalid(
@@ -196,7 +217,7 @@ public struct ExactPayment: Sendable, Hashable {
                 code: "\(prefix)_amount_mismatch",
                 reason: "pays \(self.transfer.amount) instead of \(quote.amount)")
         }
-        if let memo = quote.memo, memo != self.memo {
+        if let memo = quote.memo, !sameBytes(memo, self.memo) {
             throw .invalid(code: "\(prefix)_memo_mismatch", reason: "the memo is not the one asked for")
         }
     }

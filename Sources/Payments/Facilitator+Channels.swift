@@ -5,9 +5,10 @@ public import Solana
 
 /// The chain's side of `batch-settlement`: deposits in, settled money out.
 extension Facilitator {
-    /// The account of a channel as it is confirmed; nil when there is none.
-    public func channel(_ id: Address) async throws -> ChannelAccount? {
-        try await self.rpc.channel(id)
+    /// The account of a channel that we sponsor, as it is confirmed; nil when there is none.
+    /// - Throws: `X402Error` when it is another channel than `config` says, `RPCError`.
+    public func channel(_ id: Address, of config: ChannelConfig) async throws -> ChannelAccount? {
+        try await self.rpc.channel(id, of: config, feePayer: self.feePayer)
     }
 
     /// Checks the transaction that opens or fills a channel, adds our signature and brings it to the chain.
@@ -20,26 +21,23 @@ extension Facilitator {
     }
 
     /// Checks the same without moving anything, and asks the chain whether it would take it.
+    /// - Returns: the lamports that it takes from us, rent included.
     /// - Throws: `X402Error` with the code of the broken rule, `RPCError` when the chain cannot be asked.
+    @discardableResult
     public func verifyDeposit(
         _ payment: ChannelPayment, into channel: Address, against requirements: PaymentRequirements
-    ) async throws {
-        let (transaction, _, _) = try await self.checked(payment, into: channel, against: requirements)
-        let result = try await self.rpc.simulate(transaction.bytes, sigVerify: false)
-        if let err = result.err {
-            throw X402Error.invalid(
-                code: "invalid_transaction_state", reason: "the chain would refuse: \(err.text)")
-        }
+    ) async throws -> UInt64 {
+        let (transaction, _, cost) = try await self.checked(payment, into: channel, against: requirements)
+        try await self.simulate(transaction)
+        if let denial = try await self.obstacle(to: transaction, cost: cost) { throw Self.unsponsored(denial) }
+        return cost
     }
 
     /// Whether this very deposit was sponsored before.
     public func knows(_ payment: ChannelPayment) async throws -> Bool {
         guard case .deposit(_, let bytes) = payment.kind, let transaction = try? Transaction(decoding: bytes)
         else { return false }
-        let job = Self.job(of: transaction)
-        return try await self.ledger.read { view in
-            try view.intents(purpose: .fee, job: job, series: 0).contains { $0.state.holdsMoney }
-        }
+        return try await self.knows(transaction)
     }
 
     /// Applies every rule to a deposit.
@@ -59,6 +57,11 @@ extension Facilitator {
         let setup = try ChannelSetup(decoding: transaction.message)
         try setup.fills(
             channel, payment.config, amount: amount, tokenProgram: tokenProgram, memo: requirements.memo)
+        guard setup.networkFee <= 10_000 + Self.priorityCap else {
+            throw X402Error.invalid(
+                code: BatchSettlement.prefix + "deposit_transaction",
+                reason: "a fee of \(setup.networkFee) lamports is more than is sponsored")
+        }
         guard setup.feePayer == self.feePayer else {
             throw X402Error.invalid(
                 code: BatchSettlement.prefix + "fee_payer_mismatch", reason: "the fee payer is not ours")
@@ -141,16 +144,5 @@ extension Facilitator {
             recentBlockhash: recent.blockhash)
         return try await self.sponsor(
             try Transaction(message), payer: nil, cost: 5_000 * UInt64(1 + proofs))
-    }
-}
-
-extension RPCClient {
-    /// The account of a payment channel as it is confirmed; nil when there is none.
-    /// - Throws: `RPCError.notFound` when another program's account is there.
-    func channel(_ id: Address) async throws(RPCError) -> ChannelAccount? {
-        guard let info = try await self.accountInfo(of: id) else { return nil }
-        guard info.owner == .paymentChannelsProgram, let account = try? ChannelAccount(decoding: info.data)
-        else { throw .notFound(id) }
-        return account
     }
 }

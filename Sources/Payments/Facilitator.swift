@@ -61,13 +61,28 @@ public struct Facilitator: Sendable {
     {
         let (transaction, payment) = try await self.read(payload, against: requirements)
         // Our own signature is still missing, and the payer's was verified above.
+        try await self.simulate(transaction)
+        if let denial = try await self.obstacle(to: transaction, cost: payment.networkFee) {
+            throw Self.unsponsored(denial)
+        }
+        return payment
+    }
+
+    func simulate(_ transaction: Transaction) async throws {
         let result = try await self.rpc.simulate(transaction.bytes, sigVerify: false)
         if let err = result.err {
             throw X402Error.invalid(
                 code: "invalid_transaction_state", reason: "the chain would refuse: \(err.text)")
         }
-        return payment
     }
+
+    static func unsponsored(_ denial: Denial) -> X402Error {
+        .invalid(
+            code: "unexpected_settle_error", reason: "the facilitator does not sponsor: \(denial.reason)")
+    }
+
+    /// The most that a sponsored transfer may cost above the two signatures, in lamports.
+    static let priorityCap: UInt64 = 5_000
 
     /// Brings a verified payment to the chain and waits until it is confirmed: `POST /settle`. The same
     /// payment again gives the same transaction.
@@ -76,6 +91,37 @@ public struct Facilitator: Sendable {
     ) async throws -> SettlementResponse {
         let (transaction, payment) = try await self.read(payload, against: requirements)
         return try await self.sponsor(transaction, payer: payment.payer, cost: payment.networkFee)
+    }
+
+    /// Why the owner's policy would not pay `cost` lamports for a transaction now; nil when it would. Writes
+    /// nothing: a stranger's payment leaves a trace in the books only once it is sponsored.
+    func obstacle(to transaction: Transaction, cost: UInt64) async throws -> Denial? {
+        switch try await self.ledger.foresee(self.fee(for: transaction, cost: cost, payer: "")) {
+        case .allowed: nil
+        case .denied(let denial), .approvalNeeded(let denial): denial
+        }
+    }
+
+    private func fee(for transaction: Transaction, cost: UInt64, payer: String) -> Proposal {
+        Proposal(
+            purpose: .fee, job: Self.job(of: transaction), payee: "network",
+            asset: SolanaNames.sol(on: self.network), amount: cost, note: "sponsors \(payer)")
+    }
+
+    /// Whether this very transaction was sponsored before: then it is asked about again, and not checked
+    /// against what it has changed.
+    func knows(_ transaction: Transaction) async throws -> Bool {
+        let job = Self.job(of: transaction)
+        return try await self.ledger.read { view in
+            try view.intents(purpose: .fee, job: job, series: 0).contains { $0.state.holdsMoney }
+        }
+    }
+
+    /// The same of an `exact` payment.
+    public func knows(_ payload: PaymentPayload) async throws -> Bool {
+        guard case .exact(let bytes) = payload.content, let transaction = try? Transaction(decoding: bytes)
+        else { return false }
+        return try await self.knows(transaction)
     }
 
     /// What a fee is paid for: a message.
@@ -92,9 +138,7 @@ public struct Facilitator: Sendable {
         -> SettlementResponse
     {
         let payer = (payer ?? self.feePayer).description
-        let proposal = Proposal(
-            purpose: .fee, job: Self.job(of: transaction), payee: "network",
-            asset: SolanaNames.sol(on: self.network), amount: cost, note: "sponsors \(payer)")
+        let proposal = self.fee(for: transaction, cost: cost, payer: payer)
         let height = try await self.rpc.blockHeight(.confirmed)
         let sponsored: JournalledPayment
         switch try await self.ledger.authorize(proposal) {
@@ -146,6 +190,11 @@ public struct Facilitator: Sendable {
         guard payment.feePayer == self.feePayer, payment.payer != self.feePayer else {
             throw X402Error.invalid(
                 code: "invalid_exact_svm_payload_fee_payer_mismatch", reason: "the fee payer is not ours")
+        }
+        guard payment.networkFee <= 10_000 + Self.priorityCap else {
+            throw X402Error.invalid(
+                code: "invalid_exact_svm_payload_transaction_instructions_compute_price_instruction_too_high",
+                reason: "a fee of \(payment.networkFee) lamports is more than is sponsored")
         }
         guard let signature = transaction.signature(of: payment.payer), let key = payment.payer.publicKey,
             key.verifies(signature, over: transaction.messageBytes)
@@ -203,24 +252,22 @@ public struct Facilitator: Sendable {
 
     /// Books what became of fees whose outcome was left open: refused by a preflight, or cut off by a crash.
     /// Without it a customer could use the owner's fee limit up with payments that never land.
-    public func sweep() async throws {
+    ///
+    /// - Returns: the fees that could not be cleared up now.
+    @discardableResult
+    public func sweep() async throws -> [BookFault] {
         let open = try await self.ledger.read { view in
             try view.intents(in: [.signed, .submitted, .unknown]).filter { $0.proposal.purpose == .fee }
                 .compactMap { try view.payment($0) }
         }
+        let books = Reconciler(ledger: self.ledger, rpc: self.rpc)
+        var faults: [BookFault] = []
         for sponsored in open {
-            // The height is read first: what landed before it is visible in what follows.
-            let height = try await self.rpc.blockHeight(.finalized)
-            guard let id = try Transaction(decoding: sponsored.payload).id else { continue }
-            switch try await self.standing(of: id, payer: "") {
-            case .decided:
-                try await self.ledger.settle(
-                    sponsored.intent, proof: SettlementProof(transaction: id, slot: 0))
-            case .absent where height > sponsored.lastValidBlockHeight:
-                try await self.ledger.expire(sponsored.intent, height: height)
-            case .absent, .landed: break
+            _ = try await BookFault.apart("fee \(sponsored.intent)", noting: &faults) {
+                try await books.reconcileFee(sponsored)
             }
         }
+        return faults
     }
 
     private func unsponsored(_ denial: Denial, _ payer: String) -> SettlementResponse {

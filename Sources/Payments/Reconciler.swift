@@ -8,17 +8,16 @@ public struct Reconciler: Sendable {
     private let ledger: PaymentLedger
     private let rpc: RPCClient
     private let witnesses: [RPCClient]
+    private let seen = SeenTransactions()
 
     /// - Parameter witnesses: further nodes of the same network. Where there are any, a payment counts as
-    ///   dead only when one of them says so, too: a node that lags or lies must not free money that is gone.
+    ///   dead or failed only when one of them says so, too: a node that lags or lies must not free money that
+    ///   is gone.
     public init(ledger: PaymentLedger, rpc: RPCClient, witnesses: [RPCClient] = []) {
         self.ledger = ledger
         self.rpc = rpc
         self.witnesses = witnesses
     }
-
-    /// How many of the account's newest transactions are looked at for one payment.
-    static let searchDepth = 200
 
     /// What the chain says.
     public enum Finding: Sendable, Hashable {
@@ -26,8 +25,18 @@ public struct Reconciler: Sendable {
         case failed(transaction: String, reason: String)
         /// Not executed, and the chain is past the height until which it could be.
         case dead(height: UInt64)
-        /// Not executed yet; it still may be.
+        /// Not executed yet; it still may be. Or nobody can tell.
         case open
+
+        /// Whether the money is free again with it.
+        var freesMoney: Bool {
+            switch self {
+            case .failed, .dead: true
+            case .settled, .open: false
+            }
+        }
+
+        var isFailure: Bool { if case .failed = self { true } else { false } }
     }
 
     /// Looks for `payment` and books what is proved.
@@ -40,9 +49,10 @@ public struct Reconciler: Sendable {
         -> Finding
     {
         var finding = try await self.find(payment, hint: hint, account: account, at: self.rpc)
-        if case .dead = finding, !self.witnesses.isEmpty {
-            finding = await self.secondOpinion(payment, hint: hint, account: account) ?? .open
+        if finding.freesMoney, !self.witnesses.isEmpty {
+            finding = await self.confirmed(finding, of: payment, hint: hint, account: account)
         }
+        if case .dead = finding, try await !self.isWhole(payment, account) { finding = .open }
         switch finding {
         case .settled(let proof): try await self.ledger.settle(payment.intent, proof: proof)
         case .failed(let transaction, let reason):
@@ -53,51 +63,70 @@ public struct Reconciler: Sendable {
         return finding
     }
 
-    /// What the first witness says that answers and is of the same network.
-    private func secondOpinion(
-        _ payment: JournalledPayment, hint: String?, account: Address
-    ) async -> Finding? {
+    /// What the witnesses make of a finding that would free money: the same, if one of them saw as much, or
+    /// what it saw instead; open where none does.
+    private func confirmed(
+        _ finding: Finding, of payment: JournalledPayment, hint: String?, account: Address
+    ) async -> Finding {
         for witness in self.witnesses {
             do {
                 guard try await witness.genesisHash() == self.rpc.genesisHash() else { continue }
-                return try await self.find(payment, hint: hint, account: account, at: witness)
+                switch try await self.find(payment, hint: hint, account: account, at: witness) {
+                case .settled(let proof): return .settled(proof)
+                case .failed where finding.isFailure: return finding
+                case .dead where !finding.isFailure:
+                    // The height until which it could land is the first node's word; the blockhash is ours.
+                    let message = try TransactionMessage(decoding: payment.message)
+                    if try await !witness.isBlockhashValid(message.recentBlockhash, .confirmed) {
+                        return finding
+                    }
+                case .failed, .dead, .open: break
+                }
             } catch {
                 // Who does not answer proves nothing; the next one is asked.
             }
         }
-        return nil
+        return .open
     }
 
+    /// One search is one node's: what another one says in the middle of it may be older than the height that
+    /// the search began with.
     private func find(
         _ payment: JournalledPayment, hint: String?, account: Address, at rpc: RPCClient
-    ) async throws -> Finding {
-        // The height is read first: a transaction that landed before it is then visible in what follows.
-        let height = try await rpc.blockHeight(.finalized)
-        if let hint, let finding = try await self.read(hint, payment, at: rpc) { return finding }
-        // A sponsor signs first and so chooses the transaction's id; only the paying account leads to it.
-        let message = try TransactionMessage(decoding: payment.message)
-        let memo = InstructionContent.contents(of: message).lazy.compactMap { content -> String? in
-            if case .memo(let text, _) = content { text } else { nil }
-        }.first
-        for activity in try await rpc.signatures(for: account, limit: Self.searchDepth) {
-            if let memo, let text = activity.memo, !text.holds(memo) { continue }
-            if let finding = try await self.read(activity.signature, payment, at: rpc) { return finding }
+    ) async throws(RPCError) -> Finding {
+        try await rpc.withOneNode { node async throws(RPCError) in
+            try await PaymentSearch(rpc: node, seen: self.seen).find(payment, hint: hint, account: account)
         }
-        return height > payment.lastValidBlockHeight ? .dead(height: height) : .open
     }
 
-    /// What the transaction `id` is to this payment; nil when it is another one or not there.
-    private func read(
-        _ id: String, _ payment: JournalledPayment, at rpc: RPCClient
-    ) async throws -> Finding? {
-        guard let found = try await rpc.transaction(id),
-            found.transaction?.messageBytes == payment.message
-        else {
-            return nil
+    /// Whether the paying account still has all that the books say it has, this payment included. Money
+    /// leaves it under our signature only: what is missing went out with a payment that is still open here.
+    private func isWhole(_ payment: JournalledPayment, _ account: Address) async throws -> Bool {
+        let proposal = payment.proposal
+        guard proposal.amount > 0 else { return true }
+        let before = try await self.ledger.read { try $0.head() }
+        let onChain = try await self.rpc.tokenBalance(of: account, .finalized)?.amount ?? 0
+        let (balance, head) = try await self.ledger.read { view in
+            (try view.balances().first { $0.asset.id == proposal.asset.id }, try view.head())
         }
-        // The error first: a failed transaction is confirmed as well.
-        if let err = found.err { return .failed(transaction: id, reason: "the chain refused: \(err.text)") }
-        return .settled(SettlementProof(transaction: id, slot: found.slot))
+        guard head == before, let balance else { return false }
+        return onChain >= balance.inWallet
+    }
+
+    /// Books what became of a fee: of a transaction that we signed first, so that its id is known.
+    public func reconcileFee(_ payment: JournalledPayment) async throws {
+        // The height is read first: what landed before it is visible in what follows.
+        let height = try await self.rpc.blockHeight(.finalized)
+        guard let id = try Transaction(decoding: payment.payload).id else { return }
+        let status = try await self.rpc.signatureStatuses(of: [id]).first ?? nil
+        if let status {
+            // A failed transaction pays its fee as well.
+            guard status.err != nil || status.succeeded(at: .confirmed) else { return }
+            try await self.ledger.settle(
+                payment.intent, proof: SettlementProof(transaction: id, slot: status.slot))
+        } else if height > payment.lastValidBlockHeight {
+            try await self.ledger.expire(payment.intent, height: height)
+        }
     }
 
     /// Books a difference between chain and ledger that can only be a deposit: nothing is in flight, and the
@@ -105,9 +134,10 @@ public struct Reconciler: Sendable {
     /// person to see.
     ///
     /// - Parameter explaining: books what else can bring money in, the ends of payment channels; then nothing
-    ///   is booked here until the next look.
+    ///   is booked here until the next look. Says how much may have come from there without showing: so much
+    ///   is left out.
     public func bookDeposits(
-        of asset: Asset, account: Address, mint: Address?, explaining: () async throws -> Void = {}
+        of asset: Asset, account: Address, mint: Address?, explaining: () async throws -> UInt64 = { 0 }
     ) async throws -> UInt64 {
         let before = try await self.ledger.read { try $0.head() }
         let onChain: UInt64
@@ -124,12 +154,15 @@ public struct Reconciler: Sendable {
         }
         // A payment that ended in between would look like money that came in.
         guard head == before else { return onChain }
-        let known = UInt64(max(0, (balance?.available ?? 0) + (balance?.reserved ?? 0)))
+        let known = balance?.inWallet ?? 0
         if !open, onChain > known {
-            try await explaining()
-            guard try await self.ledger.read({ try $0.head() }) == before else { return onChain }
-            let reference = "deposit \(account) \(balance?.deposited ?? 0)+\(onChain - known)"
-            try await self.ledger.deposit(onChain - known, asset: asset, reference: reference)
+            let unclear = try await explaining()
+            guard try await self.ledger.read({ try $0.head() }) == before, onChain - known > unclear else {
+                return onChain
+            }
+            let amount = onChain - known - unclear
+            let reference = "deposit \(account) \(balance?.deposited ?? 0)+\(amount)"
+            try await self.ledger.deposit(amount, asset: asset, reference: reference)
         }
         return onChain
     }

@@ -3,22 +3,23 @@ import Encoding
 extension RPCClient {
     /// `getGenesisHash`: compare it with ``Network/genesisHash`` before paying anything.
     public func genesisHash() async throws(RPCError) -> String {
-        let result = try await self.call("getGenesisHash", [])
-        return try self.reading(result.string)
+        try await self.call("getGenesisHash", []) { result throws(JSONError) in try result.string() }
     }
 
     /// `getSlot`.
     public func slot(_ commitment: Commitment = .confirmed) async throws(RPCError) -> UInt64 {
-        let result = try await self.call("getSlot", [Self.options(commitment)])
-        return try self.reading { () throws(JSONError) in try result.integer() }
+        try await self.call("getSlot", [Self.options(commitment)]) { result throws(JSONError) in
+            try result.integer()
+        }
     }
 
     /// `getBlockHeight`.
     public func blockHeight(_ commitment: Commitment = .confirmed) async throws(RPCError) -> UInt64 {
         var failure: RPCError?
         for _ in self.urls {
-            let result = try await self.call("getBlockHeight", [Self.options(commitment)])
-            let height = try self.reading { () throws(JSONError) in try result.integer(UInt64.self) }
+            let height = try await self.call("getBlockHeight", [Self.options(commitment)]) {
+                result throws(JSONError) in try result.integer(UInt64.self)
+            }
             do throws(RPCError) {
                 try self.checkProgress(height, commitment)
                 return height
@@ -31,8 +32,7 @@ extension RPCClient {
     public func latestBlockhash(_ commitment: Commitment = .confirmed) async throws(RPCError)
         -> LatestBlockhash
     {
-        let result = try await self.call("getLatestBlockhash", [Self.options(commitment)])
-        return try self.reading { () throws(JSONError) in
+        try await self.call("getLatestBlockhash", [Self.options(commitment)]) { result throws(JSONError) in
             let text = try result["value"]["blockhash"].address()
             return LatestBlockhash(
                 blockhash: Blockhash(exactly: text.bytes),
@@ -45,15 +45,22 @@ extension RPCClient {
     public func isBlockhashValid(
         _ blockhash: Blockhash, _ commitment: Commitment = .confirmed
     ) async throws(RPCError) -> Bool {
-        let result = try await self.call(
-            "isBlockhashValid", [.string(blockhash.description), Self.options(commitment)])
-        return try self.reading(result["value"].bool)
+        try await self.call(
+            "isBlockhashValid", [.string(blockhash.description), Self.options(commitment)]
+        ) { result throws(JSONError) in try result["value"].bool() }
     }
 
     /// `getMinimumBalanceForRentExemption`: lamports that an account of `space` bytes must keep.
     public func minimumBalanceForRentExemption(space: Int) async throws(RPCError) -> UInt64 {
-        let result = try await self.call("getMinimumBalanceForRentExemption", [.integer(Int64(space))])
-        return try self.reading { () throws(JSONError) in try result.integer() }
+        try await self.call("getMinimumBalanceForRentExemption", [JSON(space)]) {
+            result throws(JSONError) in try result.integer()
+        }
+    }
+
+    /// `getFirstAvailableBlock`: the slot of the oldest block that the node still has. What lies before it is
+    /// not in its history, whatever a list says.
+    public func firstAvailableBlock() async throws(RPCError) -> UInt64 {
+        try await self.call("getFirstAvailableBlock", []) { result throws(JSONError) in try result.integer() }
     }
 
     // MARK: Accounts
@@ -62,19 +69,23 @@ extension RPCClient {
     public func balance(of address: Address, _ commitment: Commitment = .confirmed) async throws(RPCError)
         -> UInt64
     {
-        let result = try await self.call(
-            "getBalance", [.string(address.description), Self.options(commitment)])
-        return try self.reading { () throws(JSONError) in try result["value"].integer() }
+        try await self.call("getBalance", [.string(address.description), Self.options(commitment)]) {
+            result throws(JSONError) in try result["value"].integer()
+        }
     }
 
     /// `getTokenAccountBalance`; nil when the account does not exist.
     public func tokenBalance(
         of account: Address, _ commitment: Commitment = .confirmed
     ) async throws(RPCError) -> TokenBalance? {
-        let result: JSONField
         do throws(RPCError) {
-            result = try await self.call(
-                "getTokenAccountBalance", [.string(account.description), Self.options(commitment)])
+            return try await self.call(
+                "getTokenAccountBalance", [.string(account.description), Self.options(commitment)]
+            ) { result throws(JSONError) in
+                TokenBalance(
+                    amount: try result["value"]["amount"].decimal(),
+                    decimals: try result["value"]["decimals"].integer())
+            }
         } catch {
             // Nodes answer with "invalid parameters" for an account that is not there; only this text tells
             // it apart.
@@ -84,11 +95,6 @@ extension RPCClient {
             }
             return nil
         }
-        return try self.reading { () throws(JSONError) in
-            TokenBalance(
-                amount: try result["value"]["amount"].decimal(),
-                decimals: try result["value"]["decimals"].integer())
-        }
     }
 
     /// `getAccountInfo`; nil when the account does not exist.
@@ -96,9 +102,13 @@ extension RPCClient {
         of address: Address, _ commitment: Commitment = .confirmed
     ) async throws(RPCError) -> AccountInfo? {
         let options = Self.options(commitment, ["encoding": "base64"])
-        let result = try await self.call("getAccountInfo", [.string(address.description), options])
-        return try self.reading { () throws(JSONError) in
-            try result["value"].ifPresent.map { value throws(JSONError) in try AccountInfo(value) }
+        return try await self.call("getAccountInfo", [.string(address.description), options]) {
+            result throws(JSONError) in
+            // No context, no answer: null in place of the whole result says nothing about the account.
+            guard result["context"].exists || result["value"].value != nil else {
+                throw result["value"].fault("missing")
+            }
+            return try result["value"].ifPresent.map { value throws(JSONError) in try AccountInfo(value) }
         }
     }
 
@@ -115,8 +125,9 @@ extension RPCClient {
 
     /// `requestAirdrop`: only networks for tests give lamports away.
     public func requestAirdrop(to address: Address, lamports: UInt64) async throws(RPCError) -> String {
-        let result = try await self.call("requestAirdrop", [.string(address.description), JSON(lamports)])
-        return try self.reading(result.string)
+        try await self.call("requestAirdrop", [.string(address.description), JSON(lamports)]) {
+            result throws(JSONError) in try result.string()
+        }
     }
 
     static func options(_ commitment: Commitment, _ more: JSON = [:]) -> JSON {

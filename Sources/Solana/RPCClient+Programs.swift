@@ -27,8 +27,8 @@ extension RPCClient {
     ) async throws(RPCError) -> [(address: Address, account: AccountInfo)] {
         let options = Self.options(
             commitment, ["encoding": "base64", "filters": .array(filters.map(\.json))])
-        let result = try await self.call("getProgramAccounts", [.string(program.description), options])
-        return try self.reading { () throws(JSONError) in
+        return try await self.call("getProgramAccounts", [.string(program.description), options]) {
+            result throws(JSONError) in
             var found: [(address: Address, account: AccountInfo)] = []
             for line in try result.elements() {
                 found.append((try line["pubkey"].address(), try AccountInfo(line["account"])))

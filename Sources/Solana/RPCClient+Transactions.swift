@@ -18,9 +18,9 @@ extension RPCClient {
         ]
         options["maxRetries"] = maxRetries.map { JSON($0) }
         options["minContextSlot"] = minimumContextSlot.map { JSON($0) }
-        let result = try await self.call(
-            "sendTransaction", [.string(Base64.standard.encode(transaction)), options])
-        return try self.reading(result.string)
+        return try await self.call("sendTransaction", [.string(Base64.standard.encode(transaction)), options]) {
+            result throws(JSONError) in try result.string()
+        }
     }
 
     /// `simulateTransaction`. With `sigVerify` every signature must be there.
@@ -34,9 +34,9 @@ extension RPCClient {
                 "encoding": "base64", "sigVerify": .bool(sigVerify),
                 "replaceRecentBlockhash": .bool(replaceRecentBlockhash),
             ])
-        let result = try await self.call(
-            "simulateTransaction", [.string(Base64.standard.encode(transaction)), options])
-        return try self.reading { () throws(JSONError) in
+        return try await self.call(
+            "simulateTransaction", [.string(Base64.standard.encode(transaction)), options]
+        ) { result throws(JSONError) in
             let value = result["value"]
             var logs: [String] = []
             for line in try value["logs"].ifPresent?.elements() ?? [] { logs.append(try line.string()) }
@@ -50,9 +50,9 @@ extension RPCClient {
     /// nothing while the blockhash lives.
     public func signatureStatuses(of ids: [String]) async throws(RPCError) -> [SignatureStatus?] {
         precondition(ids.count <= Self.statusLimit, "nodes take at most 256 ids in one question")
-        let result = try await self.call(
-            "getSignatureStatuses", [.array(ids.map { .string($0) }), ["searchTransactionHistory": true]])
-        return try self.reading { () throws(JSONError) in
+        return try await self.call(
+            "getSignatureStatuses", [.array(ids.map { .string($0) }), ["searchTransactionHistory": true]]
+        ) { result throws(JSONError) in
             let values = try result["value"].elements()
             guard values.count == ids.count else {
                 throw result["value"].fault("\(values.count) answers to \(ids.count) questions")
@@ -76,19 +76,24 @@ extension RPCClient {
         }
     }
 
+    /// Seven bits, as the prefix of a message holds them.
+    private static let highestVersion = 127
+
     /// `getTransaction`; nil when the node does not have it at this commitment.
     public func transaction(
         _ id: String, _ commitment: Commitment = .confirmed
     ) async throws(RPCError) -> ConfirmedTransaction? {
-        let options = Self.options(commitment, ["encoding": "base64", "maxSupportedTransactionVersion": 0])
-        let result = try await self.call("getTransaction", [.string(id), options])
-        return try self.reading { () throws(JSONError) in
+        // Versions that we do not read are asked for as well: their bytes show that they are somebody else's.
+        let options = Self.options(
+            commitment,
+            ["encoding": "base64", "maxSupportedTransactionVersion": JSON(Self.highestVersion)])
+        return try await self.call("getTransaction", [.string(id), options]) { result throws(JSONError) in
             guard result.exists else { return nil }
             return ConfirmedTransaction(
                 slot: try result["slot"].integer(), blockTime: try result["blockTime"].ifPresent?.integer(),
                 err: result["meta"]["err"].ifPresent?.value,
                 fee: try result["meta"]["fee"].ifPresent?.integer(),
-                transaction: try? Transaction(decoding: result["transaction"].encodedBytes()))
+                bytes: try result["transaction"].encodedBytes())
         }
     }
 
@@ -101,8 +106,8 @@ extension RPCClient {
         var options = Self.options(commitment, ["limit": JSON(limit)])
         options["before"] = before.map { .string($0) }
         options["until"] = until.map { .string($0) }
-        let result = try await self.call("getSignaturesForAddress", [.string(address.description), options])
-        return try self.reading { () throws(JSONError) in
+        return try await self.call("getSignaturesForAddress", [.string(address.description), options]) {
+            result throws(JSONError) in
             var lines: [AddressActivity] = []
             for line in try result.elements() {
                 lines.append(

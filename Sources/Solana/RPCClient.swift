@@ -15,17 +15,23 @@ public struct RPCClient: Sendable {
     /// The longest answer that is read, in bytes.
     public let bodyLimit: Int
     private let web: any Web
+    /// Waits where every node asks to come back later; nil does not wait.
+    private let timeline: (any Timeline)?
 
-    public init(url: String, web: any Web, timeout: Duration = .seconds(15), bodyLimit: Int = 1 << 20) {
-        self.init(urls: [url], network: nil, web: web, timeout: timeout, bodyLimit: bodyLimit)
+    public init(
+        url: String, web: any Web, timeline: (any Timeline)? = nil, timeout: Duration = .seconds(15),
+        bodyLimit: Int = 1 << 20
+    ) {
+        self.init(
+            urls: [url], network: nil, web: web, timeline: timeline, timeout: timeout, bodyLimit: bodyLimit)
     }
 
     /// - Parameters:
     ///   - urls: at least one.
     ///   - network: what every node has to show before it is believed; nil believes.
     public init(
-        urls: [String], network: Network?, web: any Web, timeout: Duration = .seconds(15),
-        bodyLimit: Int = 1 << 20
+        urls: [String], network: Network?, web: any Web, timeline: (any Timeline)? = nil,
+        timeout: Duration = .seconds(15), bodyLimit: Int = 1 << 20
     ) {
         precondition(!urls.isEmpty, "some node has to be asked")
         self.urls = urls
@@ -34,24 +40,79 @@ public struct RPCClient: Sendable {
         self.timeout = timeout
         self.bodyLimit = bodyLimit
         self.web = web
+        self.timeline = timeline
     }
 
-    /// One call: the `result`, whatever it is.
+    /// How often all nodes are asked while each says that it is asked too often.
+    private static let rounds = 4
+    /// The longest wait between two rounds, whatever a node asks for: who waits longer holds the robot up.
+    private static let longestWait = Duration.seconds(5)
+
+    /// One call: what `read` makes of the `result`. A node whose answer cannot be read is left for the next
+    /// like one that gives none.
     /// - Throws: what the last node that was asked said.
-    public func call(_ method: String, _ parameters: [JSON]) async throws(RPCError) -> JSONField {
-        var failure: RPCError?
+    public func call<Value>(
+        _ method: String, _ parameters: [JSON], _ read: (JSONField) throws(JSONError) -> Value
+    ) async throws(RPCError) -> Value {
+        for round in 1... {
+            var failure = RPCError.status(0)
+            var wait: Duration?
+            for _ in self.urls {
+                let place = self.ring.current
+                do throws(RPCError) {
+                    try await self.checkNetwork(of: place)
+                    let result = try await self.call(method, parameters, at: self.urls[place])
+                    return try self.reading { () throws(JSONError) in try read(result) }
+                } catch {
+                    guard error.isOfTheNode else { throw error }
+                    failure = self.named(error, place)
+                    if case .limited(let after) = error {
+                        let after = after ?? .milliseconds(500 << min(round, 3))
+                        wait = min(wait ?? after, after)
+                    }
+                    self.ring.leave(place)
+                }
+            }
+            guard let wait, let timeline, round < Self.rounds else { throw failure }
+            do {
+                try await timeline.sleep(for: min(max(wait, .zero), Self.longestWait))
+            } catch {
+                throw .transport(.cancelled)
+            }
+        }
+        throw .status(0)
+    }
+
+    /// Asks one node for all of `body`, and begins anew with the next where it fails in the middle: answers
+    /// that have to fit together come from one place.
+    public func withOneNode<Value>(
+        _ body: (RPCClient) async throws(RPCError) -> Value
+    ) async throws(RPCError) -> Value {
+        var failure = RPCError.status(0)
         for _ in self.urls {
             let place = self.ring.current
+            let node = RPCClient(
+                urls: [self.urls[place]], network: self.ring.isKnown(place) ? nil : self.network,
+                web: self.web, timeline: self.timeline, timeout: self.timeout, bodyLimit: self.bodyLimit)
             do throws(RPCError) {
-                try await self.checkNetwork(of: place)
-                return try await self.call(method, parameters, at: self.urls[place])
+                let value = try await body(node)
+                if self.network != nil { self.ring.know(place) }
+                return value
             } catch {
                 guard error.isOfTheNode else { throw error }
                 failure = error
                 self.ring.leave(place)
             }
         }
-        throw failure ?? .status(0)
+        throw failure
+    }
+
+    /// With the node's name, unless the error says it already.
+    private func named(_ error: RPCError, _ place: Int) -> RPCError {
+        switch error {
+        case .node, .otherNetwork, .wentBack: error
+        default: .node(url: self.urls[place], error)
+        }
     }
 
     /// A node is asked once which network it belongs to.
@@ -96,16 +157,18 @@ public struct RPCClient: Sendable {
         do throws(JSONError) {
             answer = JSONField(try JSON.read(response.body, limits: JSON.Limits(bytes: self.bodyLimit)))
         } catch {
-            throw response.status == 200 ? .malformed(error) : .status(response.status)
+            throw response.status == 200 ? .malformed(error) : Self.refusal(response)
         }
         if let error = answer["error"].ifPresent {
-            throw try self.reading { () throws(JSONError) in
+            let refusal = try self.reading { () throws(JSONError) in
                 RPCError.server(
                     code: try error["code"].integer(), message: try error["message"].string(),
                     data: error["data"].value)
             }
+            if case .server(429, _, _) = refusal { throw .limited(after: Self.pause(response)) }
+            throw refusal
         }
-        guard response.status == 200 else { throw .status(response.status) }
+        guard response.status == 200 else { throw Self.refusal(response) }
         return try self.reading { () throws(JSONError) in
             guard try answer["id"].integer(Int.self) == 1 else {
                 throw answer["id"].fault("an answer to another call")
@@ -116,6 +179,18 @@ public struct RPCClient: Sendable {
             }
             return answer["result"]
         }
+    }
+
+    private static func refusal(_ response: WebResponse) -> RPCError {
+        switch response.status {
+        case 429, 503: .limited(after: self.pause(response))
+        default: .status(response.status)
+        }
+    }
+
+    /// `Retry-After` in seconds; a date is not read.
+    private static func pause(_ response: WebResponse) -> Duration? {
+        response.header("Retry-After").flatMap { UInt32($0) }.map { .seconds(Int64($0)) }
     }
 
     /// Runs `read` and turns a wrong shape into an error of this module.

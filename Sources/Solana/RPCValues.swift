@@ -116,15 +116,18 @@ public struct ConfirmedTransaction: Sendable, Equatable {
     public let err: JSON?
     /// Lamports that the fee payer paid.
     public let fee: UInt64?
+    /// As it is on the wire, whatever its version.
+    public let bytes: [UInt8]
     /// Nil when the bytes are of a kind that this module does not read.
     public let transaction: Transaction?
 
-    public init(slot: UInt64, blockTime: Int64?, err: JSON?, fee: UInt64?, transaction: Transaction?) {
+    public init(slot: UInt64, blockTime: Int64?, err: JSON?, fee: UInt64?, bytes: [UInt8]) {
         self.slot = slot
         self.blockTime = blockTime
         self.err = err
         self.fee = fee
-        self.transaction = transaction
+        self.bytes = bytes
+        self.transaction = try? Transaction(decoding: bytes)
     }
 }
 

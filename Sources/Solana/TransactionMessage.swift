@@ -76,6 +76,15 @@ public struct TransactionMessage: Sendable, Hashable {
             : index < self.keys.count - self.readonlyUnsigned
     }
 
+    /// The program that an instruction calls.
+    public func program(of instruction: CompiledInstruction) -> Address { self.keys[Int(instruction.program)] }
+
+    /// The accounts that an instruction names in the message itself; those from tables are left out, since
+    /// their addresses are not in the signed bytes.
+    public func staticAccounts(of instruction: CompiledInstruction) -> [Address] {
+        instruction.accounts.filter { Int($0) < self.keys.count }.map { self.keys[Int($0)] }
+    }
+
     /// Whether the key at `index` signs.
     public func isSigner(_ index: Int) -> Bool { index < self.requiredSignatures }
 }

@@ -74,6 +74,20 @@ public enum WebError: Error, Equatable {
     case cancelled
 }
 
+extension WebError: CustomStringConvertible {
+    /// One line for people.
+    public var description: String {
+        switch self {
+        case .refused(let reason): "cannot be sent: \(reason)"
+        case .unreachable(let reason): "unreachable: \(reason)"
+        case .timedOut: "no answer in time"
+        case .tooLarge(let limit): "the answer is longer than \(limit) bytes"
+        case .broken(let reason): "broken off: \(reason)"
+        case .cancelled: "given up"
+        }
+    }
+}
+
 /// HTTP exchanges, one request and one answer.
 public protocol Web: Sendable {
     func send(_ request: WebRequest) async throws(WebError) -> WebResponse

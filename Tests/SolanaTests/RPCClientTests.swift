@@ -76,7 +76,7 @@ import World
             let client = RPCClient(
                 url: "http://node", web: ScriptedWeb(method: "getBlockHeight", answer: answer))
             let error = await #expect(throws: RPCError.self, "\(answer)") { try await client.blockHeight() }
-            guard case .malformed? = error else {
+            guard case .malformed? = error?.reason else {
                 Issue.record("\(answer) gave \(String(describing: error))")
                 continue
             }
@@ -85,17 +85,109 @@ import World
         await #expect(throws: RPCError.self) { try await wrongCount.signatureStatuses(of: ["a", "b"]) }
     }
 
-    @Test func `transport and HTTP failures keep their kind`() async throws {
-        var web = ScriptedWeb(method: "getSlot", answer: "<html>", status: 429)
-        await #expect(throws: RPCError.status(429)) { try await RPCClient(url: "u", web: web).slot() }
+    @Test func `failures keep their kind, and say whose they are`() async throws {
+        var web = ScriptedWeb(method: "getSlot", answer: "<html>", status: 500)
+        func failure() async -> RPCError? {
+            do throws(RPCError) {
+                _ = try await RPCClient(url: "u", web: web).slot()
+                return nil
+            } catch {
+                return error
+            }
+        }
+        #expect(await failure() == .node(url: "u", .status(500)))
+        web.status = 429
+        #expect(await failure() == .node(url: "u", .limited(after: nil)))
         web.answer =
             #"{"jsonrpc":"2.0","id":1,"error":{"code":-32005,"message":"Node is unhealthy"}}"#
-        await #expect(throws: RPCError.server(code: -32005, message: "Node is unhealthy", data: nil)) {
-            try await RPCClient(url: "u", web: web).slot()
-        }
+        #expect(
+            await failure() == .node(url: "u", .server(code: -32005, message: "Node is unhealthy", data: nil)))
         web.failure = .timedOut
-        await #expect(throws: RPCError.transport(.timedOut)) {
-            try await RPCClient(url: "u", web: web).slot()
+        #expect(await failure()?.reason == .transport(.timedOut))
+        #expect(await failure()?.description == "u: no answer: no answer in time")
+    }
+
+    /// Answers each method from a list, the last answer for ever; counts what each node was asked.
+    private final class Scripted: Web {
+        struct Answer: Sendable {
+            var status = 200
+            var headers: [Header] = []
+            var body: String
+        }
+        let answers: Mutex<[String: [Answer]]>
+        let asked = Mutex<[String]>([])
+
+        init(_ answers: [String: [Answer]]) { self.answers = Mutex(answers) }
+
+        func send(_ request: WebRequest) async throws(WebError) -> WebResponse {
+            self.asked.withLock { $0.append(request.url) }
+            let answer = self.answers.withLock { answers -> Answer? in
+                guard let first = answers[request.url]?.first else { return nil }
+                if answers[request.url]?.count ?? 0 > 1 { answers[request.url]?.removeFirst() }
+                return first
+            }
+            guard let answer else { throw .unreachable(request.url) }
+            return WebResponse(
+                status: answer.status, headers: answer.headers, body: Array(answer.body.utf8))
+        }
+    }
+
+    /// Notes how long somebody slept.
+    private final class Clock: Timeline {
+        let slept = Mutex<[Duration]>([])
+        var now: Timestamp { Timestamp(milliseconds: 0, quality: .virtual) }
+        var uptime: Duration { .zero }
+        func sleep(for duration: Duration) async throws { self.slept.withLock { $0.append(duration) } }
+    }
+
+    private static func result(_ text: String) -> Scripted.Answer {
+        Scripted.Answer(body: #"{"jsonrpc":"2.0","id":1,"result":\#(text)}"#)
+    }
+
+    @Test func `a node that is asked too often is left for another, and then waited for as it says`()
+        async throws
+    {
+        let limited = Scripted.Answer(status: 429, headers: [Header("Retry-After", "2")], body: "slow down")
+        let words = Scripted.Answer(
+            body: #"{"jsonrpc":"2.0","id":1,"error":{"code":429,"message":"Too many requests"}}"#)
+        let clock = Clock()
+        let both = Scripted(["a": [limited], "b": [Self.result("7")]])
+        let client = RPCClient(urls: ["a", "b"], network: nil, web: both, timeline: clock)
+        #expect(try await client.slot() == 7)
+        #expect(both.asked.withLock { $0 } == ["a", "b"] && clock.slept.withLock { $0.isEmpty })
+        let one = Scripted(["a": [limited, words, Self.result("8")]])
+        #expect(try await RPCClient(url: "a", web: one, timeline: clock).slot() == 8)
+        #expect(clock.slept.withLock { $0 } == [.seconds(2), .seconds(2)])
+        // Not for ever, and never longer than is good for a robot.
+        let never = Scripted(
+            ["a": [Scripted.Answer(status: 503, headers: [Header("Retry-After", "86400")], body: "")]])
+        let error = await #expect(throws: RPCError.self) {
+            try await RPCClient(url: "a", web: never, timeline: clock).slot()
+        }
+        #expect(error == .node(url: "a", .limited(after: .seconds(86_400))))
+        #expect(clock.slept.withLock { $0.dropFirst(2).allSatisfy { $0 <= .seconds(5) } })
+        #expect(never.asked.withLock { $0.count } == 4)
+    }
+
+    @Test func `an answer that cannot be used is another node's turn, for every method`() async throws {
+        let hash = try address(1)
+        let good =
+            #"{"context":{"slot":9},"value":{"blockhash":"\#(hash)","lastValidBlockHeight":3}}"#
+        for bad in [#"{"context":{"slot":9},"value":null}"#, "null", "[]", #"{"value":{"blockhash":1}}"#] {
+            let web = Scripted(["a": [Self.result(bad)], "b": [Self.result(good)]])
+            let client = RPCClient(urls: ["a", "b"], network: nil, web: web)
+            #expect(try await client.latestBlockhash().slot == 9, "\(bad)")
+        }
+        // Null instead of a whole answer says nothing about an account.
+        let web = Scripted(["a": [Self.result("null")]])
+        await #expect(throws: RPCError.self) { try await RPCClient(url: "a", web: web).accountInfo(of: hash) }
+        for method in ["no such method", "internal error"] {
+            let code = method == "internal error" ? -32603 : -32601
+            let refusal = Scripted.Answer(
+                body: #"{"jsonrpc":"2.0","id":1,"error":{"code":\#(code),"message":"\#(method)"}}"#)
+            let web = Scripted(["a": [refusal], "b": [Self.result("[]")]])
+            let client = RPCClient(urls: ["a", "b"], network: nil, web: web)
+            #expect(try await client.signatures(for: hash).isEmpty)
         }
     }
 
@@ -135,7 +227,7 @@ import World
             throws: RPCError.otherNetwork(url: "http://main", expected: Network.devnet.chainID)
         ) { try await wrong.blockHeight() }
         let silent = RPCClient(urls: ["http://down", "http://off"], network: .devnet, web: nodes)
-        await #expect(throws: RPCError.transport(.unreachable("http://off"))) {
+        await #expect(throws: RPCError.node(url: "http://off", .transport(.unreachable("http://off")))) {
             try await silent.blockHeight()
         }
     }

@@ -1,0 +1,220 @@
+internal import Encoding
+internal import Ledger
+internal import Sodium
+internal import Solana
+internal import Synchronization
+
+/// Looks for one payment in the history that one node shows of the account that pays.
+///
+/// What frees money is claimed only after a complete search: every transaction of the account back to before
+/// the first slot in which the payment could land was read and is another one. A transaction that is listed
+/// and cannot be read may be ours, whatever memo is listed with it, so it keeps the payment open; and a list
+/// that ends early because the node has forgotten what lies before is not complete.
+struct PaymentSearch: Sendable {
+    let rpc: RPCClient
+    let seen: SeenTransactions
+
+    /// Transactions that are asked for at once; with long memos in them an answer stays below its limit.
+    static let pageSize = 200
+    /// Pages that are read while the payment may still land: it is looked for and nothing is claimed.
+    private static let livePages = 5
+    /// Pages that are read once it cannot: far more than an account has in two minutes, so that burying a
+    /// payment costs more than it brings.
+    private static let deadPages = 500
+    /// Transactions that are fetched in one search. What was fetched once is remembered, so that the next
+    /// search gets further.
+    private static let fetchLimit = 2_000
+
+    /// - Parameters:
+    ///   - hint: a transaction id that somebody claims; checked like everything else.
+    ///   - account: the account that pays.
+    func find(
+        _ payment: JournalledPayment, hint: String?, account: Address
+    ) async throws(RPCError) -> Reconciler.Finding {
+        // The height is read first: what landed before it is visible in what follows.
+        let height = try await self.rpc.blockHeight(.finalized)
+        let memos = Self.memos(of: payment)
+        var fetched = 0
+        if let hint, Self.isTransactionID(hint),
+            case .ours(let finding) = try await self.look(at: hint, payment, &fetched)
+        {
+            return finding
+        }
+        let isPast = height > payment.lastValidBlockHeight
+        let first = payment.firstPossibleSlot
+        var history = AddressHistory(account: account, rpc: self.rpc, pageSize: Self.pageSize)
+        var doubts = false
+        for _ in 0..<(isPast ? Self.deadPages : Self.livePages) {
+            let page = try await history.next()
+            let candidates = page.filter { $0.slot >= first }
+            let likely = candidates.filter { Self.mayHold($0, memos) }
+            // A memo says where to look first. It hides nothing where absence is claimed.
+            let rest = isPast ? candidates.filter { !Self.mayHold($0, memos) } : []
+            for activity in likely + rest {
+                switch try await self.look(at: activity.signature, payment, &fetched) {
+                case .ours(let finding): return finding
+                case .foreign: break
+                case .unreadable: doubts = true
+                }
+            }
+            if history.isAtEnd || page.contains(where: { $0.slot < first }) { break }
+        }
+        guard isPast, !doubts, try await history.reaches(before: first) else { return .open }
+        return .dead(height: height)
+    }
+
+    /// What one transaction is to a payment.
+    private enum Look {
+        case ours(Reconciler.Finding)
+        case foreign
+        /// It is there, and its bytes are not to be had now.
+        case unreadable
+    }
+
+    private func look(
+        at id: String, _ payment: JournalledPayment, _ fetched: inout Int
+    ) async throws(RPCError) -> Look {
+        let wanted = SeenTransactions.digest(of: payment.message)
+        if let digest = self.seen[id], digest != wanted { return .foreign }
+        guard fetched < Self.fetchLimit else { return .unreadable }
+        fetched += 1
+        let found: ConfirmedTransaction?
+        do throws(RPCError) {
+            found = try await self.rpc.transaction(id)
+        } catch {
+            switch error.reason {
+            // "Transaction version is not supported": ours is of one that every node serves.
+            case .server(-32015, _, _): return .foreign
+            case .server, .malformed: return .unreadable
+            default: throw error
+            }
+        }
+        guard let found else { return .unreadable }
+        guard found.bytes.suffix(payment.message.count) == payment.message[...] else {
+            // Remembered only as what the id proves to be: the signature is over these bytes.
+            if let transaction = found.transaction, transaction.id == id {
+                self.seen.remember(id, SeenTransactions.digest(of: transaction.messageBytes))
+            }
+            // A node that shows other bytes than the id stands for hides something.
+            if let transaction = found.transaction, transaction.id != id { return .unreadable }
+            return .foreign
+        }
+        guard found.transaction?.messageBytes == payment.message else { return .unreadable }
+        guard found.err != nil else { return .ours(.settled(Self.proof(id, found))) }
+        // On another fork it may succeed: a failure counts when it cannot be undone.
+        guard let final = try await self.rpc.transaction(id, .finalized) else { return .ours(.open) }
+        guard let err = final.err else { return .ours(.settled(Self.proof(id, final))) }
+        return .ours(.failed(transaction: id, reason: "the chain refused: \(err.text)"))
+    }
+
+    private static func proof(_ id: String, _ found: ConfirmedTransaction) -> SettlementProof {
+        SettlementProof(transaction: id, slot: found.slot)
+    }
+
+    /// 64 bytes in Base58.
+    private static func isTransactionID(_ text: String) -> Bool {
+        (try? Base58.decode(text, maximumLength: 88))?.count == Signature.byteCount
+    }
+
+    /// The memos of a payment as nodes list them.
+    private static func memos(of payment: JournalledPayment) -> [String] {
+        guard let message = try? TransactionMessage(decoding: payment.message) else { return [] }
+        return InstructionContent.contents(of: message).compactMap { content in
+            guard case .memo(let text, _) = content else { return nil }
+            return "[\(text.utf8.count)] \(text)"
+        }
+    }
+
+    private static func mayHold(_ activity: AddressActivity, _ memos: [String]) -> Bool {
+        guard let listed = activity.memo else { return true }
+        return memos.allSatisfy { listed.holds($0) }
+    }
+}
+
+extension JournalledPayment {
+    /// No block before this slot can hold the payment. Where the slot of its blockhash was not kept, the
+    /// height of that block serves: no chain has more blocks than slots.
+    var firstPossibleSlot: UInt64 {
+        if self.firstSlot > 0 { return self.firstSlot }
+        let lifetime = Blockhash.lifetimeBlocks
+        return self.lastValidBlockHeight > lifetime ? self.lastValidBlockHeight - lifetime : 0
+    }
+}
+
+/// Reads an address's transactions page by page, newest first, and knows whether it reached the end of the
+/// list or lost its thread on the way.
+struct AddressHistory {
+    let account: Address
+    let rpc: RPCClient
+    let pageSize: Int
+    /// Nothing is left.
+    private(set) var isAtEnd = false
+    /// The list broke off: a node that does not know where we stopped answers with nothing.
+    private(set) var isBroken = false
+    private var oldest: UInt64?
+    /// The newest but one of what the next page begins after, and the entry that it has to begin with.
+    private var thread: (before: String, overlap: String)?
+
+    init(account: Address, rpc: RPCClient, pageSize: Int) {
+        self.account = account
+        self.rpc = rpc
+        self.pageSize = pageSize
+    }
+
+    /// The next page; empty at the end.
+    mutating func next() async throws(RPCError) -> [AddressActivity] {
+        guard !self.isAtEnd else { return [] }
+        var page = try await self.rpc.signatures(
+            for: self.account, limit: self.pageSize, before: self.thread?.before)
+        let isFull = page.count >= self.pageSize
+        if let thread {
+            guard page.first?.signature == thread.overlap else {
+                (self.isAtEnd, self.isBroken) = (true, true)
+                return []
+            }
+            page.removeFirst()
+        }
+        if let last = page.last {
+            self.oldest = min(self.oldest ?? last.slot, last.slot)
+        }
+        if isFull, page.count >= 2 {
+            self.thread = (page[page.count - 2].signature, page[page.count - 1].signature)
+        } else {
+            self.isAtEnd = true
+        }
+        return page
+    }
+
+    /// Whether nothing from `slot` on is missing in what was read: it went on to before that slot, or to the
+    /// end of a list that the node has whole.
+    func reaches(before slot: UInt64) async throws(RPCError) -> Bool {
+        if let oldest, oldest < slot { return true }
+        guard self.isAtEnd, !self.isBroken else { return false }
+        do throws(RPCError) {
+            return try await self.rpc.firstAvailableBlock() <= slot
+        } catch {
+            // A node that does not say how far back it knows proves nothing.
+            if case .server(-32601, _, _) = error.reason { return false }
+            throw error
+        }
+    }
+}
+
+/// Which message a transaction id stands for, of transactions that were read before. An id never changes its
+/// meaning, so that each is fetched once.
+final class SeenTransactions: Sendable {
+    /// So many are remembered; then all are forgotten and read anew.
+    private static let limit = 16_384
+    private let digests = Mutex<[String: [UInt8]]>([:])
+
+    static func digest(of message: [UInt8]) -> [UInt8] { BLAKE2b.digest(of: message, length: 16) }
+
+    subscript(id: String) -> [UInt8]? { self.digests.withLock { $0[id] } }
+
+    func remember(_ id: String, _ digest: [UInt8]) {
+        self.digests.withLock { digests in
+            if digests.count >= Self.limit { digests.removeAll() }
+            digests[id] = digest
+        }
+    }
+}
