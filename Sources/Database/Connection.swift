@@ -34,7 +34,8 @@ public enum DatabaseValue: Sendable, Hashable {
 public final class Connection {
     /// Who may do what with the file.
     public enum Access: Sendable {
-        /// Creates the file (mode 0600 by the process's umask) where there is none.
+        /// Creates the file where there is none. It is its owner's alone, whatever the umask, and so are the
+        /// log and the index that SQLite puts beside it, which take the file's mode.
         case write
         /// Never changes the file; sees what is committed, also while another process writes.
         case read
@@ -51,6 +52,10 @@ public final class Connection {
         var handle: OpaquePointer?
         let flags = access == .write ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY
         let name = path ?? ":memory:"
+        if let path, access == .write {
+            DurableFile.makePrivate(path)
+            for suffix in ["-wal", "-shm"] { DurableFile.shutOthersOut(path + suffix) }
+        }
         let code = sqlite3_open_v2(name, &handle, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nil)
         guard code == SQLITE_OK, let handle else {
             let message = String(cString: sqlite3_errstr(code))
@@ -229,7 +234,8 @@ public struct Row: Sendable {
         }
     }
 
-    /// By its length, not to its first zero byte: what was stored is what comes back, and a hash over it holds.
+    /// By its length, not to its first zero byte: what was stored is what comes back, and a hash over it
+    /// holds.
     private static func text(copying statement: OpaquePointer, _ column: Int32) -> String {
         guard let start = sqlite3_column_text(statement, column) else { return "" }
         let count = Int(sqlite3_column_bytes(statement, column))

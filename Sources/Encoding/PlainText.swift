@@ -43,7 +43,7 @@ extension String {
 extension Unicode.Scalar {
     /// Controls, separators of lines, and what has no shape of its own: among the latter the marks that turn
     /// the direction of writing (U+200E, U+200F, U+202A to U+202E, U+2066 to U+2069).
-    fileprivate var steers: Bool {
+    var steers: Bool {
         if (0x20..<0x7f).contains(self.value) { return false }
         return switch self.properties.generalCategory {
         case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate, .privateUse, .unassigned:

@@ -12,7 +12,8 @@ import Testing
         let connection = try Connection(path: nil)
         try connection.execute("CREATE TABLE note(text TEXT NOT NULL) STRICT")
         try connection.run("INSERT INTO note VALUES (?)", .text(text))
-        let row = try #require(try connection.query("SELECT text FROM note WHERE text = ?", .text(text)).first)
+        let row = try #require(
+            try connection.query("SELECT text FROM note WHERE text = ?", .text(text)).first)
         #expect(row.text(0).utf8.elementsEqual(text.utf8))
     }
 
