@@ -115,7 +115,7 @@ let package = Package(
             "Console",
             [
                 "Payments", "Home", "Solana", "Ledger", "Wallet", "Encoding", "Sodium", "Database", "Linux",
-                "World", system,
+                "World", system, logging,
             ]),
         .executableTarget(
             name: "depai",
@@ -133,7 +133,8 @@ let package = Package(
         .executableTarget(
             name: "depai-node",
             dependencies: [
-                "Node", "Home", "Ledger", "Encoding", "Linux", "Database", arguments, lifecycle, logging,
+                "Console", "Node", "Home", "Ledger", "Encoding", "Linux", "Database", arguments, lifecycle,
+                logging,
                 signals, system,
             ], swiftSettings: strict),
         // The simulator
@@ -230,6 +231,7 @@ let package = Package(
                 "Encoding", "depai-outbox", system,
             ]),
         tests(of: "Linux", ["TestSupport", "World", subprocess, system]),
+        tests(of: "Console", ["Encoding", logging]),
         tests(of: "Home", ["TestSupport", "World", "Encoding", system]),
         tests(of: "Agent", ["TestSupport", "Devices", "Linux", "Sodium", "World", "Encoding", system]),
         tests(of: "SimulatedDevices", ["Devices", "World", "Encoding"]),

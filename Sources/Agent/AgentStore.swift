@@ -177,10 +177,11 @@ actor AgentStore {
     }
 
     func save(_ project: Project) throws {
+        guard let ceiling = Int64(exactly: project.ceiling) else { throw StoreError.ceiling(project.ceiling) }
         try self.database.run(
             "UPDATE project SET state = ?, provider = ?, ceiling = ?, result = ? WHERE id = ?",
             .text(project.state.rawValue), project.provider.map { .text($0) } ?? .null,
-            .integer(Int64(project.ceiling)), .blob(project.result), .integer(project.id))
+            .integer(ceiling), .blob(project.result), .integer(project.id))
     }
 
     /// The newest project of a kind that is not done.
@@ -195,7 +196,8 @@ actor AgentStore {
                 Project(
                     id: row.integer(0), kind: row.text(1), state: state, bytes: row.blob(3),
                     context: row.text(4),
-                    provider: row.optionalText(5), ceiling: UInt64(row.integer(6)), result: row.blob(7))
+                    provider: row.optionalText(5), ceiling: UInt64(exactly: row.integer(6)) ?? 0,
+                    result: row.blob(7))
             }
         }
     }
@@ -206,6 +208,17 @@ actor AgentStore {
                 "SELECT COUNT(*) FROM project WHERE kind = ? AND state = 'done'", .text(kind)
             )
             .first?.integer(0) ?? 0)
+    }
+}
+
+/// Why something is not kept.
+enum StoreError: Error, CustomStringConvertible {
+    case ceiling(UInt64)
+
+    var description: String {
+        switch self {
+        case .ceiling(let amount): "a price of \(amount) is beyond what can be booked"
+        }
     }
 }
 

@@ -7,14 +7,15 @@ internal import SystemPackage
 struct DeviceFolder: Sendable {
     /// What tells one state of a file from another.
     private struct Entry: Hashable {
-        let name: String
+        let name: ExactText
+        var file: String { self.name.text }
         let signature: FileSignature?
     }
 
     private let path: FilePath
     private var seen: [Entry] = []
     /// The last good description of each file.
-    private var good: [String: Thing] = [:]
+    private var good: [ExactText: Thing] = [:]
 
     /// The largest description, in bytes.
     static let byteLimit = 256 << 10
@@ -34,10 +35,10 @@ struct DeviceFolder: Sendable {
         var faults: [String] = []
         for entry in entries where !self.seen.contains(entry) {
             do {
-                self.good[entry.name] = try self.thing(entry.name)
+                self.good[entry.name] = try self.thing(entry.file)
             } catch {
                 let stays = self.good[entry.name] == nil ? "" : "; the last good one stays"
-                faults.append("\(self.path.appending(entry.name)): \(error)\(stays)")
+                faults.append("\(self.path.appending(entry.file)): \(error)\(stays)")
             }
         }
         let names = Set(entries.map(\.name))
@@ -54,8 +55,8 @@ struct DeviceFolder: Sendable {
     }
 
     private func entries() throws -> [Entry] {
-        try DurableFile.names(in: self.path).filter { $0.hasSuffix(".td.json") }.sorted().map {
-            Entry(name: $0, signature: FileSignature(of: self.path.appending($0)))
-        }
+        try DurableFile.names(in: self.path).filter { $0.hasSuffix(".td.json") }.map {
+            Entry(name: ExactText($0), signature: FileSignature(of: self.path.appending($0)))
+        }.sorted { $0.name < $1.name }
     }
 }

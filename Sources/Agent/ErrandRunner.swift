@@ -14,6 +14,8 @@ struct ErrandRunner: Sendable {
     let procurement: Procurement
     let store: AgentStore
     let timeline: any Timeline
+    /// Re-execution is seconds of work: on a thread of its own.
+    let runner = JobRunner(width: 1, room: 1)
 
     func run() async throws {
         guard try await self.store.finished(kind: "errand") == 0 else { return }
@@ -76,7 +78,8 @@ struct ErrandRunner: Sendable {
                 ComputeClient.order(job, at: listed.provider, name: listed.offer.name, ceiling: ceiling)
             },
             verify: { body, listed in
-                let (receipt, output) = try await Self.verify(body, of: job, from: listed.provider)
+                let (receipt, output) = try await ComputeClient.verify(
+                    body, of: job, from: listed.provider, on: self.runner, timeline: self.timeline)
                 _ = try Route(output)
                 let record: JSON = [
                     "receipt": JSONField(try JSON.read(body))["receipt"].value ?? .null,
@@ -96,13 +99,6 @@ struct ErrandRunner: Sendable {
             "re-executed here: the same \(route.cells.count) cells, cost \(route.cost), "
                 + "as \(seller.offer.name) says",
             ["job": .string(job.id), "valid": true])
-    }
-
-    /// Re-execution is seconds of work: not on an actor.
-    @concurrent private static func verify(
-        _ body: [UInt8], of job: Job, from provider: Provider
-    ) async throws -> (receipt: ComputeReceipt, output: [UInt8]) {
-        try ComputeClient.verify(body, of: job, from: provider)
     }
 
     /// Repeats one command until its outcome is known; the same id never acts twice.

@@ -1,3 +1,4 @@
+internal import Compute
 internal import Encoding
 internal import Ledger
 internal import Market
@@ -33,7 +34,7 @@ struct Procurement: Sendable {
 
     /// Goes on until the thing is bought and verified. Survives restarts: `project` carries the choice.
     func buy(_ want: Want, for project: inout Project) async throws -> ListedOffer {
-        var avoided: Set<String> = []
+        var avoided: Set<ExactText> = []
         while true {
             try Task.checkCancellation()
             guard let chosen = try await self.choose(want, for: &project, avoiding: avoided) else {
@@ -49,6 +50,11 @@ struct Procurement: Sendable {
                 let verdict: Result<(receipt: String, result: [UInt8]), any Error>
                 do {
                     verdict = .success(try await self.verified(want, response.body, chosen))
+                } catch ComputeError.noVerdict(let reason) {
+                    // No fault of the seller's: the same purchase is looked at again.
+                    try await self.store.log("doubt", "what \(name) delivered is \(reason)")
+                    try await self.timeline.sleep(for: Self.pause)
+                    continue
                 } catch {
                     // Who is asked to end does not judge: after the restart the same purchase is verified.
                     try Task.checkCancellation()
@@ -71,13 +77,13 @@ struct Procurement: Sendable {
             case .unanswered(let intent, let reason):
                 try await self.lose(intent, name, "paid, and no answer: \(reason)")
             case .unpriced(let response):
-                avoided.insert(chosen.offer.payTo)
+                avoided.insert(ExactText(chosen.offer.payTo))
                 try await self.store.log("refusal", "\(name) asked for no money: status \(response.status)")
             case .unpaid(let reason), .unreachable(let reason):
-                avoided.insert(chosen.offer.payTo)
+                avoided.insert(ExactText(chosen.offer.payTo))
                 try await self.store.log("refusal", "\(name) did not sell: \(reason)")
             case .denied(let denial), .waiting(_, let denial):
-                avoided.insert(chosen.offer.payTo)
+                avoided.insert(ExactText(chosen.offer.payTo))
                 try await self.store.log("denial", "\(name): \(denial)", ["rule": .string(denial.rule)])
                 try await self.timeline.sleep(for: Self.pause)
             case .open(let intent, let reason):
@@ -127,18 +133,19 @@ struct Procurement: Sendable {
     /// The provider that the project has, or the cheapest that may be asked. The choice is durable before it
     /// is used.
     private func choose(
-        _ want: Want, for project: inout Project, avoiding avoided: Set<String>
+        _ want: Want, for project: inout Project, avoiding avoided: Set<ExactText>
     ) async throws -> ListedOffer? {
         let (offers, unavailable) = await self.directory.offers()
         if let provider = project.provider {
-            if let known = offers.first(where: { $0.provider.url == provider }) { return known }
+            if let known = offers.first(where: { sameBytes($0.provider.url, provider) }) { return known }
             // The chosen one does not answer. If money may be on the way to it, we need its name only.
             if let offer = try await self.absentee(provider, want, project) { return offer }
         }
         let losers = try await self.ledger.read { view in
             Set(try view.intents().filter { $0.delivery == .lost }.map(\.proposal.payee))
         }
-        let excluded = avoided.union(losers.compactMap { $0.split(separator: ":").last.map(String.init) })
+        let excluded = avoided.union(
+            losers.compactMap { $0.split(separator: ":").last.map { ExactText(String($0)) } })
         let ranked = Directory.ranked(offers, excluding: excluded, price: want.price)
         let listing =
             ranked.map { "\($0.offer.offer.name) \($0.price)" }

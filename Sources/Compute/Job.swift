@@ -5,12 +5,12 @@ public import Payments
 internal import Sodium
 internal import Wallet
 public import Wasm
-internal import World
+public import World
 
 /// Work to be done by a WebAssembly module on an input, at most so many units.
 public struct Job: Sendable, Equatable {
-    /// How units are counted here: wasmtime's rule on the scalar core, fixed by us.
-    public static let unitRule = "depai-units/1"
+    /// How units are counted here: wasmtime's rule on the scalar core, with what costs time besides.
+    public static let unitRule = Instance.unitRule
     /// Bytes of module and input together.
     public static let byteLimit = 1 << 20
 
@@ -49,9 +49,11 @@ public struct Job: Sendable, Equatable {
     }
 
     /// Runs the job here, whole. Deterministic: every machine gets the same output and the same units.
-    /// - Throws: `ModuleError`, `StepJob.JobError`.
-    public func run() throws -> StepJob.Outcome {
-        try StepJob.run(try Module(self.module), input: self.input, unitLimit: self.unitLimit)
+    /// - Parameter shallStop: asked every few milliseconds, on the thread that runs the job.
+    /// - Throws: `ModuleError`, `JobError`.
+    public func run(shallStop: (@Sendable () -> Bool)? = nil) throws -> StepJob.Outcome {
+        try StepJob.run(
+            try Module(self.module), input: self.input, unitLimit: self.unitLimit, shallStop: shallStop)
     }
 }
 
@@ -110,6 +112,8 @@ public enum ComputeError: Error, Equatable, CustomStringConvertible {
     /// Our own run gives something else: the seller computed wrongly.
     case wrong(what: String, expected: String, found: String)
     case size(Int, limit: Int)
+    /// This machine could not run the job itself: nothing is known about the seller.
+    case noVerdict(String)
 
     public var description: String {
         switch self {
@@ -117,6 +121,7 @@ public enum ComputeError: Error, Equatable, CustomStringConvertible {
         case .outputDigest: "the output does not match the receipt"
         case .wrong(let what, let expected, let found):
             "\(what) should be \(expected), the seller says \(found)"
+        case .noVerdict(let reason): "not checked here: \(reason)"
         case .size(let size, let limit): "module and input have \(size) bytes, \(limit) are allowed"
         }
     }
@@ -141,10 +146,10 @@ public enum ComputeClient {
     /// Reads a paid answer, `{"receipt": {statement, signature}, "output": "<base64>"}`, and re-executes the
     /// whole job.
     /// - Returns: the receipt and an output that this machine computed as well.
-    /// - Throws: when anything differs from our own run.
+    /// - Throws: when anything differs from our own run; ``ComputeError/noVerdict(_:)`` when there was none.
     public static func verify(
-        _ body: [UInt8], of job: Job, from provider: Provider
-    ) throws -> (receipt: ComputeReceipt, output: [UInt8]) {
+        _ body: [UInt8], of job: Job, from provider: Provider, on runner: JobRunner, timeline: any Timeline
+    ) async throws -> (receipt: ComputeReceipt, output: [UInt8]) {
         let root = JSONField(try JSON.read(body))
         let receipt = try ComputeReceipt(
             try SignedStatement.read(root["receipt"], kind: .receipt, by: provider.identity))
@@ -153,7 +158,7 @@ public enum ComputeClient {
         guard Hex.encode(SHA256.digest(of: output)) == receipt.outputDigest else {
             throw ComputeError.outputDigest
         }
-        let own = try job.run()
+        let own = try await self.rerun(job, on: runner, timeline)
         guard own.output == output else {
             throw ComputeError.wrong(
                 what: "the output", expected: Hex.encode(SHA256.digest(of: own.output)),
@@ -163,5 +168,19 @@ public enum ComputeClient {
             throw ComputeError.wrong(what: "the units", expected: "\(own.units)", found: "\(receipt.units)")
         }
         return (receipt, output)
+    }
+
+    private static func rerun(
+        _ job: Job, on runner: JobRunner, _ timeline: any Timeline
+    ) async throws -> StepJob.Outcome {
+        do {
+            return try await runner.run(job, timeline: timeline)
+        } catch let error as JobRunnerError {
+            throw ComputeError.noVerdict("\(error)")
+        } catch let error as JobError where !error.isVerdict {
+            throw ComputeError.noVerdict("no memory for the job")
+        } catch ModuleError.hostOutOfMemory {
+            throw ComputeError.noVerdict("no memory for the module")
+        }
     }
 }

@@ -1,13 +1,17 @@
+internal import Encoding
 package import Linux
 
 /// Where a program's own words go: to the journal with priorities when it listens, else to standard error.
 package enum Log {
     package static let isJournal = Journal.hearsStandardError
+    /// The longest line, in characters.
+    package static let limit = 2_000
 
     /// Says what ended the program or how to help it, to a person or to the journal.
     package static func talk(_ priority: Journal.Priority, _ text: String) {
-        guard self.isJournal else { return Terminal.talk(text) }
-        Terminal.talk(String(Journal.line(priority, text).dropLast()))
+        let line = text.plain(limit: self.limit)
+        guard self.isJournal else { return Terminal.talk(line) }
+        Terminal.talk(String(Journal.line(priority, line).dropLast()))
     }
 }
 

@@ -34,7 +34,8 @@ public enum DatabaseValue: Sendable, Hashable {
 public final class Connection {
     /// Who may do what with the file.
     public enum Access: Sendable {
-        /// Creates the file (mode 0600 by the process's umask) where there is none.
+        /// Creates the file where there is none. It is its owner's alone, whatever the umask, and so are the
+        /// log and the index that SQLite puts beside it, which take the file's mode.
         case write
         /// Never changes the file; sees what is committed, also while another process writes.
         case read
@@ -51,6 +52,10 @@ public final class Connection {
         var handle: OpaquePointer?
         let flags = access == .write ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY
         let name = path ?? ":memory:"
+        if let path, access == .write {
+            DurableFile.makePrivate(path)
+            for suffix in ["-wal", "-shm"] { DurableFile.shutOthersOut(path + suffix) }
+        }
         let code = sqlite3_open_v2(name, &handle, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nil)
         guard code == SQLITE_OK, let handle else {
             let message = String(cString: sqlite3_errstr(code))
@@ -191,11 +196,13 @@ public final class Connection {
         return switch value {
         case .null: sqlite3_bind_null(statement, index)
         case .integer(let integer): sqlite3_bind_int64(statement, index, integer)
-        case .text(let text): sqlite3_bind_text(statement, index, text, Int32(text.utf8.count), copy)
+        case .text(let text):
+            sqlite3_bind_text64(
+                statement, index, text, UInt64(text.utf8.count), copy, UInt8(SQLITE_UTF8))
         case .blob(let bytes):
             bytes.isEmpty
                 ? sqlite3_bind_zeroblob(statement, index, 0)
-                : sqlite3_bind_blob(statement, index, bytes, Int32(bytes.count), copy)
+                : sqlite3_bind_blob64(statement, index, bytes, UInt64(bytes.count), copy)
         }
     }
 
@@ -215,7 +222,7 @@ public struct Row: Sendable {
         self.values = (0..<sqlite3_column_count(statement)).map { column in
             switch sqlite3_column_type(statement, column) {
             case SQLITE_INTEGER: .integer(sqlite3_column_int64(statement, column))
-            case SQLITE_TEXT: .text(sqlite3_column_text(statement, column).map { String(cString: $0) } ?? "")
+            case SQLITE_TEXT: .text(Self.text(copying: statement, column))
             case SQLITE_BLOB:
                 .blob(
                     [UInt8](
@@ -225,6 +232,14 @@ public struct Row: Sendable {
             default: .null
             }
         }
+    }
+
+    /// By its length, not to its first zero byte: what was stored is what comes back, and a hash over it
+    /// holds.
+    private static func text(copying statement: OpaquePointer, _ column: Int32) -> String {
+        guard let start = sqlite3_column_text(statement, column) else { return "" }
+        let count = Int(sqlite3_column_bytes(statement, column))
+        return String(decoding: UnsafeBufferPointer(start: start, count: count), as: UTF8.self)
     }
 
     /// The column (0-based) as a number; 0 for null. Another type is a bug of the query.

@@ -17,7 +17,14 @@ public struct DiskSpace: Sendable {
         guard statvfs(path.string, &status) == 0 else {
             throw .system(path: path.string, Errno(rawValue: errno))
         }
-        self.free = UInt64(status.f_bavail) * UInt64(status.f_frsize)
-        self.size = UInt64(status.f_blocks) * UInt64(status.f_frsize)
+        self.free = Self.product(status.f_bavail, status.f_frsize)
+        self.size = Self.product(status.f_blocks, status.f_frsize)
+    }
+
+    /// A file system may say anything of itself.
+    private static func product(_ blocks: some BinaryInteger, _ bytes: some BinaryInteger) -> UInt64 {
+        let (product, overflow) = UInt64(clamping: blocks).multipliedReportingOverflow(
+            by: UInt64(clamping: bytes))
+        return overflow ? .max : product
     }
 }

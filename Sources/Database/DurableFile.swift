@@ -13,6 +13,10 @@ public enum FileError: Error, Equatable, CustomStringConvertible {
     case tooLarge(path: String, limit: Int)
     /// Others may read or write the file; mode in octal.
     case openToOthers(path: String, mode: UInt32)
+    /// A secret's file is a link, a pipe or a folder.
+    case noPlainFile(path: String)
+    /// A secret's file belongs to somebody else; owner as a user's number.
+    case ofAnother(path: String, owner: UInt32)
 
     public var description: String {
         switch self {
@@ -20,6 +24,10 @@ public enum FileError: Error, Equatable, CustomStringConvertible {
         case .tooLarge(let path, let limit): "\(path): larger than \(limit) bytes"
         case .openToOthers(let path, let mode):
             "\(path): mode \(String(mode & 0o777, radix: 8)) lets others in; run: chmod 600 \(path)"
+        case .noPlainFile(let path):
+            "\(path) is no plain file (a link, a pipe, a folder); secrets come from one"
+        case .ofAnother(let path, let owner):
+            "\(path) belongs to user \(owner), not to you or its folder's owner; chown $(id -u) \(path)"
         }
     }
 }
@@ -94,20 +102,6 @@ public enum DurableFile {
             let code = error as? Errno ?? .ioError
             if code == .fileTooLarge { throw .tooLarge(path: path.string, limit: limit) }
             throw .system(path: path.string, code)
-        }
-    }
-
-    /// Refuses a file that its group or others may read or write: secrets come from private files only.
-    /// - Parameter groupMayRead: where an access list of another user shows as the group's right.
-    public static func requirePrivate(
-        _ path: FilePath, groupMayRead: Bool = false
-    ) throws(FileError) {
-        var status = stat()
-        guard stat(path.string, &status) == 0 else {
-            throw .system(path: path.string, Errno(rawValue: errno))
-        }
-        guard status.st_mode & (groupMayRead ? 0o037 : 0o077) == 0 else {
-            throw .openToOthers(path: path.string, mode: status.st_mode)
         }
     }
 

@@ -50,7 +50,8 @@ public struct Schema: Sendable, Hashable {
     public func check(_ path: FilePath) throws { try self.check(path, found: Self.version(of: path)) }
 
     fileprivate func check(_ path: FilePath, found: Int64) throws(SchemaError) {
-        guard found <= self.version else {
+        // A number below zero is no version of ours, either.
+        guard (0...self.version).contains(found) else {
             throw SchemaError.newer(
                 path: path.string, found: found, known: self.version,
                 copy: self.copies(of: path).last?.path.string)
@@ -146,7 +147,11 @@ extension Connection {
     }
 
     /// Writes a snapshot of the whole database to a new file, whether somebody writes to it or not.
-    public func copy(to path: FilePath) throws { try self.run("VACUUM INTO ?", .text(path.string)) }
+    public func copy(to path: FilePath) throws {
+        // SQLite takes an empty file, and with it our mode.
+        DurableFile.makePrivate(path.string)
+        try self.run("VACUUM INTO ?", .text(path.string))
+    }
 
     func schemaVersion() throws -> Int64 { try self.query("PRAGMA user_version").first?.integer(0) ?? 0 }
 

@@ -75,15 +75,15 @@ extension JSON {
         mutating func object(depth: Int) throws(JSONError) -> Object {
             self.offset += 1
             var object = Object()
-            var names = Set<[UInt8]>()
+            var names = Set<ExactText>()
             self.skipSpace()
             if self.accept(UInt8(ascii: "}")) { return object }
             repeat {
                 self.skipSpace()
                 guard self.next == UInt8(ascii: "\"") else { throw self.fault("a member name is missing") }
                 let name = try self.string()
-                guard names.insert(Array(name.utf8)).inserted else {
-                    throw self.fault("the name \"\(name)\" stands twice")
+                guard names.insert(ExactText(name)).inserted else {
+                    throw self.fault("the name \"\(name.plain())\" stands twice")
                 }
                 self.skipSpace()
                 guard self.accept(UInt8(ascii: ":")) else { throw self.fault("a colon is missing") }

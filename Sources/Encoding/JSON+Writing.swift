@@ -6,9 +6,16 @@ extension JSON {
         return String(decoding: writer.bytes, as: UTF8.self)
     }
 
-    /// Indented by two spaces, for people.
+    /// The compact text for a terminal or a log: what steers one stands there escaped.
+    package var lineText: String {
+        var writer = Writer(canonical: false, plain: true)
+        writer.write(self)
+        return String(decoding: writer.bytes, as: UTF8.self)
+    }
+
+    /// Indented by two spaces, for people: what steers a terminal stands there escaped.
     public var prettyText: String {
-        var writer = Writer(canonical: false, indented: true)
+        var writer = Writer(canonical: false, indented: true, plain: true)
         writer.write(self)
         return String(decoding: writer.bytes, as: UTF8.self)
     }
@@ -40,6 +47,8 @@ extension JSON {
     private struct Writer {
         let canonical: Bool
         var indented = false
+        /// Whether what steers a terminal is escaped, besides what has to be.
+        var plain = false
         var depth = 0
         var bytes: [UInt8] = []
 
@@ -87,8 +96,29 @@ extension JSON {
         }
 
         mutating func write(_ string: String) {
+            guard !self.plain else { return self.write(plainly: string) }
             self.bytes.append(UInt8(ascii: "\""))
-            for byte in string.utf8 {
+            self.write(escaping: string.utf8)
+            self.bytes.append(UInt8(ascii: "\""))
+        }
+
+        private mutating func write(plainly string: String) {
+            self.bytes.append(UInt8(ascii: "\""))
+            for scalar in string.unicodeScalars {
+                guard scalar.value >= 0x7f, scalar.steers else {
+                    self.write(escaping: UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter)
+                    continue
+                }
+                for unit in String(Character(scalar)).utf16 {
+                    self.bytes.append(contentsOf: "\\u".utf8)
+                    self.bytes.append(contentsOf: Hex.encode([UInt8(unit >> 8), UInt8(unit & 0xff)]).utf8)
+                }
+            }
+            self.bytes.append(UInt8(ascii: "\""))
+        }
+
+        private mutating func write(escaping units: some Sequence<UInt8>) {
+            for byte in units {
                 switch byte {
                 case UInt8(ascii: "\""): self.bytes.append(contentsOf: "\\\"".utf8)
                 case UInt8(ascii: "\\"): self.bytes.append(contentsOf: "\\\\".utf8)
@@ -101,7 +131,6 @@ extension JSON {
                 default: self.bytes.append(byte)
                 }
             }
-            self.bytes.append(UInt8(ascii: "\""))
         }
     }
 }

@@ -36,9 +36,6 @@ public enum JSON: Sendable {
     }
 }
 
-/// Whether two strings are the same bytes.
-package func sameBytes(_ left: String, _ right: String) -> Bool { left.utf8.elementsEqual(right.utf8) }
-
 extension JSON: Equatable {
     /// Equal as data: member order does not matter, string bytes do, and 1000 is 1e3.
     public static func == (left: JSON, right: JSON) -> Bool {

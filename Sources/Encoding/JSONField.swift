@@ -87,7 +87,7 @@ public struct JSONField: Sendable {
     /// Refuses an object with a member that is not in `names`: a misspelt option must not be silently
     /// ignored.
     public func only(_ names: Set<String>) throws(JSONError) {
-        for (name, field) in try self.members() where !names.contains(name) {
+        for (name, field) in try self.members() where !names.contains(where: { sameBytes($0, name) }) {
             throw field.fault("unknown member")
         }
     }

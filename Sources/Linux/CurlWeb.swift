@@ -66,15 +66,16 @@ private final class Exchange: @unchecked Sendable {
                 fields, field.value.isEmpty ? "\(field.name):" : "\(field.name): \(field.value)")
         }
         defer { curl_slist_free_all(fields) }
-        let milliseconds = max(
-            1,
-            self.request.timeout.components.seconds * 1_000 + self.request.timeout.components.attoseconds
-                / 1_000_000_000_000_000)
+        // Some callers take it from a seller's answer: a day is as good as for ever.
+        let timeout = min(max(self.request.timeout, .milliseconds(1)), .seconds(86_400)).components
+        let milliseconds = timeout.seconds * 1_000 + timeout.attoseconds / 1_000_000_000_000_000
         depai_curl_set_pointer(handle, CURLOPT_URL, self.request.url)
         depai_curl_set_pointer(handle, CURLOPT_CUSTOMREQUEST, self.request.method)
         depai_curl_set_pointer(handle, CURLOPT_HTTPHEADER, fields)
         depai_curl_set_pointer(handle, CURLOPT_USERAGENT, "depai")
-        depai_curl_set_pointer(handle, CURLOPT_NOPROXY, "localhost,127.0.0.1,::1")
+        // What is sent pays: no variable of the environment leads it through somebody else's hands.
+        depai_curl_set_pointer(handle, CURLOPT_PROXY, "")
+        depai_curl_set_pointer(handle, CURLOPT_NOPROXY, "*")
         depai_curl_set_long(handle, CURLOPT_PROTOCOLS, Int(CURLPROTO_HTTP | CURLPROTO_HTTPS))
         depai_curl_set_long(handle, CURLOPT_FOLLOWLOCATION, 0)
         depai_curl_set_long(handle, CURLOPT_NOSIGNAL, 1)

@@ -181,7 +181,7 @@ final class Box: Sendable {
             else { return (nil, []) }
             state.subscriptions[index].standing = refusal.map { .refused($0) } ?? .accepted
             let filter = state.subscriptions[index].filter
-            let names = state.confirmations.filter { $0.value.filter == filter }.map(\.key)
+            let names = state.confirmations.filter { Self.isSame($0.value.filter, filter) }.map(\.key)
             return (filter, names.compactMap { state.confirmations.removeValue(forKey: $0)?.answer })
         }
         for answer in answers {
@@ -193,7 +193,7 @@ final class Box: Sendable {
     func confirm(_ filter: String, as name: UInt64, _ answer: Answer) {
         let now: Result<Void, BusError>? = self.state.withLock { state in
             guard !state.stopped else { return .failure(.offline) }
-            switch state.subscriptions.first(where: { $0.filter == filter })?.standing {
+            switch state.subscriptions.first(where: { Self.isSame($0.filter, filter) })?.standing {
             case nil: return .failure(.refused("nobody subscribed to \(filter)"))
             case .accepted?: return .success(())
             case .refused(let reason)?: return .failure(.refused(reason))
@@ -206,6 +206,11 @@ final class Box: Sendable {
             }
         }
         if let now { answer.resume(returning: now) }
+    }
+
+    /// Topics are bytes to the broker; two that Swift calls equal are two.
+    private static func isSame(_ filter: String, _ other: String) -> Bool {
+        filter.utf8.elementsEqual(other.utf8)
     }
 
     func newConfirmation() -> UInt64 {

@@ -1,3 +1,4 @@
+public import Encoding
 public import Sodium
 public import World
 
@@ -44,7 +45,7 @@ public struct Directory: Sendable {
     }
 
     /// The listed provider with this URL.
-    public func provider(at url: String) -> Provider? { self.providers.first { $0.url == url } }
+    public func provider(at url: String) -> Provider? { self.providers.first { sameBytes($0.url, url) } }
 
     /// Asks everyone at once. Whoever is silent, malformed or wrongly signed is in the second list with the
     /// reason.
@@ -85,10 +86,11 @@ public struct Directory: Sendable {
     /// Sorts by `price`, cheapest first; equal prices by identity, so that the order never depends on chance.
     /// Offers without a price and excluded payees are left out.
     public static func ranked(
-        _ offers: [ListedOffer], excluding payees: Set<String>, price: (Offer) -> UInt64?
+        _ offers: [ListedOffer], excluding payees: Set<ExactText>, price: (Offer) -> UInt64?
     ) -> [(offer: ListedOffer, price: UInt64)] {
         offers.compactMap { listed in
-            guard !payees.contains(listed.offer.payTo), let price = price(listed.offer) else { return nil }
+            guard !payees.contains(ExactText(listed.offer.payTo)), let price = price(listed.offer)
+            else { return nil }
             return (listed, price)
         }.sorted { left, right in
             left.price != right.price

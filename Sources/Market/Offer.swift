@@ -34,10 +34,10 @@ public struct Offer: Sendable, Equatable {
         /// The price of `bytes` for `days`; nil when it is more than can be counted or than is sold.
         public func price(bytes: Int, days: Int) -> UInt64? {
             guard bytes > 0, bytes <= self.maximumBytes, days > 0 else { return nil }
-            let mebibytes = UInt64((bytes + 1 << 20 - 1) >> 20)
-            let (units, overflow) = mebibytes.multipliedReportingOverflow(by: UInt64(days))
+            let (mebibytes, days) = (UInt64((bytes - 1) >> 20 + 1), UInt64(days))  // bounded: positive
+            let (units, overflow) = mebibytes.multipliedReportingOverflow(by: days)
             let (price, wraps) = units.multipliedReportingOverflow(by: self.perMebibyteDay)
-            return overflow || wraps ? nil : max(price, self.minimum)
+            return overflow || wraps ? nil : Offer.countable(max(price, self.minimum))
         }
     }
 
@@ -62,9 +62,24 @@ public struct Offer: Sendable, Equatable {
             guard units > 0, units <= self.maximumUnits else { return nil }
             let (price, wraps) = ((units - 1) / 1_000_000 + 1).multipliedReportingOverflow(
                 by: self.perMillionUnits)
-            return wraps ? nil : max(price, self.minimum)
+            return wraps ? nil : Offer.countable(max(price, self.minimum))
         }
     }
+
+    /// The highest price: what every ledger can hold. Beyond it nothing is sold, only said.
+    public static let highestPrice = UInt64(Int64.max)
+
+    private static func countable(_ price: UInt64) -> UInt64? { price <= self.highestPrice ? price : nil }
+
+    /// An amount that a ledger can hold.
+    private static func amount(_ field: JSONField) throws(JSONError) -> UInt64 {
+        let amount = try field.decimal()
+        guard amount <= self.highestPrice else { throw field.fault("beyond what can be booked") }
+        return amount
+    }
+
+    /// The longest name, in characters.
+    private static let nameLimit = 64
 
     public init(
         name: String, identity: PublicKey, network: String, asset: String, payTo: String,
@@ -116,18 +131,19 @@ public struct Offer: Sendable, Equatable {
             throw field["identity"].fault("is not the signer")
         }
         self.init(
-            name: try field["name"].string(), identity: identity, network: try field["network"].string(),
+            name: try field["name"].string().plain(limit: Self.nameLimit), identity: identity,
+            network: try field["network"].string(),
             asset: try field["asset"].string(), payTo: try field["payTo"].string(),
             storage: try field["storage"].ifPresent.map { field in
                 StoragePrice(
-                    perMebibyteDay: try field["perMebibyteDay"].decimal(),
-                    minimum: try field["minimum"].decimal(),
+                    perMebibyteDay: try Self.amount(field["perMebibyteDay"]),
+                    minimum: try Self.amount(field["minimum"]),
                     maximumBytes: try field["maximumBytes"].integer())
             },
             compute: try field["compute"].ifPresent.map { field in
                 ComputePrice(
-                    perMillionUnits: try field["perMillionUnits"].decimal(),
-                    minimum: try field["minimum"].decimal(),
+                    perMillionUnits: try Self.amount(field["perMillionUnits"]),
+                    minimum: try Self.amount(field["minimum"]),
                     maximumUnits: try field["maximumUnits"].decimal(),
                     unitRule: try field["unitRule"].string())
             })

@@ -36,6 +36,8 @@ struct ComputeSale: Shop.SaleKind {
         guard job.id == self.id else { throw Shop.Refusal(status: 400, reason: "the body is job \(job.id)") }
         do {
             _ = try Module(job.module)
+        } catch .hostOutOfMemory {
+            throw Self.noMemory
         } catch {
             throw Shop.Refusal(status: 422, reason: "the module is refused: \(error)")
         }
@@ -47,7 +49,15 @@ struct ComputeSale: Shop.SaleKind {
         guard let job else { throw Shop.Refusal(status: 400, reason: "the job has no body") }
         let outcome: StepJob.Outcome
         do {
-            outcome = try await Self.execute(job)
+            outcome = try await Self.runner.run(job, timeline: shop.timeline)
+        } catch let error as CancellationError {
+            // The next run of this node works for it.
+            throw error
+        } catch let error as JobRunnerError where error == .busy(Self.runner.room) {
+            throw Shop.Refusal(status: 503, reason: "\(error); the payment holds, ask again")
+        } catch JobError.trapped(.hostOutOfMemory, _), ModuleError.hostOutOfMemory {
+            // Not a word about the job, and no receipt: asked again, it may be run.
+            throw Self.noMemory
         } catch {
             return .error(200, "the job failed: \(error)")
         }
@@ -62,6 +72,10 @@ struct ComputeSale: Shop.SaleKind {
             ])
     }
 
-    /// Off the shop's actor: other customers are served meanwhile.
-    @concurrent private static func execute(_ job: Job) async throws -> StepJob.Outcome { try job.run() }
+    /// Threads of their own for the whole process: other customers are served meanwhile.
+    private static let runner = JobRunner()
+
+    private static var noMemory: Shop.Refusal {
+        Shop.Refusal(status: 503, reason: "this node has no memory for the job now; ask again")
+    }
 }

@@ -1,3 +1,4 @@
+internal import Encoding
 internal import Payments
 internal import Synchronization
 public import World
@@ -167,14 +168,14 @@ private final class Box: Sendable {
         let content: Content
 
         var bytes: Int { if case .payload(let bytes) = self.content { bytes.count } else { 0 } }
-        var name: String { "\(self.answerTopic) \(self.correlation)" }
+        var name: ExactText { ExactText("\(self.answerTopic) \(self.correlation)") }
     }
 
     private struct State {
         var items: [Item] = []
         var bytes = 0
         /// Requests that wait or are worked on.
-        var names: Set<String> = []
+        var names: Set<ExactText> = []
         var dropped: UInt64 = 0
     }
 

@@ -12,9 +12,8 @@ public enum SecretFile {
     ///   access list, in a folder that only this user enters. The list's mask shows as a right of the group.
     /// - Throws: `FileError.openToOthers`, `KeystoreError.malformed` for another length.
     public static func readKey(_ path: FilePath, isDelivered: Bool = false) throws -> SecretBytes {
-        try DurableFile.requirePrivate(path, groupMayRead: isDelivered)
         let room = try SecretBytes(count: SealedBox.keyBytes + 1)
-        let file = try FileDescriptor.open(path, .readOnly, options: [.closeOnExec])
+        let file = try DurableFile.openPrivate(path, groupMayRead: isDelivered)
         let count = try file.closeAfter { try room.withMutableBytes { try file.read(into: $0) } }
         guard count == SealedBox.keyBytes else {
             throw KeystoreError.malformed("\(path) does not hold \(SealedBox.keyBytes) bytes")
@@ -23,10 +22,10 @@ public enum SecretFile {
     }
 
     /// Reads a file into guarded memory, without the line end.
-    /// - Throws: `FileError.openToOthers` when group or others may read it, `tooLarge` instead of cutting it.
+    /// - Throws: `FileError.openToOthers` and its kin when others may have read or made it, `tooLarge`
+    ///   instead of cutting it.
     public static func read(_ path: FilePath) throws -> SecretBytes {
-        try DurableFile.requirePrivate(path)
-        let file = try FileDescriptor.open(path, .readOnly, options: [.closeOnExec])
+        let file = try DurableFile.openPrivate(path)
         defer { try? file.close() }
         return try self.read(from: file, named: path.string)
     }

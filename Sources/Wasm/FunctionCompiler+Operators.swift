@@ -104,7 +104,12 @@ extension FunctionCompiler {
 
     /// The index of a memory, which must be the only one.
     private mutating func memoryIndex() throws(ModuleError) {
-        guard try self.cursor.index() == 0 else { throw self.unsupported("second memory") }
+        // In this version a zero byte, not a number that may be written longer.
+        switch try self.cursor.byte() {
+        case 0: return
+        case 0x80...0xff: throw self.cursor.malformed("a zero byte stands for the memory")
+        default: throw self.unsupported("second memory")
+        }
     }
 
     private mutating func compileMemoryAccess(_ byte: UInt8) throws(ModuleError) {

@@ -41,6 +41,8 @@ struct FunctionCompiler {
     /// Constants kept in the frame. A function with more of them writes the others where they are used, so
     /// that the price of one unit for a call does not buy the copying of thousands of constants.
     static let constantSlots = 64
+    /// Locals that are cleared for one unit when a function is entered.
+    static let localsPerUnit = 16
     /// Longest charge, so that `Instruction.unspent` never overflows.
     private static let longestCharge = 60_000
 
@@ -90,6 +92,7 @@ struct FunctionCompiler {
         self.labels.append(
             Label(kind: .function, result: self.type.result, height: 0, start: 0, isDead: false))
         self.count()
+        self.count(more: (self.locals.count - self.type.parameters.count) / Self.localsPerUnit)
         while !self.labels.isEmpty {
             self.operatorOffset = self.cursor.offset
             try self.compileOperator(try self.cursor.byte())
@@ -194,7 +197,12 @@ extension FunctionCompiler {
         self.code[position].d = UInt32(bitPattern: Int32(target - position - 1))
     }
 
-    /// Counts one unit for the operator being compiled: `depai-units/1`.
+    /// Counts more units for the same.
+    private mutating func count(more units: Int) {
+        for _ in 0..<units { self.count() }
+    }
+
+    /// Counts one unit for the operator being compiled: `depai-units/2`.
     mutating func count() {
         guard self.isLive else { return }
         if self.units == Self.longestCharge { self.closeCharge() }

@@ -17,34 +17,63 @@ public final class Instance {
     let table: UnsafeMutablePointer<UInt32>
     /// Segments that `memory.init` finds empty: dropped ones, and those written at instantiation.
     var isDropped: [Bool]
+    /// What the machine may use before it comes back to ask ``pay(_:)``.
     var unitsLeft: UInt64
+    /// What is left beside ``unitsLeft``.
+    private var unitsKept: UInt64
+    /// Asked every ``slice`` units; a run that shall stop ends with ``Trap/interrupted``.
+    private let shallStop: (@Sendable () -> Bool)?
 
-    /// Units used so far: one for each function entered and each operator executed (`depai-units/1`). An
-    /// operator that trapped counts; a block for which the units did not suffice does not.
-    public var unitsUsed: UInt64 { self.unitLimit - self.unitsLeft }
+    /// Units between two looks whether to stop: some milliseconds of an optimised build.
+    static let slice: UInt64 = 1 << 22
+
+    /// Units used so far, by the rule ``unitRule``. An operator that trapped counts; a block for which the
+    /// units did not suffice does not.
+    public var unitsUsed: UInt64 { self.unitLimit - self.unitsLeft - self.unitsKept }
+
+    /// The name of the rule by which units are counted here.
+    public static let unitRule = "depai-units/2"
 
     /// Creates memory, globals and table, writes the segments and runs the start function.
-    public convenience init(_ module: Module, unitLimit: UInt64) throws(Trap) {
-        self.init(prepared: module, unitLimit: unitLimit)
+    /// - Parameter shallStop: asked while the module runs, on the thread that runs it.
+    public convenience init(
+        _ module: Module, unitLimit: UInt64, shallStop: (@Sendable () -> Bool)? = nil
+    ) throws(Trap) {
+        try self.init(prepared: module, unitLimit: unitLimit, shallStop: shallStop)
         try self.initialize()
     }
 
     /// An instance before its segments are written, so that the units of a failing start can still be read.
-    init(prepared module: Module, unitLimit: UInt64) {
+    init(
+        prepared module: Module, unitLimit: UInt64, shallStop: (@Sendable () -> Bool)? = nil
+    ) throws(Trap) {
+        // What the kernel may refuse comes first.
+        let words = max(1, module.limits.stackWords)
+        do {
+            self.memory = try LinearMemory(module.memory)
+            self.stackRoom = try PageRoom(count: words * MemoryLayout<UInt64>.stride)
+            try HostOutOfMemory.check(Self.smallBytes(of: module))
+        } catch {
+            throw .hostOutOfMemory
+        }
         self.module = module
         self.unitLimit = unitLimit
-        self.unitsLeft = unitLimit
-        self.memory = LinearMemory(module.memory)
+        self.shallStop = shallStop
+        let unitsLeft = min(unitLimit, shallStop == nil ? .max : Self.slice)
+        (self.unitsLeft, self.unitsKept) = (unitsLeft, unitLimit - unitsLeft)
         self.table = .allocate(capacity: max(1, module.tableElements))
         self.table.initialize(repeating: Self.emptyEntry, count: module.tableElements)
         self.isDropped = module.data.map { $0.offset != nil }
         self.globals = .allocate(capacity: max(1, module.globals.count))
         for (index, value) in module.globals.enumerated() { self.globals[index] = value }
-        let words = max(1, module.limits.stackWords)
-        self.stackRoom = PageRoom(count: words * MemoryLayout<UInt64>.stride)
-        precondition(self.stackRoom.open(words * MemoryLayout<UInt64>.stride), "no memory for the stack")
         self.stack = self.stackRoom.base.bindMemory(to: UInt64.self, capacity: words)
         self.frames = .allocate(capacity: max(1, module.limits.callDepth))
+    }
+
+    /// Bytes of table, globals and frames, with something to spare.
+    private static func smallBytes(of module: Module) -> Int {
+        module.tableElements * 4 + module.globals.count * 8 + module.data.count
+            + module.limits.callDepth * MemoryLayout<Frame>.stride + 1 << 20
     }
 
     deinit {
@@ -58,7 +87,8 @@ public final class Instance {
     /// - Returns: its result, `nil` if it has none.
     /// - Throws: `Trap`; `unitsUsed` then says what was used.
     public func call(_ name: String, _ arguments: [Value]) throws(Trap) -> Value? {
-        guard let index = self.module.functionIndexes[name], let type = self.module.type(of: name) else {
+        guard let index = self.module.functionIndexes[Array(name.utf8)], let type = self.module.type(of: name)
+        else {
             throw .noSuchExport(name)
         }
         guard arguments.map(\.type) == type.parameters else {
@@ -100,6 +130,20 @@ public final class Instance {
         if let start = self.module.start { try self.run(function: start, arguments: []) }
     }
 
+    /// Pays for something that the machine's own share does not suffice for, or that is no block.
+    /// - Returns: why it is not paid; nil when it is.
+    func pay(_ units: UInt64) -> Fault? {
+        if self.unitsLeft < units {
+            guard units - self.unitsLeft <= self.unitsKept else { return .unitsExhausted }
+            if self.shallStop?() == true { return .interrupted }
+            let share = min(self.unitsKept, max(Self.slice, units - self.unitsLeft))
+            self.unitsKept -= share
+            self.unitsLeft += share
+        }
+        self.unitsLeft -= units
+        return nil
+    }
+
     private func run(function index: Int, arguments: [Value]) throws(Trap) {
         guard self.module.limits.callDepth > 0, arguments.count <= self.module.limits.stackWords else {
             throw .callStackExhausted
@@ -119,6 +163,7 @@ public final class Instance {
         case .callStackExhausted: .callStackExhausted
         case .indirectCallMismatch: .indirectCallMismatch
         case .undefinedElement: .undefinedElement
+        case .interrupted: .interrupted
         }
     }
 }
@@ -126,7 +171,7 @@ public final class Instance {
 /// A trap as the machine knows it: one byte, without payload.
 enum Fault: UInt8 {
     case unreachable, divideByZero, integerOverflow, invalidConversion, memoryOutOfBounds
-    case unitsExhausted, callStackExhausted, indirectCallMismatch, undefinedElement
+    case unitsExhausted, callStackExhausted, indirectCallMismatch, undefinedElement, interrupted
 }
 
 /// What a call needs to return: the next instruction and the frame of the caller.

@@ -13,7 +13,7 @@ public struct Limits: Sendable, Hashable {
     public var types = 10_000
     /// Functions.
     public var functions = 10_000
-    /// Parameters and local variables of one function. They are cleared at each call, which costs one unit.
+    /// Parameters and local variables of one function. They are cleared at each call.
     public var locals = 1_024
     /// Operands that one function may have on its stack.
     public var operands = 1_024

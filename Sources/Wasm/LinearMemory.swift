@@ -1,5 +1,6 @@
 /// The linear memory. The pointer is valid for `count` bytes; whoever uses it directly checks addresses
-/// first. Room for all that it may become is set aside at the start, so growing moves nothing.
+/// first. Room for all that it may become is set aside at the start, so growing moves nothing, asks nobody,
+/// and is refused by the module's own maximum only, on every machine alike.
 final class LinearMemory {
     static let pageBytes = 1 << 16
 
@@ -9,26 +10,24 @@ final class LinearMemory {
     private let maximum: Int
 
     /// Without a type the memory is empty and stays so.
-    init(_ type: MemoryType?) {
+    init(_ type: MemoryType?) throws(HostOutOfMemory) {
         self.count = (type?.initial ?? 0) * Self.pageBytes
         self.maximum = (type?.maximum ?? 0) * Self.pageBytes
-        self.room = PageRoom(count: self.maximum)
-        precondition(self.room.open(self.count), "no memory for \(self.count) bytes")
+        self.room = try PageRoom(count: self.maximum)
     }
 
     var base: UnsafeMutableRawPointer { self.room.base }
     var pages: UInt32 { UInt32(self.count / Self.pageBytes) }
 
-    /// Adds pages of zeros.
+    /// Whether the maximum allows so many more pages.
+    func canGrow(by pages: UInt32) -> Bool { self.count + Int(pages) * Self.pageBytes <= self.maximum }
+
+    /// Adds pages of zeros; the caller asked ``canGrow(by:)``.
     ///
-    /// - Returns: the pages before, or 2^32 - 1 if the maximum does not allow it.
+    /// - Returns: the pages before.
     func grow(by pages: UInt32) -> UInt32 {
         let before = self.pages
-        let needed = self.count + Int(pages) * Self.pageBytes
-        guard needed <= self.maximum else { return .max }
-        // A refusal of this machine's would be another answer than that of other machines.
-        precondition(self.room.open(needed), "no memory for \(needed) bytes")
-        self.count = needed
+        self.count += Int(pages) * Self.pageBytes
         return before
     }
 

@@ -12,31 +12,39 @@ extension Instance {
             guard self.memory.contains(target, count), self.memory.contains(source, count) else {
                 return .memoryOutOfBounds
             }
-            guard self.pay(count) else { return .unitsExhausted }
+            if let found = self.pay(UInt64(count)) { return found }
             self.memory.copy(to: target, from: source, count: count)
         case .memoryFill:
             let count = Int(r[u32: i.b])
             guard self.memory.contains(target, count) else { return .memoryOutOfBounds }
-            guard self.pay(count) else { return .unitsExhausted }
+            if let found = self.pay(UInt64(count)) { return found }
             self.memory.fill(target, with: UInt8(truncatingIfNeeded: r[u32: i.a]), count: count)
         default:
             let source = Int(r[u32: i.d + 1])
             let count = Int(r[u32: i.d + 2])
-            let bytes = self.isDropped[Int(i.a)] ? [] : self.module.data[Int(i.a)].bytes
-            guard source <= bytes.count, count <= bytes.count - source, self.memory.contains(target, count)
-            else {
+            let length = self.isDropped[Int(i.a)] ? 0 : self.module.data[Int(i.a)].bytes.count
+            guard source <= length, count <= length - source, self.memory.contains(target, count) else {
                 return .memoryOutOfBounds
             }
-            guard self.pay(count) else { return .unitsExhausted }
-            self.memory.write(bytes[source..<source + count], to: target)
+            guard count > 0 else { return nil }
+            if let found = self.pay(UInt64(count)) { return found }
+            self.memory.write(self.module.data[Int(i.a)].bytes[source..<source + count], to: target)
         }
         return nil
     }
 
-    private func pay(_ bytes: Int) -> Bool {
-        guard self.unitsLeft >= UInt64(bytes) else { return false }
-        self.unitsLeft -= UInt64(bytes)
-        return true
+    /// One unit for each 64 bytes that are added, on top of the one for the operator; what is refused costs
+    /// nothing more.
+    func grow(_ at: UnsafePointer<Instruction>, _ r: UnsafeMutablePointer<UInt64>) -> Fault? {
+        let i = at.pointee
+        let pages = r[u32: i.a]
+        guard self.memory.canGrow(by: pages) else {
+            r[u32: i.d] = .max
+            return nil
+        }
+        if let found = self.pay(UInt64(pages) * UInt64(LinearMemory.pageBytes / 64)) { return found }
+        r[u32: i.d] = self.memory.grow(by: pages)
+        return nil
     }
 
     static func divide32(_ at: UnsafePointer<Instruction>, _ r: UnsafeMutablePointer<UInt64>) -> Fault? {

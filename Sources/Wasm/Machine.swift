@@ -62,7 +62,8 @@ extension Instance {
     private static func jump(
         _ i: Instruction, if taken: Bool, _ next: inout UnsafePointer<Instruction>, _ left: inout UInt64
     ) {
-        if taken { next += Int(Int32(bitPattern: i.d)) }
+        // A predicted branch: chosen by arithmetic, the next instruction would wait for the comparison.
+        if _fastPath(taken) { next += Int(Int32(bitPattern: i.d)) }
         self.charge(&next, &left)
     }
 
@@ -82,7 +83,7 @@ extension Instance {
         guard var next = self.enter(image.functions + index, at: r, in: image) else {
             return .callStackExhausted
         }
-        var memory = self.memory.base
+        let memory = self.memory.base
         var size = self.memory.count
         var left = self.unitsLeft
         // What an instruction ends the run with, unless it says otherwise.
@@ -93,11 +94,17 @@ extension Instance {
             next += 1
             switch i.op {
             case .charge:
-                guard left >= UInt64(i.a) else {
-                    fault = .unitsExhausted
-                    break run
+                if _fastPath(left >= UInt64(i.a)) {
+                    left &-= UInt64(i.a)
+                } else {
+                    self.unitsLeft = left
+                    let found = self.pay(UInt64(i.a))
+                    left = self.unitsLeft
+                    if let found {
+                        fault = found
+                        break run
+                    }
                 }
-                left &-= UInt64(i.a)
             // The compiler emits no `selectCondition` without `select`, and no `i64ExtendI32U`.
             case .unreachable, .selectCondition, .i64ExtendI32U:
                 fault = .unreachable
@@ -158,9 +165,14 @@ extension Instance {
             case .globalSet: self.globals[Int(i.d)] = r[u64: i.a]
             case .memorySize: r[u32: i.d] = self.memory.pages
             case .memoryGrow:
-                r[u32: i.d] = self.memory.grow(by: r[u32: i.a])
-                memory = self.memory.base
+                self.unitsLeft = left
+                let found = self.grow(next - 1, r)
+                left = self.unitsLeft
                 size = self.memory.count
+                if let found {
+                    fault = found
+                    break run
+                }
             case .dataDrop: self.isDropped[Int(i.a)] = true
             case .memoryCopy, .memoryFill, .memoryInit:
                 self.unitsLeft = left

@@ -9,13 +9,23 @@ public struct Module: Sendable {
         public let name: String
         /// What it takes and gives.
         public let type: FunctionType
+
+        public static func == (left: Self, right: Self) -> Bool {
+            left.name.utf8.elementsEqual(right.name.utf8) && left.type == right.type
+        }
+
+        public func hash(into hasher: inout Hasher) {
+            hasher.combine(Array(self.name.utf8))
+            hasher.combine(self.type)
+        }
     }
 
     /// The exported functions, in the order of the module.
     public let exports: [Export]
     let limits: Limits
     let program: Program
-    let functionIndexes: [String: Int]
+    /// By the bytes of their names, as the format compares them.
+    let functionIndexes: [[UInt8]: Int]
     let memory: MemoryType?
     let tableElements: Int
     let globals: [UInt64]
@@ -30,13 +40,17 @@ public struct Module: Sendable {
         guard bytes.count <= limits.moduleBytes else {
             throw .tooLarge(what: "moduleBytes", limit: limits.moduleBytes, actual: bytes.count)
         }
+        // Compiled code has about 40 bytes for each byte of the module, and arrays grow by doubling.
+        do throws(HostOutOfMemory) { try HostOutOfMemory.check(96 * bytes.count + 1 << 20) } catch {
+            throw .hostOutOfMemory
+        }
         var decoder = ModuleDecoder(bytes, limits: limits)
         try decoder.decode()
         self.exports = decoder.exports.map { export in
             Export(name: export.name, type: decoder.context.type(ofFunction: export.function))
         }
-        var indexes: [String: Int] = [:]
-        for export in decoder.exports { indexes[export.name] = export.function }
+        var indexes: [[UInt8]: Int] = [:]
+        for export in decoder.exports { indexes[Array(export.name.utf8)] = export.function }
         self.functionIndexes = indexes
         self.limits = limits
         self.program = decoder.program
@@ -50,7 +64,7 @@ public struct Module: Sendable {
 
     /// The type of an exported function.
     public func type(of name: String) -> FunctionType? {
-        self.exports.first { $0.name == name }?.type
+        self.exports.first { $0.name.utf8.elementsEqual(name.utf8) }?.type
     }
 }
 

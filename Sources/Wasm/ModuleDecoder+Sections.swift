@@ -93,8 +93,8 @@ extension ModuleDecoder {
         }
     }
 
-    /// A constant expression: one constant and `end`. Only imported globals could be named too: there are
-    /// none.
+    /// A constant expression: one constant and `end`. Version 1.0 lets it name an imported global, too, and
+    /// there are none; later versions any earlier one.
     private func constant(of type: ValueType, from section: inout Cursor) throws(ModuleError) -> UInt64 {
         let offset = section.offset
         let value: Value
@@ -103,7 +103,12 @@ extension ModuleDecoder {
         case 0x42: value = .i64(UInt64(bitPattern: try section.signed(bits: 64)))
         case 0x43: value = .f32(UInt32(truncatingIfNeeded: try section.fixed(count: 4)))
         case 0x44: value = .f64(try section.fixed(count: 8))
-        case 0x23: throw .malformed(offset: offset, reason: "constant expression names a global")
+        case 0x23:
+            let index = try section.index()
+            guard index < self.context.globals.count else {
+                throw .malformed(offset: offset, reason: "constant expression names unknown global \(index)")
+            }
+            throw .unsupported(feature: "extended constant expressions", offset: offset)
         case 0xd0, 0xd2: throw .unsupported(feature: "reference types", offset: offset)
         case 0xfd: throw .unsupported(feature: "simd", offset: offset)
         default: throw .malformed(offset: offset, reason: "not a constant expression")
@@ -119,11 +124,11 @@ extension ModuleDecoder {
     }
 
     mutating func decodeExports(_ section: inout Cursor) throws(ModuleError) {
-        var names: Set<String> = []
+        var names: Set<[UInt8]> = []
         for _ in 0..<(try section.count("exports", limit: self.limits.exports)) {
             let offset = section.offset
             let name = try section.name(limit: self.limits.nameBytes)
-            guard names.insert(name).inserted else {
+            guard names.insert(Array(name.utf8)).inserted else {
                 throw .malformed(offset: offset, reason: "two exports named \(name)")
             }
             let kind = try section.byte()

@@ -8,6 +8,8 @@ public enum ModuleError: Error, Equatable {
     case invalid(function: Int, offset: Int, reason: String)
     /// One of `Limits` is exceeded; `what` is the property's name.
     case tooLarge(what: String, limit: Int, actual: Int)
+    /// This machine has no memory to read the module: no verdict about it.
+    case hostOutOfMemory
 }
 
 /// Why a run ended without a result. The instance still answers `unitsUsed` afterwards.
@@ -32,6 +34,10 @@ public enum Trap: Error, Equatable {
     case indirectCallMismatch
     /// An indirect call outside the table or of an empty entry.
     case undefinedElement
+    /// This machine has no memory for the run. No verdict about the job: nothing of it was executed.
+    case hostOutOfMemory
+    /// Whoever runs it wanted it to end. No verdict about the job either.
+    case interrupted
     /// No function is exported under this name.
     case noSuchExport(String)
     /// The arguments are not those of the exported function.

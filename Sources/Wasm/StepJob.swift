@@ -8,6 +8,7 @@ public struct StepJob {
     public static let outputLimit = 1 << 20
 
     private let instance: Instance
+    private let shallStop: (@Sendable () -> Bool)?
 
     /// What a finished job gives.
     public struct Outcome: Sendable, Hashable {
@@ -28,11 +29,22 @@ public struct StepJob {
 
     /// Runs a job from input to output. Synchronous: the caller's thread is busy until it ends.
     ///
-    /// - Parameter stepLimit: calls of `step` before the job counts as failed.
+    /// - Parameters:
+    ///   - stepLimit: calls of `step` before the job counts as failed.
+    ///   - shallStop: asked between steps and every few million units, on the thread that runs the job.
+    /// - Throws: ``JobError/trapped(_:units:)`` with ``Trap/hostOutOfMemory`` or ``Trap/interrupted`` when
+    ///   there is no verdict about the job.
     public static func run(
-        _ module: Module, input: [UInt8], unitLimit: UInt64, stepLimit: Int = 100_000
+        _ module: Module, input: [UInt8], unitLimit: UInt64, stepLimit: Int = 100_000,
+        shallStop: (@Sendable () -> Bool)? = nil
     ) throws(JobError) -> Outcome {
-        let job = StepJob(instance: Instance(prepared: module, unitLimit: unitLimit))
+        let job: StepJob
+        do {
+            let instance = try Instance(prepared: module, unitLimit: unitLimit, shallStop: shallStop)
+            job = StepJob(instance: instance, shallStop: shallStop)
+        } catch {
+            throw .trapped(error, units: 0)
+        }
         do {
             try job.instance.initialize()
         } catch {
@@ -61,6 +73,7 @@ public struct StepJob {
     private func takeSteps(limit: Int) throws(JobError) -> Int {
         var steps = 0
         while steps < limit {
+            if self.shallStop?() == true { throw .trapped(.interrupted, units: self.instance.unitsUsed) }
             let answer = try self.word("step", [.i32(UInt32(truncatingIfNeeded: steps))])
             steps += 1
             switch answer {
@@ -122,4 +135,13 @@ public enum JobError: Error, Equatable {
     case outputOutOfBounds
     /// The output is longer than `StepJob.outputLimit`.
     case outputTooLarge(limit: Int, actual: Int)
+
+    /// Whether this is about the job, as it would be on every machine: not that this one had no memory, or
+    /// was told to stop.
+    public var isVerdict: Bool {
+        switch self {
+        case .trapped(.hostOutOfMemory, _), .trapped(.interrupted, _): false
+        default: true
+        }
+    }
 }

@@ -1,6 +1,6 @@
 import ArgumentParser
+import Console
 import Glibc
-import SystemPackage
 
 /// The provider: sells storage and compute to whoever pays.
 @main
@@ -11,8 +11,7 @@ struct DepaiNode: AsyncParsableCommand {
         subcommands: [Run.self, Status.self])
 
     static func main() async {
-        // What this program makes is its operator's alone, SQLite's files included.
-        umask(0o077)
+        keepToOneself()
         do {
             var command = try parseAsRoot()
             if var asynchronous = command as? any AsyncParsableCommand {
@@ -23,8 +22,9 @@ struct DepaiNode: AsyncParsableCommand {
         } catch {
             let usage = exitCode(for: error)
             guard usage == .failure else { exit(withError: error) }
-            _ = try? FileDescriptor.standardError.writeAll("depai-node: error: \(error)\n".utf8)
-            Glibc.exit(1)
+            let failure = Failure(error) ?? Failure(1, "\(error)")
+            failure.tell(as: "depai-node")
+            Glibc.exit(failure.code)
         }
     }
 }

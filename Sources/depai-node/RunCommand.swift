@@ -1,4 +1,5 @@
 import ArgumentParser
+import Console
 import Database
 import Home
 import Linux
@@ -24,7 +25,7 @@ extension DepaiNode {
         func run() async throws {
             let home = Home(FilePath(self.home))
             let path = self.config.map { FilePath($0) } ?? home.path.appending("node.yaml")
-            let logger = Logger(label: "depai-node", factory: StreamLogHandler.standardError(label:))
+            let logger = ProgramLog.logger("depai-node")
             let portFile = self.portFile.map { FilePath($0) }
             let configuration = try NodeConfiguration(try Settings.read(path))
             let bus = configuration.broker.map { address in

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Console
 import Encoding
 import Home
 import Ledger
@@ -32,14 +33,14 @@ extension DepaiNode {
                     "objects": JSON(view.objects), "storedBytes": JSON(view.storedBytes),
                     "balances": .array(balances),
                 ]
-                return print(status.prettyText)
+                return Terminal.out(status)
             }
-            print("sales    \(view.salesDone) done, \(view.salesOpen) open")
-            print("storage  \(view.objects) objects, \(view.storedBytes) bytes")
+            Terminal.out("sales    \(view.salesDone) done, \(view.salesOpen) open")
+            Terminal.out("storage  \(view.objects) objects, \(view.storedBytes) bytes")
             for balance in view.balances {
                 let asset = balance.asset
                 let symbol = asset.symbol + String(repeating: " ", count: max(1, 9 - asset.symbol.count))
-                print(
+                Terminal.out(
                     "\(symbol)\(asset.decimal(balance.earned)) earned, "
                         + "\(asset.decimal(balance.available)) free"
                 )

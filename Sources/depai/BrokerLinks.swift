@@ -68,7 +68,7 @@ final class BrokerWords: Sendable {
         if case .connected = event { return }
         // What is not a refusal may be over in a moment, but nobody waits gladly without knowing.
         if self.told.withLock({ $0.count < 8 && $0.insert(event).inserted }) {
-            Terminal.talk("depai: \(event)")
+            Terminal.talk("depai: \(event)".plain())
         }
     }
 }

@@ -44,7 +44,8 @@ struct ChannelCommand: AsyncParsableCommand {
                 let asset = channel.asset
                 table.add(
                     (channel.id, nil), (channel.state.rawValue, channel.state == .open ? .green : .yellow),
-                    (asset.decimal(channel.deposit), nil), (asset.decimal(Int64(channel.spent)), nil),
+                    (asset.decimal(channel.deposit), nil),
+                    (asset.decimal(Int64(clamping: channel.spent)), nil),
                     (asset.text(UInt64(max(0, channel.free))), .bold),
                     (channel.payee.split(separator: ":").last.map(String.init) ?? channel.payee, nil))
             }
@@ -144,7 +145,7 @@ extension ChannelCommand {
                 table.add(
                     (record.id, nil), (finding.outcome.rawValue, finding.outcome == .booked ? .green : nil),
                     (record.asset.decimal(record.deposit), nil),
-                    (record.asset.decimal(Int64(record.spent)), nil), (record.payee, nil))
+                    (record.asset.decimal(Int64(clamping: record.spent)), nil), (record.payee, nil))
             }
             Terminal.out(findings.isEmpty ? "the chain shows no channels of this wallet" : table.text)
         }

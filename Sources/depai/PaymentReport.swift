@@ -12,7 +12,7 @@ struct PaymentReport {
     func show(_ answer: CashierAnswer) throws {
         switch answer {
         case .answered(let status, let body, let payment, let remark):
-            if let remark { Terminal.talk(remark) }
+            if let remark { Terminal.talk(remark.plain()) }
             self.show(status, body, payment)
             guard payment != nil || status < 400 else {
                 throw Failure(1, "status \(status); nothing was paid")
@@ -57,8 +57,8 @@ struct PaymentReport {
 
     private func show(_ status: Int, _ body: [UInt8], _ payment: CashierAnswer.Payment?) {
         if let payment, !self.json {
-            Terminal.talk("paid \(payment.asset.text(payment.amount)) to \(payment.payee)")
-            Terminal.talk("transaction \(payment.transaction ?? "?")")
+            Terminal.talk("paid \(payment.asset.text(payment.amount)) to \(payment.payee.plain())")
+            Terminal.talk("transaction \(payment.transaction?.plain() ?? "?")")
             Terminal.talk("intent \(payment.intent)")
         }
         guard self.json else { return Terminal.put(bytes: body) }

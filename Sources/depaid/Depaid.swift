@@ -26,7 +26,7 @@ struct Depaid {
     /// Runs the robot until a signal ends it, or it fails.
     private static func run(_ invocation: Invocation) async throws {
         let home = invocation.home
-        let logger = RobotLog.logger()
+        let logger = ProgramLog.logger("depai")
         let manager = ServiceManager()
         let robot = try RobotAssembly(
             home: home, configuration: try AgentConfiguration(try Settings.read(invocation.configuration)),

@@ -7,6 +7,16 @@ import Testing
 @Suite struct ConnectionTests {
     struct Stop: Error {}
 
+    @Test(arguments: ["", "\u{0}", "sorry\u{0}bye", "\u{0}\u{0}", "a\u{0}", "Ü\u{0}東"])
+    func `a text comes back whole, zero bytes and all`(text: String) throws {
+        let connection = try Connection(path: nil)
+        try connection.execute("CREATE TABLE note(text TEXT NOT NULL) STRICT")
+        try connection.run("INSERT INTO note VALUES (?)", .text(text))
+        let row = try #require(
+            try connection.query("SELECT text FROM note WHERE text = ?", .text(text)).first)
+        #expect(row.text(0).utf8.elementsEqual(text.utf8))
+    }
+
     @Test func `a writing connection survives a power cut: WAL and FULL are read back`() async throws {
         try await withFolder { folder in
             let database = try Connection(path: folder.appending("a.db").string)

@@ -223,7 +223,7 @@ package struct TestMarket: Sendable {
             storage: Offer.StoragePrice(
                 perMebibyteDay: 100, minimum: 1_000, maximumBytes: StoredObject.byteLimit),
             compute: Offer.ComputePrice(
-                perMillionUnits: 50, minimum: 200, maximumUnits: 100_000_000, unitRule: "depai-units/1"))
+                perMillionUnits: 50, minimum: 200, maximumUnits: 100_000_000, unitRule: "depai-units/2"))
     }
 
     /// Opens the shop on its home, as after a start, and connects it.

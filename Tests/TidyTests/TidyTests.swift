@@ -131,11 +131,15 @@ import Testing
         ]),
         "Market": Self.floor1.union(["Payments", "Wallet"]),
         "Storage": Self.floor1.union(["Market", "Payments", "Ledger", "Wallet"]),
-        "Compute": Self.floor1.union(["Market", "Payments", "Ledger", "Wallet", "Wasm"]),
+        // Dispatch for threads on which foreign jobs run.
+        "Compute": Self.floor1.union([
+            "Market", "Payments", "Ledger", "Wallet", "Wasm", "Dispatch", "Synchronization",
+        ]),
         "Devices": ["World", "Encoding", "Database", "SystemPackage", "Synchronization"],
         "Agent": Self.agent,
         "Console": Self.floor1.union([
             "Payments", "Home", "Solana", "Ledger", "Wallet", "Database", "Linux", "SystemPackage", "Glibc",
+            "Logging",
         ]),
         "Node": Self.agent.subtracting(["Devices"]).union(["Hummingbird", "HTTPTypes", "NIOCore", "Logging"]),
     ]

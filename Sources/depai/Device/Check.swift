@@ -43,7 +43,8 @@ extension DeviceCommand {
                     if faults.isEmpty { Terminal.out("\(file): \(Terminal.paint("valid", .green))") }
                     for fault in faults {
                         let place = fault.pointer.isEmpty ? "/" : fault.pointer
-                        Terminal.out("\(file): \(Terminal.paint(place, .bold)): \(fault.reason)")
+                        let reason = fault.reason.plain(limit: .max)
+                        Terminal.out("\(file): \(Terminal.paint(place, .bold)): \(reason)")
                     }
                 }
             }

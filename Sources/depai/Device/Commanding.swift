@@ -26,10 +26,11 @@ struct CommandOption: ParsableArguments {
         switch state {
         case "done":
             if !asJSON {
-                Terminal.out(shownValue(result, unit: nil) == "-" ? "done" : "done: \(result?.text ?? "")")
+                Terminal.out(
+                    shownValue(result, unit: nil) == "-" ? "done" : "done: \(result?.lineText ?? "")")
             }
         case "failed":
-            throw Failure(1, "the device refused: \(result?.text ?? "")")
+            throw Failure(1, "the device refused: \(result?.lineText ?? "")")
         default:
             throw Failure(
                 7, "the command \(id) is \(state): nothing says that the device did it",

@@ -89,7 +89,8 @@ extension DeviceCommand {
                 ])
             }
             for (thing, file, state) in written {
-                Terminal.out("\(Terminal.paint(thing.name, .bold))  \(file) \(state)")
+                let path = file.string.plain(limit: .max)
+                Terminal.out("\(Terminal.paint(thing.name, .bold))  \(path) \(state)")
                 for note in thing.notes { Terminal.out(Terminal.paint("  left out: \(note)", .yellow)) }
             }
             for reason in skipped { Terminal.out(Terminal.paint("skipped: \(reason)", .yellow)) }

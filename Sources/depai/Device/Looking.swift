@@ -51,8 +51,9 @@ extension DeviceCommand {
             let answer = try await self.home.home.ask(.show(thing: self.device))
             guard !self.output.json else { return Terminal.out(answer.value ?? .null) }
             let state = try answer["availability"].string()
+            let title = try answer["title"].string().plain()
             Terminal.out(
-                "\(Terminal.paint(try answer["name"].string(), .bold))  \(try answer["title"].string())  "
+                "\(Terminal.paint(try answer["name"].string(), .bold))  \(title)  "
                     + Terminal.paint(state, List.colour(state)))
             Terminal.out(Terminal.paint(try answer["id"].string(), .dim))
             var table = Table(.left, .left, .left, .left, .left)
@@ -70,9 +71,11 @@ extension DeviceCommand {
             Terminal.out(table.text)
             for action in try answer["actions"].elements() {
                 let once = try action["idempotent"].bool() ? "may be repeated" : "acts once"
-                Terminal.out("action  \(try action["name"].string())  \(Terminal.paint(once, .dim))")
+                Terminal.out("action  \(try action["name"].string().plain())  \(Terminal.paint(once, .dim))")
             }
-            for event in try answer["events"].elements() { Terminal.out("event   \(try event.string())") }
+            for event in try answer["events"].elements() {
+                Terminal.out("event   \(try event.string().plain())")
+            }
             for fault in try answer["faults"].elements() {
                 Terminal.out(
                     Terminal.paint(
@@ -104,7 +107,9 @@ extension DeviceCommand {
             guard let value = property["reported"]["value"].value else {
                 throw Failure(1, "\(self.device) has not said it yet")
             }
-            guard self.output.json else { return Terminal.out(shownValue(value, unit: nil)) }
+            guard self.output.json else {
+                return Terminal.out(shownValue(value, unit: nil).plain(limit: .max))
+            }
             var json = property.value ?? .null
             json["schema"] = "depai.property/1"
             Terminal.out(json)
@@ -150,9 +155,9 @@ extension DeviceCommand {
         private func tell(_ device: String, _ state: String) {
             guard !self.output.json else {
                 let json: JSON = ["device": .string(device), "availability": .string(state)]
-                return Terminal.out(json.text)
+                return Terminal.out(line: json)
             }
-            Terminal.out("\(device) is \(Terminal.paint(state, List.colour(state)))")
+            Terminal.out("\(device.plain()) is \(Terminal.paint(state, List.colour(state)))")
         }
 
         private func tell(_ device: String, _ property: JSONField) throws {
@@ -162,12 +167,12 @@ extension DeviceCommand {
                 var json = property["reported"].value ?? .null
                 json["device"] = .string(device)
                 json["property"] = .string(name)
-                return Terminal.out(json.text)
+                return Terminal.out(line: json)
             }
             let unit = try property["unit"].ifPresent?.string()
             let value = shownValue(property["reported"]["value"].value, unit: unit)
-            Terminal.out(
-                "\(Terminal.paint(rfc3339(at), .dim))  \(device).\(name)  \(Terminal.paint(value, .bold))")
+            let place = "\(device.plain()).\(name.plain())"
+            Terminal.out("\(Terminal.paint(rfc3339(at), .dim))  \(place)  \(Terminal.paint(value, .bold))")
         }
     }
 }

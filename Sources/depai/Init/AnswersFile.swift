@@ -103,7 +103,7 @@ struct AnswersFile {
         guard probe == .takes else { return plan }
         for (_, found) in try await finder.find(conventions) {
             plan.add(found.things)
-            for reason in found.skipped { Terminal.talk("skipped: \(reason)") }
+            for reason in found.skipped { Terminal.talk("skipped: \(reason.plain())") }
         }
         return plan
     }
@@ -115,8 +115,8 @@ enum BrokerTalk {
         let place = "\(broker.host):\(broker.port)"
         switch probe {
         case .takes: Terminal.talk("the broker at \(place) takes us")
-        case .refuses(let reason): Terminal.talk("the broker at \(place) refuses us: \(reason)")
-        case .silent(let reason): Terminal.talk("no broker answers at \(place): \(reason)")
+        case .refuses(let reason): Terminal.talk("the broker at \(place) refuses us: \(reason.plain())")
+        case .silent(let reason): Terminal.talk("no broker answers at \(place): \(reason.plain())")
         }
         guard let remedy = probe.remedy else { return }
         Terminal.talk("depai: hint: \(remedy); the robot starts without it and goes on trying")

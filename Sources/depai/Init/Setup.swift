@@ -98,7 +98,7 @@ struct Setup {
         Terminal.talk("\nPress Enter when they are safe.")
         guard readLine() != nil else { throw Failure(1, "nobody confirmed the words; nothing was made") }
         // Wipes the screen and what scrolled off it.
-        if Terminal.isInteractive { Terminal.out("\u{1b}[2J\u{1b}[3J\u{1b}[H") }
+        Terminal.wipe()
     }
 
     private func tell(_ keystore: Keystore) {

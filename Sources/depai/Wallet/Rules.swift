@@ -102,7 +102,7 @@ extension WalletCommand {
             func run() async throws {
                 let home = self.home.home
                 let (policy, bytes) = try PolicyCommand.read(self.file, for: home)
-                for line in try PolicyCommand.difference(to: policy, home) { Terminal.talk(line) }
+                for line in try PolicyCommand.difference(to: policy, home) { Terminal.talk(line.plain()) }
                 try self.confirmation.confirm(
                     "Put policy \(policy.sequence) in force?", digest: policy.digest)
                 let answer = try await home.ask(.policy(bytes), timeline: SystemTimeline())
