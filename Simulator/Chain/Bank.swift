@@ -218,6 +218,21 @@ package struct Bank: Sendable {
         }
     }
 
+    /// Puts a transaction into the history of `address` that no program executed: whatever its bytes are.
+    package mutating func clutter(_ address: Address, with transaction: [UInt8]) {
+        self.airdrops += 1
+        let id = self.genesis.hash("clutter", self.airdrops) + self.genesis.hash("clutter id", self.airdrops)
+        self.record(
+            Entry(
+                id: Base58.encode(id), slot: self.slot, kind: .transaction(transaction), failure: nil, fee: 0,
+                units: 0, logs: [], balances: ([], [])), naming: [address])
+    }
+
+    /// Takes an account away, and puts another program's in its place if anybody sends lamports.
+    package mutating func replace(_ address: Address, by account: Account?) {
+        self.accounts[address] = account
+    }
+
     // MARK: What must never change
 
     /// All lamports and those that fees destroyed: constant from the first slot on.

@@ -21,7 +21,7 @@ public struct Hold: Sendable, Hashable {
     }
 
     init(reason: String, since: Int64, by: String) {
-        self.reason = reason
+        self.reason = PaymentLedger.kept(reason)
         self.since = since
         self.by = by
     }

@@ -1,4 +1,5 @@
 internal import Database
+internal import Encoding
 internal import World
 
 extension PaymentLedger {
@@ -8,6 +9,7 @@ extension PaymentLedger {
         channel: String? = nil, detail: String
     ) throws {
         let now = self.clock().milliseconds
+        let detail = Self.kept(detail)
         let before = record?.state
         // A refusal repeated is one refusal: an agent that asks every second must not fill the disk.
         if before == state, state == .denied || state == .waiting { return }
@@ -25,7 +27,7 @@ extension PaymentLedger {
                     last_step = excluded.last_step, channel = excluded.channel
                 """, .text(id.description), .text(proposal.purpose.rawValue), .text(proposal.job),
                 .text(proposal.payee), .text(proposal.asset.id), .integer(Int64(proposal.amount)),
-                .integer(Int64(proposal.series)), .text(proposal.note), .text(state.rawValue),
+                .integer(Int64(proposal.series)), .text(Self.kept(proposal.note)), .text(state.rawValue),
                 .text(state == .reserved ? "" : detail), reservedAt, .integer(now), .integer(now),
                 .integer(self.nextStep), channel.map { .text($0) } ?? .null)
             var lines: [Line] = []
@@ -66,6 +68,7 @@ extension PaymentLedger {
             throw LedgerError.wrongState(id, expected: allowed.map(\.rawValue).sorted(), found: record.state)
         }
         let now = self.clock().milliseconds
+        let detail = Self.kept(detail)
         // Named only when it changes: an index stands on it.
         let isFreed = record.state.holdsMoney && !state.holdsMoney
         let freed = isFreed ? "reserved_at = NULL," : ""
@@ -87,6 +90,9 @@ extension PaymentLedger {
         }
     }
 
+    /// Words as they are kept: reasons are often a stranger's, and the books are read on terminals.
+    static func kept(_ words: String) -> String { words.plain(limit: 400) }
+
     func lines(
         _ postings: [(account: String, sign: Int64)], of proposal: Proposal, reference: String
     ) -> [Line] {
@@ -106,7 +112,7 @@ extension PaymentLedger {
     ) throws {
         let row = JournalChain.Unchained(
             sequence: self.nextStep, at: now, kind: kind, intent: intent, before: before,
-            after: after, detail: detail, digest: digest)
+            after: after, detail: Self.kept(detail), digest: digest)
         self.note(try self.database.append(row, lines: lines, previous: previous, after: self.head))
     }
 

@@ -43,7 +43,9 @@ struct FeeGuard: Sendable {
     mutating func lend(
         _ cost: UInt64, to payer: Address, at now: Int64
     ) throws(X402Error) {
-        self.risks = self.risks.filter { now < $0.value.since.addingReportingOverflow(Self.memory).partialValue }
+        self.risks = self.risks.filter {
+            now < $0.value.since.addingReportingOverflow(Self.memory).partialValue
+        }
         let known = self.risks[payer]
         let own = Self.sum(known?.lamports ?? 0, cost)
         var isAllowed = own <= self.bounds.payer && (known != nil || self.risks.count < Self.payerLimit)

@@ -121,7 +121,9 @@ extension Shop {
                 isOpen: true, owedSince: 0, activeAt: 0)
             let filled = try (known ?? empty).filled(with: amount)
             try self.check(payment.voucher, price: requirements.amount, filled)
-            return (filled, try await self.facilitator.verifyDeposit(payment, into: id, against: requirements))
+            return (
+                filled, try await self.facilitator.verifyDeposit(payment, into: id, against: requirements)
+            )
         }
         guard let known else {
             throw X402Error.invalid(

@@ -25,7 +25,9 @@ public struct BookFault: Sendable, Hashable, CustomStringConvertible {
             faults.append(BookFault(subject: subject, reason: "\(error)"))
         } catch let error as LedgerError where !error.isOfTheFile {
             faults.append(BookFault(subject: subject, reason: "\(error)"))
-        } catch where !(error is RPCError || error is LedgerError || error is DatabaseError
+        } catch
+            where
+            !(error is RPCError || error is LedgerError || error is DatabaseError
             || error is CancellationError)
         {
             faults.append(BookFault(subject: subject, reason: "\(error)"))

@@ -29,7 +29,9 @@ extension Facilitator {
     ) async throws -> UInt64 {
         let (transaction, _, cost) = try await self.checked(payment, into: channel, against: requirements)
         try await self.simulate(transaction)
-        if let denial = try await self.obstacle(to: transaction, cost: cost) { throw Self.unsponsored(denial) }
+        if let denial = try await self.obstacle(to: transaction, cost: cost) {
+            throw Self.unsponsored(denial)
+        }
         return cost
     }
 

@@ -18,7 +18,9 @@ extension RPCClient {
         ]
         options["maxRetries"] = maxRetries.map { JSON($0) }
         options["minContextSlot"] = minimumContextSlot.map { JSON($0) }
-        return try await self.call("sendTransaction", [.string(Base64.standard.encode(transaction)), options]) {
+        return try await self.call(
+            "sendTransaction", [.string(Base64.standard.encode(transaction)), options]
+        ) {
             result throws(JSONError) in try result.string()
         }
     }

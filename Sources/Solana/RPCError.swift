@@ -52,7 +52,9 @@ public indirect enum RPCError: Error, Equatable, CustomStringConvertible {
 
     /// Wrong request, wrong parameters; a preflight or signature that failed; a slot or a transaction version
     /// that is not to be had.
-    private static let final: Set<Int> = [-32600, -32602, -32002, -32003, -32006, -32007, -32009, -32013, -32015]
+    private static let final: Set<Int> = [
+        -32600, -32602, -32002, -32003, -32006, -32007, -32009, -32013, -32015,
+    ]
 
     /// What is wrong, without the node's name.
     public var reason: RPCError {

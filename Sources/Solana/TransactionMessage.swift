@@ -77,7 +77,9 @@ public struct TransactionMessage: Sendable, Hashable {
     }
 
     /// The program that an instruction calls.
-    public func program(of instruction: CompiledInstruction) -> Address { self.keys[Int(instruction.program)] }
+    public func program(of instruction: CompiledInstruction) -> Address {
+        self.keys[Int(instruction.program)]
+    }
 
     /// The accounts that an instruction names in the message itself; those from tables are left out, since
     /// their addresses are not in the signed bytes.

@@ -101,7 +101,8 @@ import World
         web.answer =
             #"{"jsonrpc":"2.0","id":1,"error":{"code":-32005,"message":"Node is unhealthy"}}"#
         #expect(
-            await failure() == .node(url: "u", .server(code: -32005, message: "Node is unhealthy", data: nil)))
+            await failure() == .node(url: "u", .server(code: -32005, message: "Node is unhealthy", data: nil))
+        )
         web.failure = .timedOut
         #expect(await failure()?.reason == .transport(.timedOut))
         #expect(await failure()?.description == "u: no answer: no answer in time")

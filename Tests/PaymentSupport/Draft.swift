@@ -1,24 +1,23 @@
-import Encoding
+package import Encoding
 import Ledger
-import PaymentSupport
-import Payments
+package import Payments
 import SimulatedChain
 import Sodium
-import Solana
+package import Solana
 import World
 
 /// A payment of the robot as a test wants it: right unless something is changed.
-struct Draft {
-    var instructions: [Instruction]
-    var feePayer: Address
-    var version = TransactionMessage.Version.zero
-    var blockhash: Blockhash?
-    var identifier: String? = "0123456789abcdef"
-    var signs = true
-    var accepted: PaymentRequirements
+package struct Draft {
+    package var instructions: [Instruction]
+    package var feePayer: Address
+    package var version = TransactionMessage.Version.zero
+    package var blockhash: Blockhash?
+    package var identifier: String? = "0123456789abcdef"
+    package var signs = true
+    package var accepted: PaymentRequirements
 
     /// The terms that the node asks for.
-    static func requirements(_ market: TestMarket, amount: UInt64 = 1_000, memo: String? = nil)
+    package static func requirements(_ market: TestMarket, amount: UInt64 = 1_000, memo: String? = nil)
         -> PaymentRequirements
     {
         PaymentRequirements(
@@ -41,7 +40,7 @@ struct Draft {
     }
 
     /// Signed with the robot's own key, which only a test takes out of the mnemonic again.
-    func payload(_ market: TestMarket) async throws -> PaymentPayload {
+    package func payload(_ market: TestMarket) async throws -> PaymentPayload {
         let recent = try await market.rpc.latestBlockhash().blockhash
         let message = try TransactionMessage.build(
             version: self.version, feePayer: self.feePayer, instructions: self.instructions,
@@ -58,7 +57,7 @@ struct Draft {
 
 extension PaymentPayload {
     /// Of the scheme `exact`.
-    var transaction: [UInt8] {
+    package var transaction: [UInt8] {
         guard case .exact(let bytes) = self.content else { return [] }
         return bytes
     }
@@ -66,7 +65,7 @@ extension PaymentPayload {
 
 extension TestMarket {
     /// A policy that also lets the wallet pay its own network fees.
-    var rulesWithFees: (inout JSON) -> Void {
+    package var rulesWithFees: (inout JSON) -> Void {
         { rules in
             let sol = JSON.string(self.sol.id)
             rules["assets"] = [
