@@ -22,7 +22,9 @@ extension Buyer {
     func rail(_ quotes: [Quote], _ order: Order) async throws -> (Quote, Rail)? {
         guard order.channel != .never else { return quotes.first { !$0.isFromChannel }.map { ($0, .exact) } }
         let open = try await self.ledger.peek { view in
-            try view.channels().filter { $0.state == .open }.map { ($0, try ChannelTerms(bytes: $0.terms)) }
+            try view.channels().filter { $0.state == .open }.compactMap { record in
+                (try? ChannelTerms(bytes: record.terms)).map { (record, $0) }
+            }
         }
         for quote in quotes where quote.isFromChannel {
             let fitting = open.filter { $1.fits(quote.requirements) && $0.asset.id == quote.asset.id }

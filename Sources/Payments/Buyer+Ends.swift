@@ -24,6 +24,8 @@ extension Buyer {
                     if try await self.ended(current, redeemed: nil) == nil,
                         try await self.account(Address(record.id), ChannelTerms(bytes: record.terms)) == nil
                     {
+                        // Whatever it ended with, nothing more is spent from it.
+                        try await self.ledger.beginClosing(record.id)
                         throw X402Error.malformed(
                             "its account is gone, and the history does not tell what it ended with")
                     }
@@ -45,7 +47,7 @@ extension Buyer {
         do {
             if try await self.ended(record, redeemed: nil) == nil {
                 let account = try await self.account(Address(id), ChannelTerms(bytes: record.terms))
-                if let account, account.status != .open { try await self.ledger.beginClosing(id) }
+                if account?.status != .open { try await self.ledger.beginClosing(id) }
                 return nil
             }
         } catch is RPCError {

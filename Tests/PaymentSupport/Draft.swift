@@ -26,7 +26,7 @@ package struct Draft {
             maxTimeoutSeconds: 60, feePayer: market.sponsor.description, memo: memo, paymentFlow: "upfront")
     }
 
-    init(_ market: TestMarket, amount: UInt64 = 1_000, memo: String = "memo 1") {
+    package init(_ market: TestMarket, amount: UInt64 = 1_000, memo: String = "memo 1") {
         self.feePayer = market.sponsor
         self.accepted = Self.requirements(market)
         self.instructions = [
