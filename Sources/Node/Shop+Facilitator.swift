@@ -79,8 +79,9 @@ extension Shop {
     }
 
     private func read(_ request: ShopRequest) throws -> (PaymentPayload, PaymentRequirements) {
-        let root = JSONField(try JSON.read(request.body, limits: .init(bytes: 128 << 10, depth: 16)))
-        guard let payload = root["paymentPayload"].value else {
+        let limits = JSON.Limits(bytes: 256 << 10)
+        let root = JSONField(try JSON.read(request.body, limits: limits))
+        guard let payload = try JSONSource(request.body, limits: limits)["paymentPayload"] else {
             throw root["paymentPayload"].fault("missing")
         }
         let requirements = try PaymentRequirements(facilitator: root["paymentRequirements"])

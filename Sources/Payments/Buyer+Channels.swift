@@ -16,6 +16,9 @@ extension Buyer {
         case opening(deposit: UInt64)
         /// A voucher of an open channel that is filled with so much more.
         case topUp(ChannelRecord, ChannelTerms, amount: UInt64)
+
+        /// The channel whose deposit pays as it is.
+        var channel: String? { if case .channel(let record, _) = self { record.id } else { nil } }
     }
 
     /// The way to pay among `quotes`: an open channel of the seller first, then what the order wishes.
@@ -84,6 +87,7 @@ extension Buyer {
     /// Why the seller's token program is not used; nil when it is the right one and harmless.
     private func tokenFault(_ quote: Quote, _ terms: ChannelTerms) async throws -> String? {
         do {
+            _ = try await self.mints.tokenProgram(of: quote.mint, as: quote.asset, from: self.rpc)
             try await self.mints.check(terms.tokenProgram, moves: quote.mint, from: self.rpc)
             return nil
         } catch let error as X402Error {
@@ -176,7 +180,7 @@ extension Buyer {
             resource: quote.required.resource, accepted: quote.requirements,
             content: .channel(ChannelPayment(kind, config: terms.config, voucher: voucher)),
             identifier: quote.required.wantsIdentifier ? "\(intent)-\(voucher.voucher.cumulative)" : nil,
-            offer: quote.offer?.text)
+            offer: quote.offer?.text, echo: quote.required.echo)
     }
 
     /// Pays with a deposit and the voucher that spends the first of it: both are reserved before either is
@@ -190,6 +194,13 @@ extension Buyer {
             depositInto: id.description, payee: quote.proposal.payee, asset: quote.asset, amount: amount,
             series: series, note: "escrow for \(order.note)")
         let message = try self.setup(quote, id, terms, amount, isNew: series == 0, recent)
+        do {
+            try await self.foresee(message)
+        } catch let error as X402Error {
+            return .unpaid(reason: "\(error)")
+        } catch is RPCError {
+            return Self.silentChain
+        }
         let deposit: Authorization
         switch try await self.ledger.authorize(proposal) {
         case .authorized(let authorization): deposit = authorization
@@ -355,12 +366,13 @@ extension Buyer {
         }
         let old = try PaymentPayload(bytes: payment.payload)
         guard case .channel(let content) = old.content else { return nil }
+        let echo = Echo(try JSONSource(payment.payload, limits: X402.limits), resource: old.resource)
         let anew = try await self.sign(authorization, id) { voucher in
             PaymentPayload(
                 resource: old.resource, accepted: old.accepted,
                 content: .channel(ChannelPayment(.voucher, config: content.config, voucher: voucher)),
                 identifier: old.identifier.map { _ in "\(payment.intent)-\(voucher.voucher.cumulative)" },
-                offer: old.offer)
+                offer: old.offer, echo: echo)
         }
         return (anew, "")
     }

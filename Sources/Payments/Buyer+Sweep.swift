@@ -16,7 +16,7 @@ public enum Sponsor: Sendable {
         case .own(let facilitator): return facilitator.feePayer
         case .service(let url, let web):
             let response = try await web.send(WebRequest("GET", url + "/supported"))
-            let kinds = JSONField(try JSON.read(response.body, limits: .init(bytes: 64 << 10, depth: 16)))[
+            let kinds = JSONField(try JSON.read(response.body, limits: X402.limits))[
                 "kinds"]
             for kind in try kinds.elements()
             where try kind["scheme"].string() == "exact" && kind["network"].string() == network.chainID {
@@ -33,16 +33,17 @@ public enum Sponsor: Sendable {
         switch self {
         case .own(let facilitator): return try await facilitator.settle(payload, against: requirements)
         case .service(let url, let web):
-            let body: JSON = [
-                "x402Version": JSON(X402.version), "paymentPayload": try JSON.read(payload.bytes),
-                "paymentRequirements": requirements.json,
-            ]
+            // As they are, to the byte: strict facilitators compare.
+            let body =
+                "{\"x402Version\":\(X402.version),"
+                + "\"paymentPayload\":\(String(decoding: payload.bytes, as: UTF8.self)),"
+                + "\"paymentRequirements\":\(requirements.text)}"
             let response = try await web.send(
                 WebRequest(
                     "POST", url + "/settle", headers: [Header("Content-Type", "application/json")],
-                    body: Array(body.text.utf8)))
+                    body: Array(body.utf8)))
             return try SettlementResponse(
-                JSONField(try JSON.read(response.body, limits: .init(bytes: 64 << 10, depth: 16))))
+                JSONField(try JSON.read(response.body, limits: X402.limits)))
         }
     }
 }

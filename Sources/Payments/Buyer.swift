@@ -73,8 +73,10 @@ public struct Buyer: Sendable {
             switch rail {
             case .exact:
                 do {
-                    let program = try await self.mints.tokenProgram(of: quote.mint, from: self.rpc)
+                    let program = try await self.mints.tokenProgram(
+                        of: quote.mint, as: quote.asset, from: self.rpc)
                     (channel, message) = (nil, try self.message(quote, recent, program))
+                    try await self.foresee(message)
                 } catch let error as X402Error {
                     return .ended(.unpaid(reason: "\(error)"))
                 }
@@ -177,32 +179,54 @@ public struct Buyer: Sendable {
             guard let header = response.header(X402.requiredHeader) else {
                 throw X402Error.malformed("status 402 without \(X402.requiredHeader)")
             }
-            required = try PaymentRequired(header: header)
+            required = try PaymentRequired(header: header, url: request.url)
             offers = try required.verifiedOffers(
                 at: request.url, by: order.seller, now: self.timeline.now)
         } catch {
             return .ended(.unpaid(reason: "no quote: \(error)"))
         }
-        let assets = try await self.ledger.peek { try $0.assets() }
-        let choices = self.choices(required, assets, order).compactMap { $0.signed(among: offers) }
-        guard let (quote, rail) = try await self.rail(choices, order) else {
-            let offered = required.accepts.map { "\($0.scheme) on \($0.network) in \($0.asset)" }
-            let signed = offers.isEmpty ? "" : " and the seller's signature covers"
-            return .ended(
-                .unpaid(
-                    reason: "no way to pay that the policy's assets allow\(signed) on "
-                        + "\(self.network.chainID); offered: \(offered.joined(separator: ", "))"))
-        }
-        guard quote.proposal.amount <= quote.ceiling else {
-            let (asked, most) = (quote.asset.text(quote.proposal.amount), quote.asset.text(quote.ceiling))
-            return .ended(.unpaid(reason: "\(asked) asked, \(most) offered"))
-        }
-        return .priced(quote, rail)
+        return try await self.choose(required, offers, order)
     }
 
-    /// The offered ways that our network and the policy's assets allow, the cheapest first; among equals the
-    /// seller's first. Decimals come from the policy, never from the seller.
-    private func choices(_ required: PaymentRequired, _ assets: [Asset], _ order: Order) -> [Quote] {
+    /// Takes the first token in which the owner's policy, the funds and the ceiling allow the purchase; where
+    /// none does, says what keeps us from the first one.
+    private func choose(
+        _ required: PaymentRequired, _ offers: [VerifiedOffer], _ order: Order
+    ) async throws -> Answer {
+        let assets = try await self.ledger.peek { try $0.assets() }
+        let groups = self.choices(required, assets, order).map { group in
+            group.compactMap { $0.signed(among: offers) }
+        }
+        var first: Answer?
+        for group in groups {
+            guard let (quote, rail) = try await self.rail(group, order) else { continue }
+            guard quote.proposal.amount <= quote.ceiling else {
+                let (asked, most) = (quote.asset.text(quote.proposal.amount), quote.asset.text(quote.ceiling))
+                first = first ?? .ended(.unpaid(reason: "\(asked) asked, \(most) offered"))
+                continue
+            }
+            // With one way only the ledger decides, and its answer is kept.
+            guard groups.count > 1 else { return .priced(quote, rail) }
+            switch try await self.ledger.foresee(quote.proposal, from: rail.channel) {
+            case .allowed: return .priced(quote, rail)
+            case .denied, .approvalNeeded: first = first ?? .priced(quote, rail)
+            }
+        }
+        if let first { return first }
+        let offered = required.accepts.map { "\($0.scheme) on \($0.network) in \($0.asset)".plain() }
+        let signed = offers.isEmpty ? "" : " and the seller's signature covers"
+        let more =
+            required.unusable.isEmpty ? "" : "; unreadable: \(required.unusable.joined(separator: ", "))"
+        return .ended(
+            .unpaid(
+                reason: "no way to pay that the policy's assets allow\(signed) on \(self.network.chainID); "
+                    + "offered: \(offered.joined(separator: ", "))\(more)"))
+    }
+
+    /// The offered ways that our network and the policy's assets allow: a group for each token, in the order
+    /// of the seller, and in each the cheapest first; among equals the seller's first. Amounts compare within
+    /// one token only, and decimals come from the policy, never from the seller.
+    private func choices(_ required: PaymentRequired, _ assets: [Asset], _ order: Order) -> [[Quote]] {
         let quotes = required.accepts.compactMap { requirements -> Quote? in
             guard requirements.scheme == "exact" || requirements.channel != nil,
                 requirements.network == self.network.chainID,
@@ -219,11 +243,13 @@ public struct Buyer: Sendable {
                     payee: SolanaNames.account(payTo, on: self.network), asset: asset,
                     amount: requirements.amount, series: order.series, note: order.note))
         }
-        // Amounts compare within one asset only.
-        let comparable = quotes.filter { $0.asset.id == quotes.first?.asset.id }
-        return comparable.enumerated().sorted {
-            ($0.element.proposal.amount, $0.offset) < ($1.element.proposal.amount, $1.offset)
-        }.map(\.element)
+        var tokens: [String] = []
+        for quote in quotes where !tokens.contains(quote.asset.id) { tokens.append(quote.asset.id) }
+        return tokens.map { token in
+            quotes.filter { $0.asset.id == token }.enumerated().sorted {
+                ($0.element.proposal.amount, $0.offset) < ($1.element.proposal.amount, $1.offset)
+            }.map(\.element)
+        }
     }
 
     /// Everything before the first byte of a payment leaves.
@@ -264,6 +290,26 @@ public struct Buyer: Sendable {
         return bytes
     }
 
+    /// Asks the chain what it would do with a message before it is signed: a payee without an account, a
+    /// frozen account or a sponsor without lamports is better known before the money is set aside for it.
+    /// - Throws: `X402Error` with the chain's reason; `RPCError` when it cannot be asked.
+    func foresee(_ message: [UInt8]) async throws {
+        let unsigned = try Transaction(try TransactionMessage(decoding: message))
+        let result: SimulationResult
+        do throws(RPCError) {
+            result = try await self.rpc.simulate(
+                unsigned.bytes, sigVerify: false, replaceRecentBlockhash: true)
+        } catch {
+            // Not every node simulates; then the chain says so when the payment is sent.
+            guard case .server(-32601, _, _) = error.reason else { throw error }
+            return
+        }
+        guard let err = result.err else { return }
+        throw X402Error.invalid(
+            code: "invalid_transaction_state",
+            reason: "the chain would refuse this payment: \(ChainRefusal.words(for: err))")
+    }
+
     /// Keeps a message apart from every other; see ``ExactTransfer/nonce``.
     func nonce() throws -> UInt32 {
         var reader = ByteReader(self.entropy.bytes(4))
@@ -274,7 +320,7 @@ public struct Buyer: Sendable {
         let recent: LatestBlockhash
         let tokenProgram: Address
         do {
-            tokenProgram = try await self.mints.tokenProgram(of: quote.mint, from: self.rpc)
+            tokenProgram = try await self.mints.tokenProgram(of: quote.mint, as: quote.asset, from: self.rpc)
             recent = try await self.rpc.latestBlockhash(.confirmed)
         } catch let error as X402Error {
             try await self.ledger.release(authorization, reason: "\(error)")
@@ -286,6 +332,10 @@ public struct Buyer: Sendable {
         let bytes: [UInt8]
         do {
             bytes = try self.message(quote, recent, tokenProgram)
+            try await self.foresee(bytes)
+        } catch let error as RPCError {
+            try await self.ledger.suspend(authorization)
+            return .stopped(.unpaid(reason: "the chain does not answer: \(error)"))
         } catch {
             try await self.ledger.release(authorization, reason: "\(error)")
             return .stopped(.unpaid(reason: "\(error)"))
@@ -295,8 +345,10 @@ public struct Buyer: Sendable {
         var transaction = try Transaction(try TransactionMessage(decoding: bytes))
         try transaction.place(signed.signature, of: self.payer)
         let payload = PaymentPayload(
-            resource: quote.required.resource, accepted: quote.requirements, transaction: transaction.bytes,
-            identifier: quote.required.wantsIdentifier ? identifier : nil, offer: quote.offer?.text)
+            resource: quote.required.resource, accepted: quote.requirements,
+            content: .exact(transaction: transaction.bytes),
+            identifier: quote.required.wantsIdentifier ? identifier : nil, offer: quote.offer?.text,
+            echo: quote.required.echo)
         return .signed(
             try await self.ledger.journal(
                 signed, payload: payload.bytes, lastValidBlockHeight: recent.lastValidBlockHeight,

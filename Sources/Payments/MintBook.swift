@@ -1,3 +1,4 @@
+internal import Ledger
 internal import Solana
 
 /// The token programs of mints, asked of the chain once each: a mint keeps its program, and the kinds of its
@@ -32,6 +33,18 @@ actor MintBook {
                 reason: "the token \(address) has the extension \(bad), which can change what is received")
         }
         return found.tokenProgram
+    }
+
+    /// The same, where `asset` says as many decimals as the mint: what a person reads as 15 must not be 0.15.
+    func tokenProgram(of address: Address, as asset: Asset, from rpc: RPCClient) async throws -> Address {
+        let found = try await self.mint(at: address, from: rpc)
+        guard Int(found.mint.decimals) == asset.decimals else {
+            throw X402Error.invalid(
+                code: Self.prefix + "decimals",
+                reason: "the policy says that \(asset.symbol) has \(asset.decimals) decimals, and the token "
+                    + "\(address) has \(found.mint.decimals): correct the policy")
+        }
+        return try await self.tokenProgram(of: address, from: rpc)
     }
 
     /// The same, compared with the program that somebody names.

@@ -92,14 +92,15 @@ public enum OfferReceipt {
         self.target(one) == self.target(other)
     }
 
-    private static func target(_ url: String) -> [Substring] {
+    private static func target(_ url: String) -> [[UInt8]] {
         var rest = url.prefix { $0 != "#" }
         if let scheme = rest.firstPlace(of: "://") {
             rest = rest[scheme.upperBound...].drop { $0 != "/" && $0 != "?" }
         }
         let parts = rest.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
         let path = parts.first.map { $0.isEmpty ? "/" : $0 } ?? "/"
-        return [path] + (parts.count > 1 ? parts[1].split(separator: "&").sorted() : [])
+        let query = parts.count > 1 ? parts[1].split(separator: "&").map { Array($0.utf8) } : []
+        return [Array(path.utf8)] + query.sorted { $0.lexicographicallyPrecedes($1) }
     }
 }
 

@@ -15,11 +15,34 @@ public enum X402 {
     /// A header's text: padded standard Base64 of compact JSON.
     static func encode(_ message: JSON) -> String { Base64.standard.encode(Array(message.text.utf8)) }
 
+    /// What messages may be: sellers describe their answers in schemas as well.
+    static let limits = JSON.Limits(bytes: 128 << 10, depth: 64)
+
     /// Reads a header's text.
     static func decode(_ header: String) throws(X402Error) -> JSONField {
         do {
-            let bytes = try Base64.standard.decode(header)
-            return JSONField(try JSON.read(bytes, limits: .init(bytes: 64 << 10, depth: 16)))
+            return JSONField(try JSON.read(try self.bytes(of: header), limits: self.limits))
+        } catch {
+            throw .malformed("\(error)")
+        }
+    }
+
+    /// The bytes of a header: what is written is standard Base64 with padding, what others write is the URL's
+    /// alphabet, or lacks the padding.
+    static func bytes(of header: String) throws(X402Error) -> [UInt8] {
+        guard header.utf8.count <= self.limits.bytes / 3 * 4 + 4 else {
+            throw .malformed("a header of \(header.utf8.count) bytes")
+        }
+        var text = header.utf8.map { byte -> UInt8 in
+            switch byte {
+            case UInt8(ascii: "+"): UInt8(ascii: "-")
+            case UInt8(ascii: "/"): UInt8(ascii: "_")
+            default: byte
+            }
+        }
+        while text.last == UInt8(ascii: "="), text.count % 4 != 1 { text.removeLast() }
+        do throws(DecodingError) {
+            return try Base64.url.decode(String(decoding: text, as: UTF8.self))
         } catch {
             throw .malformed("\(error)")
         }
@@ -45,8 +68,10 @@ public struct PaymentRequirements: Sendable, Equatable {
     public let paymentFlow: String
     /// Of the scheme `batch-settlement`.
     public let channel: ChannelOffer?
-    /// As it was received or will be sent: the payload echoes it without change.
+    /// As it was received or will be sent.
     public let json: JSON
+    /// The same to the byte: the payload echoes it without change.
+    let text: String
 
     public init(
         network: String, amount: UInt64, asset: String, payTo: String, maxTimeoutSeconds: Int,
@@ -70,6 +95,7 @@ public struct PaymentRequirements: Sendable, Equatable {
             "asset": .string(asset), "payTo": .string(payTo), "maxTimeoutSeconds": JSON(maxTimeoutSeconds),
             "extra": extra,
         ]
+        self.text = self.json.text
     }
 
     /// Asks for a voucher of a channel.
@@ -92,12 +118,13 @@ public struct PaymentRequirements: Sendable, Equatable {
             "amount": .string(String(amount)), "asset": .string(asset), "payTo": .string(payTo),
             "maxTimeoutSeconds": JSON(maxTimeoutSeconds), "extra": channel.json(feePayer: feePayer),
         ]
+        self.text = self.json.text
     }
 
     /// Reads the `paymentRequirements` of a facilitator's request.
     public init(facilitator field: JSONField) throws { try self.init(field) }
 
-    init(_ field: JSONField) throws {
+    init(_ field: JSONField, text: String? = nil) throws {
         self.scheme = try field["scheme"].string()
         self.network = try field["network"].string()
         self.amount = try field["amount"].decimal()
@@ -112,6 +139,7 @@ public struct PaymentRequirements: Sendable, Equatable {
         self.channel =
             self.scheme == BatchSettlement.scheme ? try ChannelOffer(field["extra"]) : nil
         self.json = field.value ?? .null
+        self.text = text ?? self.json.text
     }
 }
 
@@ -121,6 +149,10 @@ public struct PaymentRequired: Sendable, Equatable {
     public let error: String?
     public let resource: String
     public let accepts: [PaymentRequirements]
+    /// Why the other ways to pay that are offered cannot be used.
+    public let unusable: [String]
+    /// What a payment gives back to the seller, as it came.
+    let echo: Echo
     /// Whether the seller wants a payment identifier.
     public let wantsIdentifier: Bool
     /// What the seller signed about the ways to pay; not verified yet.
@@ -137,30 +169,40 @@ public struct PaymentRequired: Sendable, Equatable {
         self.resource = resource
         self.accepts = accepts
         self.wantsIdentifier = true
+        self.unusable = []
+        self.echo = Echo(resource: resource)
     }
 
     /// Reads the `PAYMENT-REQUIRED` header.
-    public init(header: String) throws(X402Error) {
-        let root = try X402.decode(header)
+    /// - Parameter url: what was asked for: the resource of an answer that names none.
+    public init(header: String, url: String = "") throws(X402Error) {
+        let bytes = try X402.bytes(of: header)
         do {
+            let source = try JSONSource(bytes, limits: X402.limits)
+            let root = JSONField(try JSON.read(bytes, limits: X402.limits))
             guard try root["x402Version"].integer(Int.self) == X402.version else {
                 throw root["x402Version"].fault("only version \(X402.version) is spoken here")
             }
             self.error = try root["error"].ifPresent?.string()
-            self.resource = try root["resource"]["url"].string()
+            self.resource = try root["resource"]["url"].ifPresent?.string() ?? url
             let offers = try root["accepts"].elements()
             guard (1...32).contains(offers.count) else { throw root["accepts"].fault("1 to 32 ways to pay") }
             var accepts: [PaymentRequirements] = []
-            for offer in offers {
+            var unusable: [String] = []
+            for (offer, text) in zip(offers, source["accepts"]?.elements ?? []) {
                 // What one way to pay says wrongly does not spoil the others.
-                guard try offer["scheme"].string() != "exact" else {
-                    accepts.append(try PaymentRequirements(offer))
-                    continue
+                do {
+                    accepts.append(try PaymentRequirements(offer, text: text.text))
+                } catch {
+                    unusable.append("\(error)".plain())
                 }
-                if let readable = try? PaymentRequirements(offer) { accepts.append(readable) }
             }
-            guard !accepts.isEmpty else { throw root["accepts"].fault("no way to pay can be read") }
+            guard !accepts.isEmpty else {
+                throw root["accepts"].fault("no way to pay can be read: \(unusable.joined(separator: "; "))")
+            }
             self.accepts = accepts
+            self.unusable = unusable
+            self.echo = Echo(source, resource: self.resource)
             self.wantsIdentifier = root["extensions"][X402.identifierExtension].exists
             self.terms = offers.map { OfferTerms($0) }
             self.offers = try SignedOffer.read(root["extensions"])
@@ -187,6 +229,29 @@ public struct PaymentRequired: Sendable, Equatable {
         ]
         if let error { message["error"] = .string(error) }
         return X402.encode(message)
+    }
+}
+
+/// What a payment gives back to the seller besides the chosen terms, to the byte.
+struct Echo: Sendable, Equatable {
+    /// The resource as the seller described it.
+    let resource: String
+    /// Extensions that we do not know.
+    let extensions: [String]
+
+    init(resource: String) {
+        self.resource = (["url": .string(resource)] as JSON).text
+        self.extensions = []
+    }
+
+    init(_ source: JSONSource, resource: String) {
+        let known = [X402.identifierExtension, OfferReceipt.name]
+        self.resource =
+            source["resource"].flatMap { $0["url"] == nil ? nil : $0.text }
+            ?? Echo(resource: resource).resource
+        self.extensions = (source["extensions"]?.members ?? []).filter { !known.contains($0.name) }.map {
+            "\(JSON.string($0.name).text):\($0.source.text)"
+        }
     }
 }
 
@@ -231,38 +296,47 @@ public struct PaymentPayload: Sendable, Equatable {
         resource: String, accepted: PaymentRequirements, content: Content, identifier: String?,
         offer: String? = nil
     ) {
+        self.init(
+            resource: resource, accepted: accepted, content: content, identifier: identifier, offer: offer,
+            echo: Echo(resource: resource))
+    }
+
+    init(
+        resource: String, accepted: PaymentRequirements, content: Content, identifier: String?,
+        offer: String?, echo: Echo
+    ) {
         self.offer = offer
         self.resource = resource
         self.accepted = accepted
         self.content = content
         self.identifier = identifier
-        var message: JSON = [
-            "x402Version": JSON(X402.version), "resource": ["url": .string(resource)],
-            "accepted": accepted.json,
-            "payload": content.json,
-        ]
-        var extensions: JSON = [:]
+        var extensions = echo.extensions
         if let identifier {
-            extensions[X402.identifierExtension] = ["info": ["required": false, "id": .string(identifier)]]
+            let info: JSON = ["info": ["required": false, "id": .string(identifier)]]
+            extensions.append("\"\(X402.identifierExtension)\":\(info.text)")
         }
         if let offer {
-            extensions[OfferReceipt.name] = [
-                "info": ["offers": [["format": "jws", "signature": .string(offer)]]]
-            ]
+            let info: JSON = ["info": ["offers": [["format": "jws", "signature": .string(offer)]]]]
+            extensions.append("\"\(OfferReceipt.name)\":\(info.text)")
         }
-        if extensions != [:] { message["extensions"] = extensions }
-        self.bytes = Array(message.text.utf8)
+        var members = [
+            "\"x402Version\":\(X402.version)", "\"resource\":\(echo.resource)",
+            "\"accepted\":\(accepted.text)", "\"payload\":\(content.json.text)",
+        ]
+        if !extensions.isEmpty { members.append("\"extensions\":{\(extensions.joined(separator: ","))}") }
+        self.bytes = Array("{\(members.joined(separator: ","))}".utf8)
     }
 
     /// Reads the bytes of a payload.
     public init(bytes: [UInt8]) throws(X402Error) {
         do {
-            let root = JSONField(try JSON.read(bytes, limits: .init(bytes: 64 << 10, depth: 16)))
+            let source = try JSONSource(bytes, limits: X402.limits)
+            let root = JSONField(try JSON.read(bytes, limits: X402.limits))
             guard try root["x402Version"].integer(Int.self) == X402.version else {
                 throw root["x402Version"].fault("only version \(X402.version) is spoken here")
             }
             self.resource = try root["resource"]["url"].ifPresent?.string() ?? ""
-            self.accepted = try PaymentRequirements(root["accepted"])
+            self.accepted = try PaymentRequirements(root["accepted"], text: source["accepted"]?.text)
             self.content =
                 self.accepted.channel != nil
                 ? .channel(try ChannelPayment(root["payload"]))
@@ -283,10 +357,7 @@ public struct PaymentPayload: Sendable, Equatable {
 
     /// Reads the `PAYMENT-SIGNATURE` header.
     public init(header: String) throws(X402Error) {
-        guard header.utf8.count <= 64 << 10, let bytes = try? Base64.standard.decode(header) else {
-            throw .malformed("\(X402.signatureHeader) is not Base64")
-        }
-        try self.init(bytes: bytes)
+        try self.init(bytes: try X402.bytes(of: header))
     }
 
     static func isIdentifier(_ text: String) -> Bool {
