@@ -99,7 +99,7 @@ public struct Agent: Sendable {
             store: store, timeline: self.timeline)
         let operators = OperatorDesk(
             address: keystore.address,
-            operators: self.configuration.operators.union([try self.home.owner()]),
+            operators: self.configuration.operators.union([try self.home.owner(of: keystore)]),
             devices: DeviceDesk(hub: devices), wallet: wallet, bus: self.bus, timeline: self.timeline)
         let (mail, orders) = (try desk.listen(), try operators.listen())
         try await devices.listenToAll()

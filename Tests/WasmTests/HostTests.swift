@@ -13,52 +13,48 @@ import Testing
 
     /// The limits belong to the process, so each runs in one of its own.
     @Test func `a kernel without memory refuses a run and never ends the program`() async {
-        await #expect(processExitsWith: .success) {
-            for resource in [
-                __rlimit_resource_t(RLIMIT_AS.rawValue), __rlimit_resource_t(RLIMIT_DATA.rawValue),
-            ] {
-                let module = try Module(bytes(HostTests.wide))
-                var before = rlimit()
-                getrlimit(resource, &before)
-                // Less than the 16 MiB that the memory may become.
-                var tight = rlimit(rlim_cur: HostTests.used(resource) + 8 << 20, rlim_max: before.rlim_max)
-                precondition(setrlimit(resource, &tight) == 0)
-                do {
-                    _ = try Instance(module, unitLimit: 1_000)
-                    preconditionFailure("there was memory")
-                } catch {
-                    precondition(error == .hostOutOfMemory, "\(error)")
-                }
-                do {
-                    _ = try StepJob.run(module, input: [], unitLimit: 1_000)
-                    preconditionFailure("there was memory")
-                } catch {
-                    precondition(error == .trapped(.hostOutOfMemory, units: 0) && !error.isVerdict)
-                }
-                do {
-                    _ = try Module([UInt8](repeating: 0, count: 1 << 20))
-                    preconditionFailure("there was memory")
-                } catch {
-                    precondition(error == .hostOutOfMemory, "\(error)")
-                }
-                precondition(setrlimit(resource, &before) == 0)
-                // With room it runs, to the last page: what was promised at the start is there.
-                let instance = try Instance(module, unitLimit: 1_000_000)
-                precondition(try instance.call("grow", [.i32(255)]) == .i32(1))
-                precondition(instance.memoryBytes.count == 256 << 16)
-            }
+        await #expect(processExitsWith: .success) { try HostTests.runOutOfMemory() }
+    }
+
+    private static func runOutOfMemory() throws {
+        for resource in [__rlimit_resource_t(RLIMIT_AS.rawValue), __rlimit_resource_t(RLIMIT_DATA.rawValue)] {
+            let module = try Module(bytes(Self.wide))
+            var before = rlimit()
+            getrlimit(resource, &before)
+            // Less than the 16 MiB that the memory may become.
+            var tight = rlimit(rlim_cur: Self.used(resource) + 8 << 20, rlim_max: before.rlim_max)
+            precondition(setrlimit(resource, &tight) == 0)
+            let refused = Self.error { _ = try Instance(module, unitLimit: 1_000) }
+            precondition(refused as? Trap == .hostOutOfMemory, "\(String(describing: refused))")
+            let job = Self.error { _ = try StepJob.run(module, input: [], unitLimit: 1_000) }
+            precondition(job as? JobError == .trapped(.hostOutOfMemory, units: 0))
+            precondition((job as? JobError)?.isVerdict == false)
+            let large = Self.error { _ = try Module([UInt8](repeating: 0, count: 1 << 20)) }
+            precondition(large as? ModuleError == .hostOutOfMemory, "\(String(describing: large))")
+            precondition(setrlimit(resource, &before) == 0)
+            // With room it runs, to the last page: what was promised at the start is there.
+            let instance = try Instance(module, unitLimit: 1_000_000)
+            let pages = try instance.call("grow", [.i32(255)])
+            precondition(pages == .i32(1) && instance.memoryBytes.count == 256 << 16)
         }
     }
 
+    private static func error(_ body: () throws -> Void) -> (any Error)? {
+        do { try body() } catch { return error }
+        return nil
+    }
+
     @Test func `a run that began is not refused a page`() async {
-        await #expect(processExitsWith: .success) {
-            let instance = try Instance(try Module(bytes(HostTests.wide)), unitLimit: 1_000_000)
-            let resource = __rlimit_resource_t(RLIMIT_DATA.rawValue)
-            var none = rlimit(rlim_cur: 0, rlim_max: 0)
-            precondition(setrlimit(resource, &none) == 0)
-            precondition(try instance.call("grow", [.i32(255)]) == .i32(1))
-            try instance.write([1], at: (256 << 16) - 1)
-        }
+        await #expect(processExitsWith: .success) { try HostTests.growWithoutMemory() }
+    }
+
+    private static func growWithoutMemory() throws {
+        let instance = try Instance(try Module(bytes(Self.wide)), unitLimit: 1_000_000)
+        var none = rlimit(rlim_cur: 0, rlim_max: 0)
+        precondition(setrlimit(__rlimit_resource_t(RLIMIT_DATA.rawValue), &none) == 0)
+        let pages = try instance.call("grow", [.i32(255)])
+        precondition(pages == .i32(1))
+        try instance.write([1], at: (256 << 16) - 1)
     }
 
     /// Bytes that count against a limit now. Source: proc(5), statm: size, …, data + stack, in pages.
@@ -105,22 +101,22 @@ import Testing
 
 /// Charges that follow the cost where wasmtime's do not.
 @Suite struct CostTests {
-    @Test func `growing costs a unit for each 64 bytes, and nothing is asked for nothing`() throws {
+    @Test func `growing costs a unit for each page, and growing by nothing or in vain none`() throws {
         let instance = try instance(HostTests.wide)
         #expect(try instance.call("grow", [.i32(0)]) == .i32(1))
         #expect(instance.unitsUsed == 3)
         #expect(try instance.call("grow", [.i32(2)]) == .i32(1))
-        #expect(instance.unitsUsed == 6 + 2 * 1_024)
+        #expect(instance.unitsUsed == 6 + 2)
         #expect(try instance.call("grow", [.i32(254)]) == .i32(.max))
-        #expect(instance.unitsUsed == 9 + 2 * 1_024)
-        let poor = try Instance(try Module(bytes(HostTests.wide)), unitLimit: 3 + 1_023)
-        #expect(throws: Trap.unitsExhausted(limit: 1_026)) { try poor.call("grow", [.i32(1)]) }
+        #expect(instance.unitsUsed == 9 + 2)
+        let poor = try Instance(try Module(bytes(HostTests.wide)), unitLimit: 3)
+        #expect(throws: Trap.unitsExhausted(limit: 3)) { try poor.call("grow", [.i32(1)]) }
         #expect(poor.memoryBytes.count == 1 << 16)
     }
 
     /// A function with so many i32 as locals and nothing else.
-    @Test(arguments: [(0, 1), (15, 1), (16, 2), (31, 2), (32, 3), (1_024, 65)] as [(Int, UInt64)])
-    func `entering a function costs a unit for each 16 locals that are cleared`(locals: Int, units: UInt64)
+    @Test(arguments: [(0, 1), (31, 1), (32, 2), (63, 2), (64, 3), (1_024, 33)] as [(Int, UInt64)])
+    func `entering a function costs a unit for each 32 locals that are cleared`(locals: Int, units: UInt64)
         throws
     {
         let count = locals < 128 ? [UInt8(locals)] : [UInt8(locals & 0x7f | 0x80), UInt8(locals >> 7)]
