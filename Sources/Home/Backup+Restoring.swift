@@ -9,8 +9,8 @@ public import World
 extension Backup {
     /// Makes `home` from this backup, all of it or nothing. What is there already is never touched.
     ///
-    /// Nothing in it is believed that the wallet did not sign for, and nothing that was not looked at: what is
-    /// copied is compared with the signed digests.
+    /// Nothing in it is believed that the wallet did not sign for, and nothing that was not looked at: what
+    /// is copied is compared with the signed digests.
     ///
     /// The copy may be older than the last payment, so the wallet stands still until its owner lifts that;
     /// what it left open is followed to its end by the next start.

@@ -8,8 +8,8 @@ public import World
 
 /// A copy of a home in a folder, `depai.backup/2`: keystore, pinned owner, configuration, descriptions of
 /// devices, and a snapshot of each database, with a manifest that is written last, signed by the wallet's
-/// identity. Whoever holds the copy can read what is in clear and change nothing of it unnoticed: the signature
-/// is checked with the key that the passphrase opened.
+/// identity. Whoever holds the copy can read what is in clear and change nothing of it unnoticed: the
+/// signature is checked with the key that the passphrase opened.
 ///
 ///     {"schema": "depai.backup/2", "wallet": "<base58>", "made_ms": …, "journal": 42, "hash": "<hex>",
 ///      "files": [{"name": "keystore.json", "digest": "<BLAKE2b-256, hex>"}, …],
@@ -270,8 +270,8 @@ public enum BackupError: Error, CustomStringConvertible {
         case .exists(let path): "\(path) exists already and is never overwritten"
         case .damaged(let reason): "the backup is not whole: \(reason)"
         case .unsigned:
-            "the backup is of an older depai and not signed: its keystore can be used, nothing else is known to "
-                + "be true"
+            "the backup is of an older depai and not signed: its keystore can be used, nothing else is "
+                + "known to be true"
         case .forged: "the wallet did not sign for this backup: somebody changed it"
         case .stranger(let wallet): "the opened wallet is not \(wallet)"
         case .owner(let expected, let found):

@@ -84,7 +84,8 @@ public struct NodeConfiguration: Sendable {
             return Offer.ComputePrice(
                 perMillionUnits: try field["per_million_units"].integer(in: 0...Offer.highestPrice),
                 minimum: try field["minimum"].integer(in: 0...Offer.highestPrice),
-                maximumUnits: try field["maximum_units"].integer(in: 1...Offer.highestPrice), unitRule: Job.unitRule)
+                maximumUnits: try field["maximum_units"].integer(in: 1...Offer.highestPrice),
+                unitRule: Job.unitRule)
         }
     }
 }

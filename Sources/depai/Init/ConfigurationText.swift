@@ -37,8 +37,8 @@ struct ConfigurationText {
 
     private let head = """
         # What `depai run` reads at its start. `depai doctor` checks it; a name that is not known is refused.
-        # No secret stands in here, only the names of files that hold one. A name without a folder is below the
-        # home.
+        # No secret stands in here, only the names of files that hold one; without a folder they are below
+        # the home.
         """
 
     private var chain: String {

@@ -50,8 +50,8 @@ extension WalletCommand {
             discussion: """
                 An existing wallet is never touched. The wallet stands still afterwards: the backup may be \
                 older than its last payment. Only a backup that its own wallet signed is taken, so the \
-                passphrase is asked for; and since whoever owns the owner's key rules the wallet, that key is \
-                shown and has to be the one that is expected. The next start asks the chain; then the owner lifts the stop. \
+                passphrase is asked for; and since the owner's key rules the wallet, it is shown and has to \
+                be the one that is expected. The next start asks the chain; then the owner lifts the stop. \
                 Never let two machines run the same wallet.
                 """)
         @OptionGroup var home: HomeOption
