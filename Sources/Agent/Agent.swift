@@ -91,6 +91,7 @@ public struct Agent: Sendable {
             wallet == nil
                 ? "wallet \(keystore.address) is locked: nothing is spent"
                 : "wallet \(keystore.address) is open")
+        if let copied = try self.home.noticeCopy() { try await store.log("home", copied) }
         for fault in found.faults { try await store.log("device", fault) }
         let readings = devices.readings(capacity: 1_024)
         let control = WalletControl(ledger: ledger, entropy: self.entropy)
@@ -99,7 +100,7 @@ public struct Agent: Sendable {
             store: store, timeline: self.timeline)
         let operators = OperatorDesk(
             address: keystore.address,
-            operators: self.configuration.operators.union([try self.home.owner()]),
+            operators: self.configuration.operators.union([try self.home.owner(of: keystore)]),
             devices: DeviceDesk(hub: devices), wallet: wallet, bus: self.bus, timeline: self.timeline)
         let (mail, orders) = (try desk.listen(), try operators.listen())
         try await devices.listenToAll()

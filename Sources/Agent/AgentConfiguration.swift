@@ -78,20 +78,22 @@ public struct AgentConfiguration: Sendable {
         public let units: UInt64
     }
 
-    public init(_ root: JSONField) throws {
+    /// - Parameter folder: the home: files that are named without a folder are below it, so that a home runs
+    ///   wherever it is moved.
+    public init(_ root: JSONField, in folder: FilePath = "") throws {
         try root.only([
             "network", "rpc", "rpc_witnesses", "passphrase_file", "broker", "devices", "providers", "archive",
             "errand", "channels", "facilitator", "report", "operators", "vda5050", "metrics",
         ])
         self.chain = try ChainSettings(root)
-        self.passphraseFile = try root["passphrase_file"].ifPresent.map { FilePath(try $0.string()) }
-        self.broker = try BrokerAddress(settings: root["broker"])
-        self.devices = FilePath(try root["devices"].string())
+        self.passphraseFile = try root["passphrase_file"].ifPresent.map { try $0.path(in: folder) }
+        self.broker = try BrokerAddress(settings: root["broker"], in: folder)
+        self.devices = try root["devices"].path(in: folder)
         self.providers = try root["providers"].elements().map { field in
             try field.only(["url", "identity"])
             return Provider(
-                url: try field["url"].string(),
-                identity: try PublicKey(try Base58.decode(try field["identity"].string())))
+                url: try field["url"].url(["https", "http", "mqtts", "mqtt"]),
+                identity: try field["identity"].publicKey())
         }
         self.channels =
             try root["channels"].ifPresent.map { field in
@@ -109,33 +111,29 @@ public struct AgentConfiguration: Sendable {
             guard field["socket"].exists != field["port"].exists else {
                 throw field.fault("one of socket and port")
             }
-            if let socket = try field["socket"].ifPresent?.string() { return .socket(FilePath(socket)) }
-            let port: UInt16 = try field["port"].integer()
-            guard port > 0 else { throw field["port"].fault("1 to 65535") }
-            return .port(port)
+            if let socket = try field["socket"].ifPresent?.path(in: folder) { return .socket(socket) }
+            return .port(try field["port"].integer(in: 1...65_535))
         }
-        self.facilitator = try root["facilitator"].ifPresent?.string()
+        self.facilitator = try root["facilitator"].ifPresent?.url()
         self.operators = try Set(
-            (root["operators"].ifPresent?.elements() ?? []).map { field in
-                let key = try PublicKey(try Base58.decode(try field.string()))
-                guard key.isSound else { throw field.fault("not a sound Ed25519 key") }
-                return key
-            })
-        self.vda5050 = try root["vda5050"].ifPresent.map { try RobotSettings($0) }
+            (root["operators"].ifPresent?.elements() ?? []).map { try $0.publicKey() })
+        self.vda5050 = try root["vda5050"].ifPresent.map { try RobotSettings($0, in: folder) }
         self.archive = try root["archive"].ifPresent.map { field in
             try field.only(["readings", "days", "challenges", "batches"])
             return Archive(
-                readings: try field["readings"].integer(), days: try field["days"].integer(),
-                challenges: try field["challenges"].integer(),
-                batches: try field["batches"].ifPresent?.integer())
+                readings: try field["readings"].integer(in: 1...Int(AgentStore.readingLimit)),
+                days: try field["days"].integer(in: 1...366),
+                challenges: try field["challenges"].integer(in: 0...1_000),
+                batches: try field["batches"].ifPresent?.integer(in: 1...Int.max))
         }
         self.errand = try root["errand"].ifPresent.map { field in
             try field.only(["base", "plug", "map", "module", "goal", "units"])
             return Errand(
                 base: try field["base"].string(), plug: try field["plug"].string(),
-                map: FilePath(try field["map"].string()), module: FilePath(try field["module"].string()),
-                goalX: try field["goal"]["x"].integer(), goalY: try field["goal"]["y"].integer(),
-                units: try field["units"].integer())
+                map: try field["map"].path(in: folder), module: try field["module"].path(in: folder),
+                goalX: try field["goal"]["x"].integer(in: 0...511),
+                goalY: try field["goal"]["y"].integer(in: 0...511),
+                units: try field["units"].integer(in: 1...UInt64(Int64.max)))
         }
     }
 }

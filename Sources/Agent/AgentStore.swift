@@ -16,7 +16,9 @@ public struct Event: Sendable {
     /// Whether somebody should look: something was lost, refused or is away.
     public var isTrouble: Bool { Self.troubles.contains(self.kind) }
 
-    private static let troubles: Set = ["chain", "control", "fault", "loss", "metrics", "report"]
+    private static let troubles: Set = [
+        "chain", "control", "fault", "home", "loss", "metrics", "report",
+    ]
 
     /// One object, `depai.event/1`.
     public var json: JSON {

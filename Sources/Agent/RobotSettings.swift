@@ -1,6 +1,7 @@
 internal import Devices
 internal import Encoding
 internal import Home
+internal import SystemPackage
 public import World
 
 /// The section `vda5050`: as which robot of which fleet this one takes orders, and what of it drives.
@@ -23,7 +24,7 @@ public struct RobotSettings: Sendable {
     public let broker: BrokerAddress
     let vehicle: VDA5050.ThingVehicle.Settings
 
-    init(_ root: JSONField) throws {
+    init(_ root: JSONField, in folder: FilePath) throws {
         try root.only([
             "version", "interface", "manufacturer", "serial", "broker", "base", "map", "cell", "stride",
             "actions",
@@ -36,7 +37,7 @@ public struct RobotSettings: Sendable {
             manufacturer: try root["manufacturer"].string(), serialNumber: try root["serial"].string())
         guard let identity else { throw root["serial"].fault("these names make no topic") }
         self.identity = identity
-        self.broker = try BrokerAddress(settings: root["broker"])
+        self.broker = try BrokerAddress(settings: root["broker"], in: folder)
         guard self.broker.will == nil, self.broker.birth == nil else {
             throw root["broker"].fault("birth and will are the protocol's")
         }

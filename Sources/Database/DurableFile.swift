@@ -65,6 +65,30 @@ public enum DurableFile {
         }
     }
 
+    /// Copies a file of any size into one of its owner alone; on the disk when it returns.
+    public static func copy(_ path: FilePath, to other: FilePath) throws(FileError) {
+        do {
+            let source = try FileDescriptor.open(path, .readOnly, options: [.closeOnExec])
+            try source.closeAfter {
+                let target = try FileDescriptor.open(
+                    other, .writeOnly, options: [.create, .exclusiveCreate, .closeOnExec],
+                    permissions: [.ownerReadWrite])
+                try target.closeAfter {
+                    var chunk = [UInt8](repeating: 0, count: 256 << 10)
+                    while case let count = try chunk.withUnsafeMutableBytes({ try source.read(into: $0) }),
+                        count > 0
+                    {
+                        try target.writeAll(chunk[..<count])
+                    }
+                    guard fsync(target.rawValue) == 0 else { throw Errno(rawValue: errno) }
+                }
+            }
+            try Self.synchronizeFolder(of: other)
+        } catch let error {
+            throw .system(path: other.string, error as? Errno ?? .ioError)
+        }
+    }
+
     /// Gives a file another name in the same file system, replacing what has it; on the disk when it returns.
     public static func move(_ path: FilePath, to other: FilePath) throws(FileError) {
         do {

@@ -54,6 +54,17 @@ public struct JSONField: Sendable {
         return value
     }
 
+    /// A whole number in `range`.
+    public func integer<Value: FixedWidthInteger>(
+        in range: ClosedRange<Value>
+    ) throws(JSONError) -> Value {
+        let value: Value = try self.integer()
+        guard range.contains(value) else {
+            throw self.fault("\(value) is not \(range.lowerBound) to \(range.upperBound)")
+        }
+        return value
+    }
+
     /// An unsigned whole number written as a decimal string, as payment formats do: digits only, no leading
     /// zero.
     public func decimal() throws(JSONError) -> UInt64 {

@@ -1,15 +1,30 @@
 internal import Database
+internal import Encoding
 internal import Ledger
+public import Sodium
 internal import SystemPackage
-internal import Wallet
+public import Wallet
 public import World
 
 extension Backup {
     /// Makes `home` from this backup, all of it or nothing. What is there already is never touched.
     ///
+    /// Nothing in it is believed that the wallet did not sign for, and nothing that was not looked at: what
+    /// is copied is compared with the signed digests.
+    ///
     /// The copy may be older than the last payment, so the wallet stands still until its owner lifts that;
     /// what it left open is followed to its end by the next start.
-    public func restore(to home: Home, timeline: some Timeline) async throws {
+    /// - Parameters:
+    ///   - wallet: opened from ``keystore``.
+    ///   - owner: whom the person who restores it expects the wallet to obey.
+    public func restore(
+        to home: Home, wallet: UnlockedWallet, owner: PublicKey, timeline: some Timeline
+    ) async throws {
+        try self.check(signedBy: wallet)
+        let found = try self.owner
+        guard found == owner else {
+            throw BackupError.owner(expected: Base58.encode(owner.bytes), found: Base58.encode(found.bytes))
+        }
         try DurableFile.createFolder(home.path)
         let lock = try home.lock()
         defer { lock.release() }
@@ -19,21 +34,28 @@ extension Backup {
         where DurableFile.exists(home.path.appending(name)) {
             throw BackupError.exists(home.path.appending(name).string)
         }
-        let keystore = try Keystore(at: self.folder.appending(Self.keystoreName))
+        let keystore = try self.keystore
         guard keystore.address == self.wallet else {
             throw BackupError.damaged("\(Self.keystoreName) is another wallet's")
         }
         let making = try HomeDraft(for: home)
         let draft = making.draft
-        for (name, _) in self.files {
+        for (name, digest) in self.files {
             let path = draft.path.appending(name)
             try DurableFile.createFolder(path.removingLastComponent())
-            try DurableFile.write(try DurableFile.read(self.folder.appending(name)), to: path)
+            let bytes = try DurableFile.read(self.folder.appending(name))
+            guard BLAKE2b.digest(of: bytes) == digest else {
+                throw BackupError.damaged("\(name) was changed")
+            }
+            try DurableFile.write(bytes, to: path)
         }
-        for name in self.databases.map(\.name) + [Self.ledgerName] {
+        // Byte by byte, without whatever lies beside them for SQLite to play back.
+        for (name, digest) in self.databases + [(name: Self.ledgerName, digest: self.ledger)] {
             let path = draft.path.appending(name)
-            try Connection(path: self.folder.appending(name).string, access: .read).copy(to: path)
-            try DurableFile.synchronize(path)
+            try DurableFile.copy(self.folder.appending(name), to: path)
+            guard try Self.digest(of: path) == digest else {
+                throw BackupError.damaged("\(name) was changed")
+            }
         }
         let ledger = try draft.openLedger(keystore, timeline: timeline)
         try await ledger.read { try self.check($0) }

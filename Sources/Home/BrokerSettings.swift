@@ -1,20 +1,26 @@
 public import Encoding
+public import SystemPackage
 public import World
 
 /// The section `broker` of every configuration.
 extension BrokerAddress {
     /// Reads it; whoever has no `client_id` is refused.
-    public init(settings root: JSONField) throws {
+    /// - Parameter folder: where files are that are named without one.
+    public init(settings root: JSONField, in folder: FilePath = "") throws {
         try root.only([
             "host", "port", "client_id", "username", "password_file", "tls", "birth", "will",
             "session_seconds",
         ])
-        let tls = try root["tls"].ifPresent.map { try TLS(settings: $0) }
+        let tls = try root["tls"].ifPresent.map { try TLS(settings: $0, in: folder) }
+        let host = try root["host"].string()
+        guard !host.isEmpty, host.isPlain(limit: 255), !host.contains(where: { " /@".contains($0) }) else {
+            throw root["host"].fault("no host")
+        }
         self.init(
-            host: try root["host"].string(),
-            port: try root["port"].ifPresent?.integer(Int32.self) ?? (tls == nil ? 1_883 : 8_883),
+            host: host,
+            port: try root["port"].ifPresent?.integer(in: 1...65_535) ?? (tls == nil ? 1_883 : 8_883),
             clientID: try root["client_id"].string(), username: try root["username"].ifPresent?.string(),
-            passwordFile: try root["password_file"].ifPresent?.string(),
+            passwordFile: try root["password_file"].ifPresent?.path(in: folder).string,
             will: try root["will"].ifPresent.map { try Message(settings: $0) },
             birth: try root["birth"].ifPresent.map { try Message(settings: $0) }, tls: tls,
             sessionSeconds: try root["session_seconds"].ifPresent?.integer() ?? 86_400)
@@ -22,12 +28,12 @@ extension BrokerAddress {
 }
 
 extension BrokerAddress.TLS {
-    fileprivate init(settings root: JSONField) throws {
+    fileprivate init(settings root: JSONField, in folder: FilePath) throws {
         try root.only(["ca_file", "certificate_file", "key_file"])
         self.init(
-            caFile: try root["ca_file"].ifPresent?.string(),
-            certificateFile: try root["certificate_file"].ifPresent?.string(),
-            keyFile: try root["key_file"].ifPresent?.string())
+            caFile: try root["ca_file"].ifPresent?.path(in: folder).string,
+            certificateFile: try root["certificate_file"].ifPresent?.path(in: folder).string,
+            keyFile: try root["key_file"].ifPresent?.path(in: folder).string)
         guard (self.certificateFile == nil) == (self.keyFile == nil) else {
             throw root["key_file"].fault("certificate_file and key_file come together")
         }

@@ -46,7 +46,8 @@ public struct Home: Sendable, Hashable {
         let home = draft.draft
         try DurableFile.write(Array((Base58.encode(owner.bytes) + "\n").utf8), to: home.ownerPath)
         let keystore = try Keystore.create(
-            at: home.keystorePath, seed: seed, passphrase: passphrase, cost: cost, entropy: entropy)
+            at: home.keystorePath, seed: seed, passphrase: passphrase, owner: owner, cost: cost,
+            entropy: entropy)
         if let policy {
             let ledger = try home.openLedger(keystore, timeline: timeline)
             try await ledger.apply(policy: policy)
@@ -71,6 +72,16 @@ public struct Home: Sendable, Hashable {
     /// The key that signs policies for this machine, pinned when it was set up.
     public func owner() throws -> PublicKey { try Self.readKey(self.ownerPath) }
 
+    /// The same, and the one that the keystore was made for.
+    /// - Throws: ``HomeError/otherOwner(path:pinned:found:)``: somebody put another key in its place.
+    public func owner(of keystore: Keystore) throws -> PublicKey {
+        let found = try self.owner()
+        guard let pinned = keystore.owner, pinned != found else { return found }
+        throw HomeError.otherOwner(
+            path: self.ownerPath.string, pinned: Base58.encode(pinned.bytes),
+            found: Base58.encode(found.bytes))
+    }
+
     /// Unlocks with a passphrase from a private file.
     public func unlock(passphraseFile: FilePath) throws -> UnlockedWallet {
         try self.keystore().unlock(passphrase: try SecretFile.read(passphraseFile))
@@ -87,7 +98,8 @@ public struct Home: Sendable, Hashable {
             throw KeystoreError.malformed("keys are missing")
         }
         return try PaymentLedger(
-            path: self.ledgerPath, wallet: payment, signers: [sponsor, voucher], owner: try self.owner(),
+            path: self.ledgerPath, wallet: payment, signers: [sponsor, voucher],
+            owner: try self.owner(of: keystore),
             timeline: timeline,
             observer: observer)
     }
@@ -141,6 +153,8 @@ public enum HomeError: Error, CustomStringConvertible {
     case unsoundOwner
     /// A ledger whose keystore is gone; making another wallet beside it would hide the loss.
     case bereft(String)
+    /// The pinned owner is another than the keystore says.
+    case otherOwner(path: String, pinned: String, found: String)
 
     public var description: String {
         switch self {
@@ -148,6 +162,8 @@ public enum HomeError: Error, CustomStringConvertible {
         case .nothingYet(let path): "there is no ledger at \(path) yet"
         case .badKey(let path, let reason): "\(path) holds no base58 Ed25519 key: \(reason)"
         case .bereft(let path): "there is a ledger without its keystore: \(path)"
+        case .otherOwner(let path, let pinned, let found):
+            "\(path) names \(found) as the owner, the keystore was made for \(pinned)"
         case .unsoundOwner: "the owner's key is not a sound Ed25519 key"
         }
     }

@@ -1,5 +1,6 @@
 internal import Database
 public import Encoding
+package import Sodium
 public import Solana
 public import SystemPackage
 
@@ -16,6 +17,56 @@ public enum Settings {
             throw SettingsError(
                 path: path.string, reason: "line \(error.line), column \(error.column): \(error.reason)")
         }
+    }
+}
+
+extension Settings {
+    /// Reads the file as `decode` understands it.
+    /// - Throws: ``SettingsError`` that names the file and the member that is wrong.
+    public static func read<Value>(
+        _ path: FilePath, as decode: (JSONField) throws -> Value
+    ) throws -> Value {
+        let root = try self.read(path)
+        do {
+            return try decode(root)
+        } catch let error as JSONError {
+            throw SettingsError(path: path.string, reason: "\(error)")
+        }
+    }
+}
+
+extension JSONField {
+    /// A file's name; a relative one is below `folder`.
+    package func path(in folder: FilePath) throws(JSONError) -> FilePath {
+        let text = try self.string()
+        guard !text.isEmpty, !text.utf8.contains(0) else { throw self.fault("no name of a file") }
+        return folder.pushing(FilePath(text)).lexicallyNormalized()
+    }
+
+    /// A URL with one of the schemes and a host.
+    package func url(_ schemes: [String] = ["https", "http"]) throws(JSONError) -> String {
+        let text = try self.string()
+        let scheme = schemes.first { text.lowercased().hasPrefix("\($0)://") }
+        guard let scheme, text.isPlain(limit: 2_048), !text.utf8.contains(0x20),
+            case let rest = text.dropFirst(scheme.count + 3), let first = rest.first, !"/:?#".contains(first)
+        else {
+            let examples = schemes.map { "\($0)://HOST" }.joined(separator: ", ")
+            throw self.fault("\"\(text.plain(limit: 80))\" is no URL such as \(examples)")
+        }
+        return text
+    }
+
+    /// A base58 Ed25519 key that can sign.
+    package func publicKey() throws(JSONError) -> PublicKey {
+        let text = try self.string()
+        let key: PublicKey
+        do {
+            key = try PublicKey(try Base58.decode(text))
+        } catch {
+            throw self.fault("no base58 Ed25519 key: \(error)")
+        }
+        guard key.isSound else { throw self.fault("not a sound Ed25519 key") }
+        return key
     }
 }
 
@@ -40,12 +91,12 @@ public struct ChainSettings: Sendable {
         }
         self.network = network
         if case .array? = root["rpc"].value {
-            self.rpc = try root["rpc"].elements().map { try $0.string() }
+            self.rpc = try root["rpc"].elements().map { try $0.url() }
             guard !self.rpc.isEmpty else { throw root["rpc"].fault("some node has to be asked") }
         } else {
-            self.rpc = [try root["rpc"].string()]
+            self.rpc = [try root["rpc"].url()]
         }
-        self.witnesses = try root["rpc_witnesses"].ifPresent?.elements().map { try $0.string() } ?? []
+        self.witnesses = try root["rpc_witnesses"].ifPresent?.elements().map { try $0.url() } ?? []
     }
 
     /// By a network's short name, `solana-devnet`, or CAIP-2 name; nil for another one.

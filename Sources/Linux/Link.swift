@@ -54,6 +54,9 @@ public enum LinkEvent: Sendable, Hashable, CustomStringConvertible {
     /// The connection ended, or there was none.
     case ended(String)
 
+    /// Why a connection ended that another one with the same name took over.
+    static let otherClient = "another client has this client_id and took our place; give each its own"
+
     public var description: String {
         switch self {
         case .connected(let sessionKept):

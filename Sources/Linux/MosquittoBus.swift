@@ -98,10 +98,14 @@ public final class MosquittoBus: MessageBus {
     private func loop() {
         var pause = self.pause
         var last: LinkEvent?
+        var losses = Losses()
         while !self.box.stopped {
-            let started = Clock.monotonic.seconds
-            let reason = self.connection()
+            let (started, before) = (Clock.monotonic.seconds, self.connections)
+            var reason = self.connection()
             guard !self.box.stopped else { return }
+            if losses.count(isEstablished: self.connections > before, Clock.monotonic.seconds - started) {
+                reason += "; does another client have the client_id \(self.address.clientID)?"
+            }
             // An outage of an hour is one line in a log.
             let event = LinkEvent.ended(reason)
             if event != last || Clock.monotonic.seconds - started > 1 { self.box.onEvent(event) }
@@ -177,6 +181,23 @@ public final class MosquittoBus: MessageBus {
         case MOSQ_ERR_KEEPALIVE: return "the broker stopped answering"
         default: return String(cString: mosquitto_strerror(code))
         }
+    }
+}
+
+/// Connections that the broker took and soon ended, one after the other: so it looks where two clients have
+/// one name and the broker does not say so.
+private struct Losses {
+    private var soon = 0
+    /// More than a broker that starts anew makes of them.
+    private static let limit = 3
+    private static let soonSeconds = 30
+
+    /// - Returns: whether there are so many that it should be said.
+    mutating func count(isEstablished: Bool, _ seconds: Int) -> Bool {
+        // Attempts in between that fail say nothing.
+        guard isEstablished else { return false }
+        self.soon = seconds < Self.soonSeconds ? self.soon + 1 : 0
+        return self.soon >= Self.limit
     }
 }
 

@@ -72,7 +72,10 @@ extension Message.Properties {
 /// What a reason code of the broker says; nil when it is no refusal.
 func refusal(_ code: Int32, _ properties: OpaquePointer?) -> String? {
     guard code >= 0x80 else { return nil }
-    let name = String(cString: mosquitto_reason_string(code))
+    // The standard's words do not say what to do.
+    let name =
+        code == Int32(MQTT_RC_SESSION_TAKEN_OVER.rawValue)
+        ? LinkEvent.otherClient : String(cString: mosquitto_reason_string(code))
     let words = PropertyList.text(MQTT_PROP_REASON_STRING, in: properties)
     return words.map { "\(name): \($0)" } ?? name
 }

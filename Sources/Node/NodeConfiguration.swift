@@ -4,6 +4,7 @@ public import Home
 public import Market
 internal import Payments
 internal import Solana
+internal import Storage
 public import SystemPackage
 public import World
 
@@ -32,7 +33,8 @@ public struct NodeConfiguration: Sendable {
         public let port: Int
     }
 
-    public init(_ root: JSONField) throws {
+    /// - Parameter folder: the home, where files are that are named without a folder.
+    public init(_ root: JSONField, in folder: FilePath = "") throws {
         try root.only([
             "name", "network", "rpc", "listen", "broker", "asset", "storage", "compute", "passphrase_file",
             "channels",
@@ -41,17 +43,17 @@ public struct NodeConfiguration: Sendable {
         self.chain = try ChainSettings(root)
         self.listen = try root["listen"].ifPresent.map { field in
             try field.only(["host", "port"])
-            return Listen(host: try field["host"].string(), port: try field["port"].integer())
+            return Listen(host: try field["host"].string(), port: try field["port"].integer(in: 0...65_535))
         }
-        self.broker = try root["broker"].ifPresent.map { try BrokerAddress(settings: $0) }
+        self.broker = try root["broker"].ifPresent.map { try BrokerAddress(settings: $0, in: folder) }
         guard self.listen != nil || self.broker != nil else {
             throw root["listen"].fault("a node sells over HTTP (listen), over MQTT (broker) or both")
         }
         try root["asset"].only(["mint", "symbol", "decimals"])
         self.mint = try root["asset"]["mint"].string()
         self.symbol = try root["asset"]["symbol"].string()
-        self.decimals = try root["asset"]["decimals"].integer()
-        self.passphraseFile = FilePath(try root["passphrase_file"].string())
+        self.decimals = try root["asset"]["decimals"].integer(in: 0...18)
+        self.passphraseFile = try root["passphrase_file"].path(in: folder)
         self.channels = try root["channels"].ifPresent.map { field in
             try field.only(["withdraw_delay", "min_deposit", "claim_seconds", "max_idle_seconds"])
             let delay = try field["withdraw_delay"].integer(UInt32.self)
@@ -73,16 +75,17 @@ public struct NodeConfiguration: Sendable {
         self.storage = try root["storage"].ifPresent.map { field in
             try field.only(["per_mebibyte_day", "minimum", "maximum_bytes"])
             return Offer.StoragePrice(
-                perMebibyteDay: try field["per_mebibyte_day"].integer(),
-                minimum: try field["minimum"].integer(),
-                maximumBytes: try field["maximum_bytes"].integer())
+                perMebibyteDay: try field["per_mebibyte_day"].integer(in: 0...Offer.highestPrice),
+                minimum: try field["minimum"].integer(in: 0...Offer.highestPrice),
+                maximumBytes: try field["maximum_bytes"].integer(in: 1...StoredObject.byteLimit))
         }
         self.compute = try root["compute"].ifPresent.map { field in
             try field.only(["per_million_units", "minimum", "maximum_units"])
             return Offer.ComputePrice(
-                perMillionUnits: try field["per_million_units"].integer(),
-                minimum: try field["minimum"].integer(),
-                maximumUnits: try field["maximum_units"].integer(), unitRule: Job.unitRule)
+                perMillionUnits: try field["per_million_units"].integer(in: 0...Offer.highestPrice),
+                minimum: try field["minimum"].integer(in: 0...Offer.highestPrice),
+                maximumUnits: try field["maximum_units"].integer(in: 1...Offer.highestPrice),
+                unitRule: Job.unitRule)
         }
     }
 }

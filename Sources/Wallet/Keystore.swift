@@ -31,7 +31,7 @@ public enum KeystoreError: Error, CustomStringConvertible {
 /// A keystore file, `depai-keystore/1`: public keys in clear and authenticated, secret keys under a random
 /// data key, the data key under one slot per way to unlock. Only leaf keys are stored; the mnemonic is not.
 ///
-///     {"header": {"schema": "depai-keystore/1", "keys": [{"role", "path", "public"}, …]},
+///     {"header": {"schema": "depai-keystore/1", "keys": [{"role", "path", "public"}, …], "owner": …},
 ///      "slots": [{"kind": "passphrase", "kdf": "argon2id13", "operations", "memory", "salt", "nonce",
 ///      "box"},
 ///                {"kind": "credential", "nonce", "box"}, {"kind": "owner", "public", "box"}],
@@ -43,6 +43,9 @@ public struct Keystore: Sendable {
 
     /// The public keys, readable while locked.
     public let keys: [KeyRole: PublicKey]
+    /// Whom the wallet obeys, since it was made; nil in a file of an older program. As authentic as the keys:
+    /// a file in which it was changed does not open.
+    public let owner: PublicKey?
     /// The ways to unlock, in the file's order.
     public let slots: [KeystoreSlot]
     let path: FilePath
@@ -55,10 +58,11 @@ public struct Keystore: Sendable {
     /// - Parameters:
     ///   - path: must not exist.
     ///   - passphrase: locks the file.
+    ///   - owner: whom the wallet obeys.
     ///   - cost: of guessing that passphrase.
     public static func create(
-        at path: FilePath, seed: borrowing WalletSeed, passphrase: borrowing SecretBytes, cost: PasswordCost,
-        entropy: some Entropy
+        at path: FilePath, seed: borrowing WalletSeed, passphrase: borrowing SecretBytes,
+        owner: PublicKey? = nil, cost: PasswordCost, entropy: some Entropy
     ) throws -> Keystore {
         guard !DurableFile.exists(path) else { throw KeystoreError.exists(path.string) }
         let roles = KeyRole.allCases
@@ -78,7 +82,8 @@ public struct Keystore: Sendable {
                 "public": .string(Base58.encode(key.bytes)),
             ])
         }
-        let header: JSON = ["schema": .string(self.schema), "keys": .array(list)]
+        var header: JSON = ["schema": .string(self.schema), "keys": .array(list)]
+        header["owner"] = owner.map { .string(Base58.encode($0.bytes)) }
         let authenticated = try header.canonicalBytes()
         let dataKey = try SecretBytes(count: SealedBox.keyBytes) { entropy.fill($0) }
         let slot = try KeystoreSlot.make(
@@ -119,6 +124,9 @@ public struct Keystore: Sendable {
             self.file = file
             self.header = header
             self.keys = keys
+            self.owner = try root["header"]["owner"].ifPresent.map {
+                try PublicKey(try Base58.decode(try $0.string()))
+            }
             self.slots = try slots.map { try KeystoreSlot($0) }
             self.box = try SlotBox(root)
         } catch let error as JSONError {

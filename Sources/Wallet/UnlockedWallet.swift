@@ -121,6 +121,8 @@ public struct Statement: Sendable, Hashable {
         case acknowledgement
         /// How the wallet stands.
         case state
+        /// What is in a copy of the home.
+        case backup
     }
 
     public let kind: Kind

@@ -42,7 +42,7 @@ struct FunctionCompiler {
     /// that the price of one unit for a call does not buy the copying of thousands of constants.
     static let constantSlots = 64
     /// Locals that are cleared for one unit when a function is entered.
-    static let localsPerUnit = 16
+    static let localsPerUnit = 32
     /// Longest charge, so that `Instruction.unspent` never overflows.
     private static let longestCharge = 60_000
 

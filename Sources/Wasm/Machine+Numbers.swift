@@ -33,7 +33,7 @@ extension Instance {
         return nil
     }
 
-    /// One unit for each 64 bytes that are added, on top of the one for the operator; what is refused costs
+    /// One unit for each page that is added, on top of the one for the operator; what is refused costs
     /// nothing more.
     func grow(_ at: UnsafePointer<Instruction>, _ r: UnsafeMutablePointer<UInt64>) -> Fault? {
         let i = at.pointee
@@ -42,7 +42,7 @@ extension Instance {
             r[u32: i.d] = .max
             return nil
         }
-        if let found = self.pay(UInt64(pages) * UInt64(LinearMemory.pageBytes / 64)) { return found }
+        if let found = self.pay(UInt64(pages)) { return found }
         r[u32: i.d] = self.memory.grow(by: pages)
         return nil
     }

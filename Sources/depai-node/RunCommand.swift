@@ -27,7 +27,9 @@ extension DepaiNode {
             let path = self.config.map { FilePath($0) } ?? home.path.appending("node.yaml")
             let logger = ProgramLog.logger("depai-node")
             let portFile = self.portFile.map { FilePath($0) }
-            let configuration = try NodeConfiguration(try Settings.read(path))
+            let configuration = try Settings.read(path) {
+                try NodeConfiguration($0, in: home.path)
+            }
             let bus = configuration.broker.map { address in
                 MosquittoBus(address, entropy: SystemEntropy()) { event in
                     logger.info("broker", metadata: ["event": "\(event)"])

@@ -122,9 +122,9 @@ struct ChainOptions: ParsableArguments {
         }
         var passphrase = self.passphrase
         if passphrase.passphraseFile == nil {
-            passphrase.passphraseFile = try file?["passphrase_file"].ifPresent?.string()
+            passphrase.passphraseFile = try file?["passphrase_file"].ifPresent?.path(in: home.path).string
         }
-        let broker = try file?["broker"].ifPresent.map { try BrokerAddress(settings: $0) }
+        let broker = try file?["broker"].ifPresent.map { try BrokerAddress(settings: $0, in: home.path) }
         return (chain, passphrase, broker)
     }
 }

@@ -29,7 +29,10 @@ struct Depaid {
         let logger = ProgramLog.logger("depai")
         let manager = ServiceManager()
         let robot = try RobotAssembly(
-            home: home, configuration: try AgentConfiguration(try Settings.read(invocation.configuration)),
+            home: home,
+            configuration: try Settings.read(invocation.configuration) {
+                try AgentConfiguration($0, in: home.path)
+            },
             supervisor: manager
         ) { event in
             if case .connected = event {

@@ -21,7 +21,8 @@ struct CrashingRobot {
             exit(2)
         }
         let home = Home(FilePath(arguments[3]))
-        let configuration = try AgentConfiguration(try Settings.read(home.configurationPath))
+        let configuration = try AgentConfiguration(
+            try Settings.read(home.configurationPath), in: home.path)
         let bus = MosquittoBus(configuration.broker, entropy: SystemEntropy())
         let steps = Steps()
         let agent = Agent(

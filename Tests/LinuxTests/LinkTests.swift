@@ -28,6 +28,22 @@ struct LinkTests {
         }
     }
 
+    @Test func `two clients with one name are told what is wrong`() async throws {
+        try await Broker.with { broker in
+            let events = Record<LinkEvent>()
+            try await withLink(broker.address("robot"), events: events) { first in
+                try await first.connected()
+                try await withLink(broker.address("robot"), events: events) { _ in
+                    _ = try await eventually("the name of the trouble") {
+                        events.all.contains {
+                            if case .ended(let reason) = $0 { reason.contains("client_id") } else { false }
+                        } ? true : nil
+                    }
+                }
+            }
+        }
+    }
+
     @Test func `a publish that the broker refuses is an error in its words`() async throws {
         let settings = Broker.Settings(
             lines: ["acl_file FOLDER/acl"], files: ["acl": "topic read #\ntopic write allowed/#\n"])

@@ -43,11 +43,14 @@ import Wallet
     @Test func `a wallet comes back with its books and its keys, and stands still`() async throws {
         try await withFolder { folder in
             let home = try await self.home(folder)
-            let backup = try Backup.make(
-                of: home, in: folder.appending("copy"), timeline: SystemTimeline())
+            let wallet = try home.keystore().unlock(passphrase: self.secret("pass"))
+            let owner = try home.owner()
+            let backup = try await Backup.make(
+                of: home, in: folder.appending("copy"), signing: wallet, timeline: SystemTimeline())
             #expect(backup.wallet == (try home.keystore().address) && backup.journal == 2)
             let other = Home(folder.appending("other"))
-            try await Backup(folder.appending("copy")).restore(to: other, timeline: SystemTimeline())
+            try await Backup(folder.appending("copy")).restore(
+                to: other, wallet: wallet, owner: owner, timeline: SystemTimeline())
             #expect(
                 try other.keystore().unlock(passphrase: self.secret("pass")).publicKey(.payment)
                     == home.keystore().keys[.payment])
@@ -57,10 +60,12 @@ import Wallet
             #expect(try view.hold()?.by == "restore" && view.faults() + view.chainFaults() == [])
             // Neither a wallet nor a backup is ever overwritten.
             await #expect(throws: BackupError.self) {
-                try await Backup(folder.appending("copy")).restore(to: other, timeline: SystemTimeline())
+                try await Backup(folder.appending("copy")).restore(
+                    to: other, wallet: wallet, owner: owner, timeline: SystemTimeline())
             }
-            #expect(throws: BackupError.self) {
-                try Backup.make(of: home, in: folder.appending("copy"), timeline: SystemTimeline())
+            await #expect(throws: BackupError.self) {
+                try await Backup.make(
+                    of: home, in: folder.appending("copy"), signing: wallet, timeline: SystemTimeline())
             }
         }
     }
@@ -69,7 +74,8 @@ import Wallet
         try await withFolder { folder in
             let home = try await self.home(folder)
             let copy = folder.appending("copy")
-            try Backup.make(of: home, in: copy, timeline: SystemTimeline())
+            let wallet = try home.keystore().unlock(passphrase: self.secret("pass"))
+            try await Backup.make(of: home, in: copy, signing: wallet, timeline: SystemTimeline())
             for name in ["keystore.json", "owner.pub", "ledger.db", "backup.json"] {
                 let path = copy.appending(name)
                 let bytes = try DurableFile.read(path)
@@ -88,6 +94,97 @@ import Wallet
                 try DurableFile.write(bytes, to: path)
             }
             _ = try Backup(copy)
+        }
+    }
+
+    /// Whoever holds a copy and knows no passphrase, and writes digests that fit.
+    @Test func `a backup that somebody made fit again is refused`() async throws {
+        try await withFolder { folder in
+            let home = try await self.home(folder)
+            let copy = folder.appending("copy")
+            let stranger = try self.stranger()
+            let wallet = try home.keystore().unlock(passphrase: self.secret("pass"))
+            try await Backup.make(of: home, in: copy, signing: wallet, timeline: SystemTimeline())
+            let manifest = try JSON.read(try DurableFile.read(copy.appending("backup.json")))
+            // Another owner.
+            let key = Array((Base58.encode(stranger.publicKey.bytes) + "\n").utf8)
+            try DurableFile.write(key, to: copy.appending("owner.pub"))
+            var forged = manifest
+            forged["files"] = .array(
+                try JSONField(manifest)["files"].elements().map { field in
+                    guard try field["name"].string() == "owner.pub" else { return field.value ?? .null }
+                    return ["name": "owner.pub", "digest": .string(Hex.encode(BLAKE2b.digest(of: key)))]
+                })
+            try await self.expectForged(forged, copy, folder, wallet, owner: stranger.publicKey)
+            // No policy, so that the next one may be anybody's; the journal does not notice.
+            let ledger = copy.appending("ledger.db")
+            try Connection(path: ledger.string).execute("PRAGMA journal_mode=DELETE; DELETE FROM policy")
+            forged = manifest
+            forged["ledger"] = .string(
+                Hex.encode(SHA256.digest(of: try DurableFile.read(ledger, limit: 64 << 20))))
+            try DurableFile.write(
+                Array((Base58.encode(try home.owner().bytes) + "\n").utf8), to: copy.appending("owner.pub"))
+            try await self.expectForged(forged, copy, folder, wallet, owner: try home.owner())
+            // One of a program that signed nothing.
+            forged["schema"] = "depai.backup/1"
+            try DurableFile.write(Array(forged.text.utf8), to: copy.appending("backup.json"))
+            #expect(throws: BackupError.self) { try Backup(copy) }
+        }
+    }
+
+    private func stranger() throws -> SigningKey {
+        try SigningKey(seed: SecretBytes(count: 32) { $0.copyBytes(from: [UInt8](repeating: 12, count: 32)) })
+    }
+
+    private func expectForged(
+        _ manifest: JSON, _ copy: FilePath, _ folder: FilePath, _ wallet: UnlockedWallet, owner: PublicKey
+    ) async throws {
+        try DurableFile.write(Array(manifest.text.utf8), to: copy.appending("backup.json"))
+        let backup = try Backup(copy)
+        let other = Home(folder.appending("other"))
+        await #expect {
+            try await backup.restore(to: other, wallet: wallet, owner: owner, timeline: SystemTimeline())
+        } throws: { if case BackupError.forged? = $0 as? BackupError { true } else { false } }
+        #expect(!DurableFile.exists(other.keystorePath))
+    }
+
+    @Test func `a restore names the owner, and another one is not taken`() async throws {
+        try await withFolder { folder in
+            let home = try await self.home(folder)
+            let wallet = try home.keystore().unlock(passphrase: self.secret("pass"))
+            let backup = try await Backup.make(
+                of: home, in: folder.appending("copy"), signing: wallet, timeline: SystemTimeline())
+            #expect(try backup.owner == home.owner())
+            let other = Home(folder.appending("other"))
+            let stranger = try self.stranger().publicKey
+            await #expect(throws: BackupError.self) {
+                try await backup.restore(
+                    to: other, wallet: wallet, owner: stranger, timeline: SystemTimeline())
+            }
+            #expect(!DurableFile.exists(other.keystorePath))
+        }
+    }
+
+    @Test func `the owner of a home is the one that its keystore was made for`() async throws {
+        try await withFolder { folder in
+            let home = try await self.home(folder)
+            let stranger = Base58.encode(try self.stranger().publicKey.bytes)
+            try DurableFile.write(Array(stranger.utf8), to: home.path.appending("owner.pub"))
+            #expect(throws: HomeError.self) {
+                try home.openLedger(try home.keystore(), timeline: SystemTimeline())
+            }
+            // Nor does a keystore open in which the owner was exchanged, too, or left out.
+            let text = String(decoding: try DurableFile.read(home.keystorePath), as: UTF8.self)
+            let owner = Base58.encode(try self.owner().publicKey.bytes)
+            for changed in [
+                text.replacing(owner, with: stranger), text.replacing("\"owner\"", with: "\"other\""),
+            ] {
+                #expect(changed != text)
+                try DurableFile.write(Array(changed.utf8), to: home.keystorePath)
+                #expect(throws: KeystoreError.self) {
+                    try home.keystore().unlock(passphrase: self.secret("pass"))
+                }
+            }
         }
     }
 }

@@ -92,7 +92,9 @@ struct UpdateTests {
                 #expect(made.code == 0, "\(made.talk)")
             }
             let other = LoneRobot(folder: folder, home: Home(folder.appending("other")))
-            let arguments = ["restore", "--home", other.home.path.string, copy.string]
+            let owner = Base58.encode(try LoneRobot.owner().publicKey.bytes)
+            let consent = ["--owner", owner, "--passphrase-file", folder.appending("passphrase").string]
+            let arguments = ["restore", "--home", other.home.path.string, copy.string] + consent
             var deaths = 0
             if FileManager.default.isExecutableFile(atPath: "/usr/bin/strace") {
                 for step in 1...200 {
@@ -130,13 +132,17 @@ struct UpdateTests {
             try await other.whileRunning(["NOTIFY_SOCKET": folder.appending("second").string]) { _ in
                 try await second.wait(for: "STATUS=wallet open but stopped")
             }
+            // Where nobody can be asked, somebody has to have said whose it is.
+            let unasked = try await LoneRobot.depai(Array(arguments.dropLast(4)) + consent.dropFirst(2))
+            #expect(unasked.code == 1 || unasked.code == 2)
+            #expect(unasked.talk.contains(owner), "\(unasked.talk)")
             // What was changed in the copy is found.
             let database = copy.appending("agent.db")
             var bytes = try DurableFile.read(database)
             bytes[bytes.count / 2] ^= 1
             try DurableFile.write(bytes, to: database)
             let refused = try await LoneRobot.depai(
-                ["restore", "--home", folder.appending("third").string, copy.string])
+                ["restore", "--home", folder.appending("third").string, copy.string] + consent)
             #expect(refused.code == 1 && refused.talk.contains("agent.db was changed"), "\(refused.talk)")
         }
     }

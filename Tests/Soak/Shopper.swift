@@ -24,7 +24,8 @@ struct Shopper {
     private static let deposit = "1.00"
 
     func run() async throws {
-        let configuration = try AgentConfiguration(try Settings.read(self.home.configurationPath))
+        let configuration = try AgentConfiguration(
+            try Settings.read(self.home.configurationPath), in: self.home.path)
         let lock = try self.home.lock()
         defer { lock.release() }
         let timeline = SystemTimeline()

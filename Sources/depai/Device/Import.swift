@@ -103,14 +103,15 @@ extension DeviceCommand {
             // The configuration's secrets are for the configuration's broker.
             guard
                 var address = try self.namedBroker()
-                    ?? file?["broker"].ifPresent.map({ try BrokerAddress(settings: $0) })
+                    ?? file?["broker"].ifPresent.map({ try BrokerAddress(settings: $0, in: home.path) })
             else { throw Failure(2, "which broker?", hint: "give --broker HOST") }
             if let username = self.username { address.username = username }
             if let passwordFile = self.passwordFile { address.passwordFile = passwordFile }
-            guard let folder = try self.out ?? file?["devices"].ifPresent?.string() else {
+            let configured = try file?["devices"].ifPresent?.path(in: home.path)
+            guard let folder = self.out.map({ FilePath($0) }) ?? configured else {
                 throw Failure(2, "where do the files go?", hint: "give --out FOLDER")
             }
-            return (address, FilePath(folder))
+            return (address, folder)
         }
 
         private func namedBroker() throws -> BrokerAddress? {

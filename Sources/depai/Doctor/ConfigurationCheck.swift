@@ -32,11 +32,13 @@ struct ConfigurationCheck {
         }
         let configuration: AgentConfiguration
         do {
-            configuration = try AgentConfiguration(try Settings.read(self.path))
+            configuration = try Settings.read(self.path) {
+                try AgentConfiguration($0, in: self.home.path)
+            }
         } catch {
             return [
                 .broken(
-                    "configuration", "\(self.path): \(error)",
+                    "configuration", "\(error)",
                     "correct that place in \(self.path); nothing runs before")
             ]
         }

@@ -16,6 +16,15 @@ struct ConfigurationText {
         self.home = home.isAbsolute ? home : FilePath(Self.here).pushing(home).lexicallyNormalized()
     }
 
+    /// A file as it stands in the configuration: below the home without its name, so that the home can be
+    /// moved, and otherwise from the root, since nobody knows where the robot is started.
+    private func place(_ file: String) -> String {
+        let path = FilePath(Self.here).pushing(FilePath(file)).lexicallyNormalized()
+        var below = path
+        guard below.removePrefix(self.home.lexicallyNormalized()), !below.isEmpty else { return path.string }
+        return below.string
+    }
+
     private static var here: String {
         var room = [CChar](repeating: 0, count: Int(PATH_MAX))
         return getcwd(&room, room.count).map { String(cString: $0) } ?? "/"
@@ -28,7 +37,8 @@ struct ConfigurationText {
 
     private let head = """
         # What `depai run` reads at its start. `depai doctor` checks it; a name that is not known is refused.
-        # No secret stands in here, only the names of files that hold one.
+        # No secret stands in here, only the names of files that hold one; without a folder they are below
+        # the home.
         """
 
     private var chain: String {
@@ -45,7 +55,7 @@ struct ConfigurationText {
 
     private var unlocking: String {
         let line =
-            self.plan.passphraseFile.map { "passphrase_file: \(Self.quoted($0))" }
+            self.plan.passphraseFile.map { "passphrase_file: \(Self.quoted(self.place($0)))" }
             ?? "# passphrase_file: /etc/depai/passphrase"
         return """
             # What opens the wallet at the start, where the service manager delivers no credential `depai.key`
@@ -65,12 +75,12 @@ struct ConfigurationText {
         ]
         lines.append(broker.username.map { "  username: \(Self.quoted($0))" } ?? "  # username: robot-1")
         lines.append(
-            broker.passwordFile.map { "  password_file: \(Self.quoted($0))" }
+            broker.passwordFile.map { "  password_file: \(Self.quoted(self.place($0)))" }
                 ?? "  # password_file: /etc/depai/broker-password")
         if let tls = broker.tls {
             let files = [
                 ("ca_file", tls.caFile), ("certificate_file", tls.certificateFile), ("key_file", tls.keyFile),
-            ].compactMap { name, file in file.map { "\(name): \(Self.quoted($0))" } }
+            ].compactMap { name, file in file.map { "\(name): \(Self.quoted(self.place($0)))" } }
             lines.append("  tls: { \(files.joined(separator: ", ")) }")
         } else {
             lines.append(
@@ -89,7 +99,7 @@ struct ConfigurationText {
     private var rest: String {
         """
         # Descriptions of the devices, one NAME.td.json each; what changes there is taken up at once.
-        devices: \(Self.quoted(self.home.appending("devices").string))
+        devices: devices
 
         # Who sells storage and compute to this robot.
         providers: []
@@ -106,7 +116,7 @@ struct ConfigurationText {
         # report: { topic: robots/robot-1/events }
 
         # Numbers for Prometheus, over a Unix socket or on a port of this machine alone.
-        # metrics: { socket: \(self.home.appending("metrics.sock").string) }
+        # metrics: { socket: metrics.sock }
         # metrics: { port: 9464 }
         """
     }

@@ -86,7 +86,7 @@ struct Setup {
         let text = ConfigurationText(plan: robot, home: self.home.path).text
         try DurableFile.write(Array(text.utf8), to: draft.configurationPath)
         // Read as the robot will read it.
-        _ = try AgentConfiguration(try Settings.read(draft.configurationPath))
+        _ = try Settings.read(draft.configurationPath) { try AgentConfiguration($0, in: self.home.path) }
     }
 
     /// Shows the words once, straight from guarded memory, and waits until the owner has them.

@@ -1,0 +1,88 @@
+import Agent
+import Database
+import Encoding
+import Home
+import SystemPackage
+import TestSupport
+import Testing
+import World
+
+/// What a configuration may say, and how it is told what is wrong.
+@Suite struct ConfigurationTests {
+    private static let identity = "9hSR6S7WPtxmTojgo6GG3k4yDPecgJY292j7xrsUGWBu"
+
+    private static func document(_ changes: [(String, JSON?)] = []) -> JSON {
+        var document: JSON = [
+            "network": "devnet", "rpc": "https://node.example", "passphrase_file": "secret/pass",
+            "broker": [
+                "host": "localhost", "client_id": "r", "username": "u", "password_file": "broker-pass",
+                "tls": ["ca_file": "ca.pem", "certificate_file": "/etc/c.pem", "key_file": "k.pem"],
+            ],
+            "devices": "devices", "metrics": ["socket": "metrics.sock"],
+            "providers": [["url": "https://p.example", "identity": .string(Self.identity)]],
+            "archive": ["readings": 10, "days": 30, "challenges": 4],
+            "errand": [
+                "base": "b", "plug": "p", "map": "maps/hall.map", "module": "route.wasm",
+                "goal": ["x": 1, "y": 2], "units": 1000,
+            ],
+        ]
+        for (name, value) in changes { document[name] = value }
+        return document
+    }
+
+    @Test func `a name without a folder is below the home, wherever that is`() throws {
+        for home in ["/var/lib/depai", "/elsewhere"] as [FilePath] {
+            let read = try AgentConfiguration(JSONField(Self.document()), in: home)
+            #expect(read.devices == home.appending("devices"))
+            #expect(read.passphraseFile == home.appending("secret/pass"))
+            #expect(read.broker.passwordFile == home.appending("broker-pass").string)
+            #expect(read.broker.tls?.caFile == home.appending("ca.pem").string)
+            #expect(read.broker.tls?.certificateFile == "/etc/c.pem")
+            #expect(read.metrics == .socket(home.appending("metrics.sock")))
+            #expect(read.errand?.map == home.appending("maps/hall.map"))
+        }
+    }
+
+    @Test(
+        arguments: [
+            ("archive", ["readings": 0, "days": 1, "challenges": 1], "/archive/readings"),
+            ("archive", ["readings": -5, "days": 1, "challenges": 1], "/archive/readings"),
+            ("archive", ["readings": 200_000, "days": 1, "challenges": 1], "/archive/readings"),
+            ("archive", ["readings": 1, "days": -30, "challenges": 1], "/archive/days"),
+            ("archive", ["readings": 1, "days": 367, "challenges": 1], "/archive/days"),
+            ("archive", ["readings": 1, "days": 1, "challenges": -4], "/archive/challenges"),
+            ("archive", ["readings": 1, "days": 1, "challenges": 1, "batches": 0], "/archive/batches"),
+            ("broker", ["host": "h", "client_id": "r", "port": 99_999], "/broker/port"),
+            ("broker", ["host": "h", "client_id": "r", "port": 0], "/broker/port"),
+            ("broker", ["host": "", "client_id": "r"], "/broker/host"),
+            ("broker", ["host": "mqtt://h", "client_id": "r"], "/broker/host"),
+            ("rpc", "api.devnet.solana.com", "/rpc"), ("rpc", ["https://a", "ftp://b"], "/rpc/1"),
+            ("rpc", "https://", "/rpc"), ("rpc", "https:///x", "/rpc"), ("rpc", "https://a b", "/rpc"),
+            ("rpc_witnesses", ["x"], "/rpc_witnesses/0"), ("facilitator", "x", "/facilitator"),
+            ("providers", [["url": "x", "identity": .string(Self.identity)]], "/providers/0/url"),
+            ("providers", [["url": "https://p", "identity": "abc"]], "/providers/0/identity"),
+            ("operators", ["abc"], "/operators/0"), ("metrics", ["port": 0], "/metrics/port"),
+            ("metrics", ["port": 65_536], "/metrics/port"), ("devices", "", "/devices"),
+            ("devices", "a\u{0}b", "/devices"),
+            (
+                "errand",
+                [
+                    "base": "b", "plug": "p", "map": "m", "module": "w", "goal": ["x": 512, "y": 0],
+                    "units": 1,
+                ], "/errand/goal/x"
+            ),
+        ] as [(String, JSON, String)])
+    func `a value out of bounds is told with its file and its place`(
+        member: String, value: JSON, place: String
+    ) async throws {
+        try await withFolder { folder in
+            let file = folder.appending("depai.yaml")
+            try DurableFile.write(Array(Self.document([(member, value)]).text.utf8), to: file)
+            let error = #expect(throws: SettingsError.self) {
+                try Settings.read(file) { try AgentConfiguration($0, in: folder) }
+            }
+            #expect(error?.path == file.string)
+            #expect(error?.reason.hasPrefix("\(place):") == true, "\(error?.reason ?? "")")
+        }
+    }
+}
