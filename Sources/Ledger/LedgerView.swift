@@ -2,6 +2,7 @@ internal import Database
 internal import Encoding
 public import Sodium
 public import SystemPackage
+public import World
 
 /// One intent as it is stored.
 public struct IntentRecord: Sendable, Hashable {
@@ -115,18 +116,31 @@ public struct LedgerView: ~Copyable {
         try self.database.meta(.hold).map { try Hold(text: $0) }
     }
 
-    /// How far each rule of `policy` is used up, by the ledger's own time or `now`, whichever is later.
-    public borrowing func usage(of policy: Policy, at now: Int64) throws -> [LimitUsage] {
-        try policy.usage(history: History(database: self.database), at: max(now, try self.lastStep()))
+    /// How far each rule of `policy` is used up, by the time by which payments are judged.
+    public borrowing func usage(of policy: Policy, at timeline: some Timeline) throws -> [LimitUsage] {
+        try policy.usage(history: History(database: self.database), at: self.now(timeline).milliseconds)
+    }
+
+    /// The ledger's time, as its next decision will have it.
+    public borrowing func now(_ timeline: some Timeline) throws -> Timestamp {
+        var clock = try self.time(timeline)
+        return clock.read(timeline)
+    }
+
+    borrowing func time(_ timeline: some Timeline) throws -> LedgerClock {
+        let stored = try self.database.meta(.clock)
+        let known = stored.flatMap { LedgerClock.Mark(text: $0) }
+        // Of an older version: the time alone.
+        let seen = known == nil ? stored.flatMap { Int64($0) } : nil
+        let last = try self.database.query("SELECT at FROM journal ORDER BY seq DESC LIMIT 1").first?.integer(
+            0)
+        return LedgerClock(
+            last: [last, seen].compactMap(\.self).max(), known: known, timeline: timeline)
     }
 
     /// When the wallet stops spending for want of its owner, in milliseconds since 1970; nil without a lease.
     public borrowing func leaseEnd(of policy: Policy) throws -> Int64? {
         try policy.leaseEnd(history: History(database: self.database))
-    }
-
-    private borrowing func lastStep() throws -> Int64 {
-        try self.database.query("SELECT at FROM journal ORDER BY seq DESC LIMIT 1").first?.integer(0) ?? 0
     }
 
     public borrowing func assets() throws -> [Asset] {

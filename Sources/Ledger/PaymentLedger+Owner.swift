@@ -171,9 +171,19 @@ extension PaymentLedger {
         }
         // The challenge bounds the command's age already; the wall clock says more only while it is right.
         let now = self.clock()
-        if now.quality != .none, now.quality != .rtc, now.milliseconds >= command.expiresAt {
+        if now.quality != .none, now.quality != .rtc, now.milliseconds >= command.expiresAt,
+            !self.isAmiss(command)
+        {
             throw CommandError.expired
         }
+    }
+
+    /// Whether the owner's clock and ours are so far apart that ours must be wrong: the command answers a
+    /// challenge of a few minutes ago, so it was issued a moment ago.
+    private func isAmiss(_ command: OwnerCommand) -> Bool {
+        guard command.issuer == self.owner, command.operation.permits else { return false }
+        let (difference, overflow) = self.clock().milliseconds.subtractingReportingOverflow(command.issuedAt)
+        return overflow || difference.magnitude > LedgerClock.agreement.magnitude
     }
 
     /// Must run inside a write.
@@ -181,6 +191,13 @@ extension PaymentLedger {
         _ command: OwnerCommand, _ digest: [UInt8], _ policy: (policy: Policy, file: [UInt8])?
     ) throws {
         let issuer = Base58.encode(command.issuer.bytes)
+        if self.isAmiss(command) {
+            let before = self.clock().milliseconds
+            self.setClock(to: command.issuedAt)
+            try self.record(
+                .command, detail: "the clock was set from \(before) to \(command.issuedAt) by \(issuer)",
+                digest: digest, at: command.issuedAt)
+        }
         let now = self.clock().milliseconds
         try self.database.run(
             "INSERT OR REPLACE INTO issuer VALUES (?, ?, ?)", .text(issuer),

@@ -37,8 +37,9 @@ public actor PaymentLedger {
     private var group = CommitGroup()
     /// Somebody will commit after a while whatever is open then.
     private var isTimed = false
-    /// A moment of the ledger's time and the uptime that belongs to it.
-    private var anchor: (at: Int64, uptime: Duration)
+    private var time: LedgerClock
+    /// The time that was stored last.
+    private var keptTime: Int64 = 0
 
     /// Opens or creates the money file and checks it.
     ///
@@ -71,10 +72,8 @@ public actor PaymentLedger {
             throw LedgerError.otherWallet(expected: address, found: known)
         }
         try database.setMeta(.wallet, address)
-        let last = try database.query("SELECT at FROM journal ORDER BY seq DESC LIMIT 1").first?.integer(0)
-        let seen = try database.meta(.clock).flatMap { Int64($0) }
-        let now = [last, seen].compactMap(\.self).max() ?? timeline.now.milliseconds
-        self.anchor = (now, timeline.uptime)
+        self.time = try view.time(timeline)
+        let now = self.time.mark.at
         if let path {
             let headFile = try HeadFile(path: FilePath(path.string + ".head"))
             if let loss = try Self.loss(headFile.read(), view) {
@@ -158,7 +157,16 @@ public actor PaymentLedger {
         // What is read in the transaction of the write takes the file's locks once.
         try self.openGroup()
         let view = LedgerView(self.database)
-        let record = try view.intent(id)
+        var record = try view.intent(id)
+        if let old = record, old.state == .reserved, try self.standstill() == nil,
+            try !self.isOfThisPolicy(old)
+        {
+            // What an older policy allowed is asked of the one in force, as if it were new.
+            try self.move(
+                old, from: [.reserved], to: .failed, detail: "the policy changed before anything was signed",
+                postings: Pot(channel: old.channel).release)
+            record = try view.intent(id)
+        }
         if let record {
             switch record.state {
             case .settled: return .settled(record)
@@ -190,9 +198,23 @@ public actor PaymentLedger {
             let number = self.policy?.sequence ?? 0
             try self.open(
                 proposal, id, from: record, to: .reserved, channel: channel,
-                detail: "allowed by policy \(number)")
+                detail: Self.allowance(by: number))
             return .authorized(try self.authorization(id, proposal, channel, after: record))
         }
+    }
+
+    private static func allowance(by policy: UInt64) -> String { "allowed by policy \(policy)" }
+
+    /// Whether a reservation was made under the policy in force. One whose permission is out is being signed.
+    private func isOfThisPolicy(_ record: IntentRecord) throws -> Bool {
+        guard !self.isOut(record.id), let step = record.lastStep,
+            let row = try self.database.query(
+                "SELECT detail FROM journal WHERE seq = ?", .integer(step)
+            ).first
+        else { return true }
+        let words = row.text(0)
+        return words == Self.allowance(by: self.policy?.sequence ?? 0)
+            || !words.hasPrefix("allowed by policy")
     }
 
     /// What ``authorize(_:)`` would say to a new proposal now. Writes nothing.
@@ -258,30 +280,33 @@ public actor PaymentLedger {
 
     // MARK: Time
 
-    /// The ledger's time: the wall clock while something disciplines it, but never before anything that is
-    /// written. Otherwise it goes on from the last moment that was sure, as long as the machine is awake, so
-    /// that a clock that jumps ahead refills no limit and outlives no lease.
-    func clock() -> Timestamp {
-        let now = self.timeline.now
-        let uptime = self.timeline.uptime
-        var at = now.milliseconds
-        if now.quality == .ntp || now.quality == .virtual {
-            at = max(at, self.anchor.at)
-        } else {
-            let awake = (uptime - self.anchor.uptime).components
-            at = self.anchor.at + awake.seconds * 1_000 + awake.attoseconds / 1_000_000_000_000_000
-        }
-        self.anchor = (at, uptime)
-        return Timestamp(milliseconds: at, quality: now.quality)
+    /// The ledger's time, see ``LedgerClock``.
+    func clock() -> Timestamp { self.time.read(self.timeline) }
+
+    /// Sets the time by the owner's word. Windows that were summed up by the other time are summed up anew.
+    func setClock(to moment: Int64) {
+        self.time.set(to: moment)
+        self.windows.forget()
     }
 
-    /// Writes the time down, so that a machine without a clock does not begin its lease anew with each start.
+    /// Writes the time down, so that what passes while nobody runs counts.
     public func keepTime() async throws {
-        let now = self.clock().milliseconds
-        let known = try self.database.meta(.clock).flatMap { Int64($0) } ?? 0
-        guard now >= known + 60_000 else { return }
-        try self.write { try self.database.setMeta(.clock, String(now)) }
+        _ = self.clock()
+        try self.write { try self.noteTime(atLeast: Self.timeInterval) }
         try await self.durable()
+    }
+
+    /// How often the time is written for its own sake, and beside other writes, in milliseconds.
+    private static let timeInterval: Int64 = 60_000
+    private static let timeBeside: Int64 = 10_000
+
+    private func noteTime(atLeast interval: Int64) throws(DatabaseError) {
+        let mark = self.time.mark
+        guard self.keptTime == 0 || mark.at < self.keptTime || mark.at - self.keptTime >= interval else {
+            return
+        }
+        try self.database.setMeta(.clock, mark.text)
+        self.keptTime = mark.at
     }
 
     // MARK: Commits
@@ -375,6 +400,7 @@ public actor PaymentLedger {
     private func commit() throws {
         guard self.group.isOpen else { return }
         do {
+            try self.noteTime(atLeast: Self.timeBeside)
             try self.database.commit()
         } catch {
             throw self.stop(after: error)

@@ -194,6 +194,9 @@ extension Policy {
         guard (limit.window != nil) == (limit.sum != nil || limit.count != nil) else {
             throw field.fault("sum and count go with window_seconds or calendar")
         }
+        guard limit.perPayment != nil || limit.window != nil || limit.lifetime != nil else {
+            throw field.fault("it bounds nothing: per_payment, sum, count or lifetime is needed")
+        }
         guard limit.count ?? 0 >= 0 else { throw field["count"].fault("must not be negative") }
         return limit
     }

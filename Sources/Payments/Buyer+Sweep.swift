@@ -125,7 +125,7 @@ extension Buyer {
         case .signed(let payment): return try await self.finish(payment, sponsor)
         case .stopped(.denied(let denial)), .stopped(.waiting(_, let denial)):
             return .waits(asset: asset, reason: "\(denial)")
-        case .stopped(let purchase): return .waits(asset: asset, reason: "\(purchase)")
+        case .stopped(let purchase): return .waits(asset: asset, reason: purchase.reason)
         }
     }
 

@@ -109,6 +109,16 @@ public enum Purchase: Sendable {
     case waiting(IntentID, Denial)
     /// Nobody knows yet. The same order again continues this payment and makes no other.
     case open(IntentID, reason: String)
+
+    /// Why it ended so, in words.
+    var reason: String {
+        switch self {
+        case .answered(_, let response), .unpriced(let response): "status \(response.status)"
+        case .unanswered(_, let reason), .unreachable(let reason), .unpaid(let reason), .open(_, let reason):
+            reason
+        case .denied(let denial), .waiting(_, let denial): "\(denial)"
+        }
+    }
 }
 
 /// What a seller asks for, as far as we would pay it.

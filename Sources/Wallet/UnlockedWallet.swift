@@ -1,6 +1,7 @@
 internal import Encoding
 public import Ledger
 public import Sodium
+internal import Solana
 
 /// The unlocked keys of this machine. Signs payments that the ledger authorized, and typed statements;
 /// nothing else.
@@ -38,8 +39,8 @@ public actor UnlockedWallet {
     ///
     /// The signature is verified before this returns. It must be journalled before it is sent.
     ///
-    /// - Throws: `SigningRefusal` when the message is a voucher and should not be, or the other way round;
-    ///   `SodiumError`.
+    /// - Throws: `SigningRefusal` when the message pays something else than was authorized, is a voucher and
+    ///   should not be, or the other way round; `SodiumError`.
     public func sign(
         _ authorization: consuming Authorization, message: [UInt8]
     ) throws -> SignedAttempt {
@@ -50,6 +51,9 @@ public actor UnlockedWallet {
             return try authorization.signed(message, by: self.voucher)
         }
         guard !Self.isVoucher(message) else { throw SigningRefusal.voucher }
+        let check = MessageCheck(
+            payer: Address(self.payment.publicKey), sponsor: Address(self.sponsor.publicKey))
+        try check.check(message, pays: authorization.proposal)
         switch authorization.proposal.purpose {
         case .fee: return try authorization.signed(message, by: self.sponsor)
         case .storage, .compute, .service, .channel, .sweep:
@@ -100,10 +104,13 @@ public actor UnlockedWallet {
 public enum SigningRefusal: Error, Equatable, CustomStringConvertible {
     case notAVoucher(channel: String)
     case voucher
+    /// The message does not pay what was authorized.
+    case otherPayment(String)
 
     public var description: String {
         switch self {
         case .notAVoucher(let channel): "the message is not the authorized voucher of channel \(channel)"
+        case .otherPayment(let what): "the message does not pay what was authorized: \(what)"
         case .voucher: "the message is a voucher, the authorization is for a payment on the chain"
         }
     }

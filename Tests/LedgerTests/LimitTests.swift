@@ -29,7 +29,7 @@ import Testing
         try await ledger.settled(Scene.proposal(100))
         let policy = try #require(await ledger.policyInForce)
         let now = clock.now.milliseconds
-        let usage = try await ledger.read { try $0.usage(of: policy, at: now) }
+        let usage = try await ledger.read { try $0.usage(of: policy, at: clock) }
         #expect(usage.map(\.used) == [100] && usage.map(\.left) == [0])
         #expect(usage[0].resetsAt == now + seconds * 1_000)
         clock.advance(seconds: seconds - 1)
@@ -89,7 +89,7 @@ import Testing
         _ = try await ledger.answer(to: Scene.proposal(50, job: "2"))
         let policy = try #require(await ledger.policyInForce)
         let now = clock.now.milliseconds
-        let usage = try await ledger.read { try $0.usage(of: policy, at: now) }
+        let usage = try await ledger.read { try $0.usage(of: policy, at: clock) }
         #expect(
             usage.map { "\($0.rule) \($0.measure.rawValue) \($0.used)/\($0.limit)" } == [
                 "limit:l per_payment 0/500", "limit:l sum 150/300", "limit:l count 2/5",

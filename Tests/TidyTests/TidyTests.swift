@@ -123,7 +123,7 @@ import Testing
         "Wasm": ["Glibc"],
         "Linux": ["World", "CMosquitto", "CCurl", "CLinux", "Glibc", "Dispatch", "Synchronization"],
         "Ledger": Self.floor1.union(["Database", "SystemPackage"]),
-        "Wallet": Self.floor1.union(["CUnistring", "Ledger", "Database", "SystemPackage", "Glibc"]),
+        "Wallet": Self.floor1.union(["CUnistring", "Ledger", "Solana", "Database", "SystemPackage", "Glibc"]),
         "Solana": Self.floor1.union(["Synchronization"]),
         "Payments": Self.floor1.union(["Wallet", "Ledger", "Solana", "Database", "Synchronization"]),
         "Home": Self.floor1.union([

@@ -98,7 +98,7 @@ struct Meter: Sendable {
         if let end = try view.leaseEnd(of: policy) {
             text.add("lease_end_seconds", .gauge, "When the lease ends, Unix time.", Double(end) / 1_000)
         }
-        let usage = try view.usage(of: policy, at: self.timeline.now.milliseconds)
+        let usage = try view.usage(of: policy, at: self.timeline)
         func samples(_ value: (LimitUsage) -> UInt64) -> [(labels: [(String, String)], value: Double)] {
             usage.filter { [.sum, .count, .lifetime].contains($0.measure) }.map {
                 (

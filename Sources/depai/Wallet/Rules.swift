@@ -22,7 +22,7 @@ extension WalletCommand {
             let view = try home.viewLedger()
             guard let policy = try view.policy(owner: try home.owner(), wallet: home.keystore().address)
             else { throw Failure.noPolicy }
-            let usage = try view.usage(of: policy, at: SystemTimeline().now.milliseconds)
+            let usage = try view.usage(of: policy, at: SystemTimeline())
             guard !self.output.json else {
                 return Terminal.out([
                     "schema": "depai.limits/1", "policy": JSON(policy.sequence),
