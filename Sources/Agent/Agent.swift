@@ -14,12 +14,12 @@ public import World
 /// The runtime of one robot: wallet, devices, behaviours, started in the order of their need and ended
 /// together.
 public struct Agent: Sendable {
-    private let home: Home
-    private let configuration: AgentConfiguration
-    private let bus: any MessageBus
-    private let web: any Web
-    private let timeline: any Timeline
-    private let entropy: any Entropy
+    let home: Home
+    let configuration: AgentConfiguration
+    let bus: any MessageBus
+    let web: any Web
+    let timeline: any Timeline
+    let entropy: any Entropy
     private let observer: @Sendable (JournalEntry) -> Void
     private let credential: FilePath?
     private let control: (any ControlChannel)?
@@ -83,6 +83,7 @@ public struct Agent: Sendable {
         let outbox = try self.configuration.report.map {
             try Telling($0, path: self.home.outboxPath, bus: self.bus, timeline: self.timeline)
         }
+        if let outbox { await store.told(upTo: try outbox.mark) }
         let devices = try DeviceHub(
             things: found.things, bus: self.bus, store: self.home.devicesPath, timeline: self.timeline,
             entropy: self.entropy, keeper: outbox?.keeper, onFault: { fault.yield($0) })
@@ -95,12 +96,14 @@ public struct Agent: Sendable {
         for fault in found.faults { try await store.log("device", fault) }
         let readings = devices.readings(capacity: 1_024)
         let control = WalletControl(ledger: ledger, entropy: self.entropy)
+        let owner = try self.home.owner(of: keystore)
         let desk = OwnerDesk(
-            address: keystore.address, ledger: ledger, control: control, wallet: wallet, bus: self.bus,
+            address: keystore.address, owner: owner, ledger: ledger, control: control, wallet: wallet,
+            bus: self.bus,
             store: store, timeline: self.timeline)
         let operators = OperatorDesk(
             address: keystore.address,
-            operators: self.configuration.operators.union([try self.home.owner(of: keystore)]),
+            operators: self.configuration.operators.union([owner]),
             devices: DeviceDesk(hub: devices), wallet: wallet, bus: self.bus, timeline: self.timeline)
         let (mail, orders) = (try desk.listen(), try operators.listen())
         try await devices.listenToAll()
@@ -195,132 +198,6 @@ public struct Agent: Sendable {
             failed()
             try await store.log(name, "\(error)")
             while true { try await self.timeline.sleep(for: .seconds(86_400)) }
-        }
-    }
-
-    /// What pays: the robot's behaviours and whoever asks at its socket use the same.
-    private struct Till {
-        let market: any Web
-        let buyer: Buyer
-        let facilitator: Facilitator
-        let cashier: Cashier
-    }
-
-    private func till(_ ledger: PaymentLedger, _ wallet: UnlockedWallet) -> Till {
-        let chain = self.configuration.chain
-        let rpc = RPCClient(urls: chain.rpc, network: chain.network, web: self.web)
-        // Sellers are reached over HTTP, or through the broker.
-        let market = TransportWeb(
-            http: self.web,
-            mqtt: MQTTWeb(
-                bus: self.bus, broker: self.configuration.broker,
-                name: Address(wallet.publicKey(.identity)).description, timeline: self.timeline,
-                entropy: self.entropy))
-        let buyer = Buyer(
-            ledger: ledger, wallet: wallet, rpc: rpc,
-            witnesses: chain.witnesses.map { RPCClient(url: $0, web: self.web) }, network: chain.network,
-            web: market, timeline: self.timeline, entropy: self.entropy)
-        let facilitator = Facilitator(
-            ledger: ledger, wallet: wallet, rpc: rpc, network: chain.network, timeline: self.timeline)
-        return Till(
-            market: market, buyer: buyer, facilitator: facilitator,
-            cashier: Cashier(buyer: buyer, ledger: ledger, facilitator: facilitator))
-    }
-
-    private func trade(
-        _ till: Till, _ ledger: PaymentLedger, _ wallet: UnlockedWallet, _ store: AgentStore,
-        _ devices: DeviceHub, _ readings: AsyncStream<Reading>
-    ) async throws {
-        let (buyer, market) = (till.buyer, till.market)
-        let procurement = Procurement(
-            directory: Directory(providers: self.configuration.providers, web: market), buyer: buyer,
-            ledger: ledger, store: store, timeline: self.timeline, channels: self.configuration.channels)
-        try await self.reconcile(buyer, store)
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await self.behave(store, procurement, wallet, devices, readings, market) }
-            let sponsor: Sponsor =
-                self.configuration.facilitator.map { .service(url: $0, web: self.web) }
-                ?? .own(till.facilitator)
-            group.addTask { try await self.keepBooks(buyer, sponsor, store) }
-            defer { group.cancelAll() }
-            try await group.next()
-        }
-    }
-
-    private func behave(
-        _ store: AgentStore, _ procurement: Procurement, _ wallet: UnlockedWallet, _ devices: DeviceHub,
-        _ readings: AsyncStream<Reading>, _ market: any Web
-    ) async throws {
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            if let settings = self.configuration.archive {
-                let archivist = Archivist(
-                    settings: settings, readings: readings,
-                    storage: StorageClient(web: market, entropy: self.entropy),
-                    procurement: procurement, wallet: wallet, store: store, timeline: self.timeline)
-                group.addTask { try await archivist.run() }
-            }
-            if let settings = self.configuration.errand {
-                let runner = ErrandRunner(
-                    settings: settings, devices: devices, procurement: procurement, store: store,
-                    timeline: self.timeline)
-                group.addTask { try await runner.run() }
-            }
-            for try await _ in group {}
-        }
-        while true { try await self.timeline.sleep(for: .seconds(3_600)) }
-    }
-
-    /// How often open payments and new money are looked after while the robot runs.
-    private static let bookkeeping = Duration.seconds(30)
-
-    /// Follows payments whose outcome an outage left open, books what the owner sends, and sends back what
-    /// is above the owner's ceiling.
-    private func keepBooks(_ buyer: Buyer, _ sponsor: Sponsor, _ store: AgentStore) async throws {
-        var isSilent = false
-        var obstacle = ""
-        while true {
-            try await self.timeline.sleep(for: Self.bookkeeping)
-            do {
-                try await buyer.reconcileOpenPayments()
-                try await buyer.bookDeposits()
-                isSilent = false
-                for result in try await buyer.sweep(through: sponsor) {
-                    switch result {
-                    case .swept(let amount, let asset, let account):
-                        obstacle = ""
-                        try await store.log("sweep", "\(asset.text(amount)) went back to \(account)")
-                    case .waits(let asset, let reason):
-                        // Said once.
-                        if reason != obstacle {
-                            try await store.log("sweep", "\(asset.symbol) above the ceiling waits: \(reason)")
-                        }
-                        obstacle = reason
-                    }
-                }
-            } catch let error as RPCError {
-                // Said once for each outage.
-                if !isSilent { try await store.log("chain", "no answer: \(error)") }
-                isSilent = true
-            }
-        }
-    }
-
-    /// Asks the chain about everything that an earlier run left open, and books what the owner sent. Goes on
-    /// without the chain: devices need no money.
-    private func reconcile(_ buyer: Buyer, _ store: AgentStore) async throws {
-        while true {
-            do {
-                try await buyer.reconcileOpenPayments()
-                for (asset, amount) in try await buyer.bookDeposits() {
-                    try await store.log("balance", "the chain shows \(asset.text(amount))")
-                }
-                return
-            } catch let error as RPCError {
-                // A wrong configuration does not heal by waiting.
-                if case .otherNetwork = error { throw error }
-                try await store.log("chain", "no answer: \(error)")
-                try await self.timeline.sleep(for: .seconds(2))
-            }
         }
     }
 

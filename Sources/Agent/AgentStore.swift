@@ -84,6 +84,13 @@ actor AgentStore {
     /// The most readings and events that are kept; the oldest leave first.
     static let eventLimit: Int64 = 100_000
     static let readingLimit: Int64 = 100_000
+    /// The most events where somebody is to be told of them: beyond that even untold ones leave.
+    static let untoldLimit: Int64 = 1_000_000
+    /// The most projects of a kind that are kept after they were done.
+    static let doneLimit: Int64 = 1_000
+
+    /// How far the owner was told; nil where nobody is told.
+    private var told: Int64?
 
     /// The tables of its file.
     static let schema = Schema(
@@ -100,6 +107,11 @@ actor AgentStore {
             bytes BLOB NOT NULL, context TEXT NOT NULL, provider TEXT, ceiling INTEGER NOT NULL DEFAULT 0,
             result BLOB NOT NULL DEFAULT x''
         ) STRICT;
+        """,
+        // What is done needs its bytes no more, and after a while is a number only.
+        """
+        CREATE TABLE tally (kind TEXT PRIMARY KEY, done INTEGER NOT NULL) STRICT;
+        UPDATE project SET bytes = x'', result = x'' WHERE state = 'done';
         """
     )
 
@@ -117,12 +129,17 @@ actor AgentStore {
             let row = try self.database.query(
                 "INSERT INTO event (at, kind, text, body) VALUES (?, ?, ?, ?) RETURNING seq",
                 .integer(at), .text(kind), .text(text), .text(body.text))
+            let sequence = row.first?.integer(0) ?? 0
+            let old = min(sequence - Self.eventLimit, self.told ?? .max)
             try self.database.run(
-                "DELETE FROM event WHERE seq <= (SELECT MAX(seq) FROM event) - ?", .integer(Self.eventLimit))
-            return row.first?.integer(0) ?? 0
+                "DELETE FROM event WHERE seq <= ?", .integer(max(old, sequence - Self.untoldLimit)))
+            return sequence
         }
         self.onEvent(Event(sequence: sequence, at: at, kind: kind, text: text, body: body))
     }
+
+    /// Up to here the owner was told, or what tells him has it: older events may leave.
+    func told(upTo sequence: Int64) { self.told = max(sequence, self.told ?? 0) }
 
     /// The events after `sequence`, oldest first.
     func events(after sequence: Int64, limit: Int) throws -> [Event] {
@@ -180,10 +197,32 @@ actor AgentStore {
 
     func save(_ project: Project) throws {
         guard let ceiling = Int64(exactly: project.ceiling) else { throw StoreError.ceiling(project.ceiling) }
+        try self.database.transaction {
+            try self.database.run(
+                "UPDATE project SET state = ?, provider = ?, ceiling = ?, result = ? WHERE id = ?",
+                .text(project.state.rawValue), project.provider.map { .text($0) } ?? .null,
+                .integer(ceiling), .blob(project.result), .integer(project.id))
+            if project.state == .done { try self.putAway(project) }
+        }
+    }
+
+    /// What is done loses its bytes, and what was done long ago becomes a number. Must run inside a write.
+    private func putAway(_ project: Project) throws {
         try self.database.run(
-            "UPDATE project SET state = ?, provider = ?, ceiling = ?, result = ? WHERE id = ?",
-            .text(project.state.rawValue), project.provider.map { .text($0) } ?? .null,
-            .integer(ceiling), .blob(project.result), .integer(project.id))
+            "UPDATE project SET bytes = x'', result = x'' WHERE id = ?", .integer(project.id))
+        let old = try self.database.query(
+            """
+            SELECT id FROM project WHERE kind = ? AND state = 'done' ORDER BY id DESC LIMIT -1 OFFSET ?
+            """, .text(project.kind), .integer(Self.doneLimit))
+        guard !old.isEmpty else { return }
+        try self.database.run(
+            """
+            INSERT INTO tally (kind, done) VALUES (?, ?)
+            ON CONFLICT (kind) DO UPDATE SET done = done + excluded.done
+            """, .text(project.kind), .integer(Int64(old.count)))
+        for row in old {
+            try self.database.run("DELETE FROM project WHERE id = ?", .integer(row.integer(0)))
+        }
     }
 
     /// The newest project of a kind that is not done.
@@ -204,12 +243,18 @@ actor AgentStore {
         }
     }
 
-    func finished(kind: String) throws -> Int {
-        Int(
-            try self.database.query(
-                "SELECT COUNT(*) FROM project WHERE kind = ? AND state = 'done'", .text(kind)
-            )
-            .first?.integer(0) ?? 0)
+    func finished(kind: String) throws -> Int { try Project.finished(kind, in: self.database) }
+}
+
+extension Project {
+    /// How many of a kind are done, with those that are numbers only.
+    fileprivate static func finished(_ kind: String, in database: Connection) throws -> Int {
+        let rows = try database.query(
+            """
+            SELECT (SELECT COUNT(*) FROM project WHERE kind = ?1 AND state = 'done')
+                + COALESCE((SELECT done FROM tally WHERE kind = ?1), 0)
+            """, .text(kind))
+        return Int(clamping: rows.first?.integer(0) ?? 0)
     }
 }
 
@@ -245,11 +290,7 @@ public struct AgentView: ~Copyable {
 
     /// How many projects of a kind are done.
     public borrowing func finished(kind: String) throws -> Int {
-        Int(
-            try self.database.query(
-                "SELECT COUNT(*) FROM project WHERE kind = ? AND state = 'done'", .text(kind)
-            )
-            .first?.integer(0) ?? 0)
+        try Project.finished(kind, in: self.database)
     }
 
     /// Number of the newest event; 0 before the first.

@@ -22,28 +22,25 @@ struct Archivist: Sendable {
     /// Plain bytes of a batch, so that it fits one object when it is sealed.
     static let batchBytes = StoredObject.byteLimit - (16 << 10)
 
-    /// Keeps what comes in while a purchase takes its time.
-    func run() async throws {
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask {
-                for await reading in self.readings where try await self.wanted() {
-                    try await self.store.keep(reading: reading.json)
-                }
+    /// Keeps what comes in, whatever becomes of the purchases meanwhile.
+    func keep() async throws {
+        for await reading in self.readings where try await self.wanted() {
+            try await self.store.keep(reading: reading.json)
+        }
+    }
+
+    /// Makes batches of what was kept and stores them. Begun again, it goes on with the batch that is on its
+    /// way.
+    func archive() async throws {
+        if let unfinished = try await self.store.unfinished(kind: "archive") {
+            try await self.finish(unfinished)
+        }
+        while try await self.wanted() {
+            if try await self.store.waitingReadings() >= self.settings.readings {
+                try await self.finish(try await self.batch())
+            } else {
+                try await self.timeline.sleep(for: Self.interval)
             }
-            group.addTask {
-                if let unfinished = try await self.store.unfinished(kind: "archive") {
-                    try await self.finish(unfinished)
-                }
-                while try await self.wanted() {
-                    if try await self.store.waitingReadings() >= self.settings.readings {
-                        try await self.finish(try await self.batch())
-                    } else {
-                        try await self.timeline.sleep(for: Self.interval)
-                    }
-                }
-            }
-            // The first error ends both; `waitForAll` would wait for the other one first.
-            for try await _ in group {}
         }
     }
 

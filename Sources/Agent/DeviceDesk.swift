@@ -15,6 +15,14 @@ public enum DeviceRequest: Sendable, Equatable {
     case write(JSON, property: String, thing: String, id: String)
     case invoke(String, thing: String, input: JSON, id: String)
 
+    /// What names the command; nil for a question.
+    public var id: String? {
+        switch self {
+        case .list, .show: nil
+        case .write(_, _, _, let id), .invoke(_, _, _, let id): id
+        }
+    }
+
     /// The words after `ask`.
     static let names: Set<String> = ["devices", "device", "write", "invoke"]
 
@@ -64,10 +72,15 @@ extension DeviceRequest {
         switch self {
         case .list, .show: self
         case .write(let value, let property, let thing, let id):
-            .write(value, property: property, thing: thing, id: "\(issuer)/\(id)")
+            .write(value, property: property, thing: thing, id: Self.name(id, issuer))
         case .invoke(let action, let thing, let input, let id):
-            .invoke(action, thing: thing, input: input, id: "\(issuer)/\(id)")
+            .invoke(action, thing: thing, input: input, id: Self.name(id, issuer))
         }
+    }
+
+    /// Once: who gives the whole name, as an answer says it, means the same command.
+    private static func name(_ id: String, _ issuer: String) -> String {
+        id.hasPrefix("\(issuer)/") ? id : "\(issuer)/\(id)"
     }
 }
 
@@ -142,9 +155,12 @@ struct DeviceDesk: Sendable {
         return Self.json(record)
     }
 
+    /// The longest refusal, in characters: a caller's own words are in it.
+    private static let refusalLimit = 400
+
     /// What is not done, and by whose rule.
     static func refusal(_ error: any Error) -> JSON {
-        var json: JSON = ["refusal": .string("\(error)")]
+        var json: JSON = ["refusal": .string("\(error)".plain(limit: Self.refusalLimit))]
         // The owner's limits, as opposed to a slip of the caller.
         switch error {
         case DeviceError.outOfRange, DeviceError.tooOften, DeviceError.outOfHours:

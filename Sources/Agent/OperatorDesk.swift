@@ -42,14 +42,14 @@ struct OperatorDesk: Sendable {
                     try await group.next()
                     running -= 1
                 }
-                group.addTask { try await self.answer(message, topics) }
+                group.addTask { await self.answer(message, topics) }
                 running += 1
             }
             try await group.waitForAll()
         }
     }
 
-    private func answer(_ message: Message, _ topics: OwnerTopics) async throws {
+    private func answer(_ message: Message, _ topics: OwnerTopics) async {
         let answer: JSON
         do throws(DeviceOrderError) {
             answer = await self.devices.answer(try self.order(message), at: self.timeline.now)
@@ -57,12 +57,22 @@ struct OperatorDesk: Sendable {
             answer = DeviceDesk.refusal(error)
         }
         guard let wallet = self.wallet else { return }
-        let bytes = try await SignedAnswer.bytes(
-            answer, to: message.payload, of: self.address, by: wallet)
+        guard let bytes = await self.signed(answer, message, by: wallet) else { return }
         // Always there: a topic that a stranger may name would let him speak with our broker's rights.
         let properties = Message.Properties(correlation: message.properties.correlation)
         try? await self.bus.publish(
             Message(topic: topics.deviceAnswer, payload: bytes, properties: properties))
+    }
+
+    /// The answer, or that it cannot be given: what a device or a caller said ends nothing here.
+    private func signed(_ answer: JSON, _ message: Message, by wallet: UnlockedWallet) async -> [UInt8]? {
+        do {
+            return try await SignedAnswer.bytes(
+                answer, to: message.payload, of: self.address, by: wallet)
+        } catch {
+            return try? await SignedAnswer.bytes(
+                DeviceDesk.refusal(error), to: message.payload, of: self.address, by: wallet)
+        }
     }
 
     private func order(_ message: Message) throws(DeviceOrderError) -> DeviceOrder {

@@ -1,7 +1,7 @@
 internal import Encoding
 internal import Home
 internal import Ledger
-internal import Synchronization
+internal import Sodium
 internal import Wallet
 internal import World
 
@@ -9,6 +9,7 @@ internal import World
 /// signature says otherwise.
 struct OwnerDesk: Sendable {
     let address: String
+    let owner: PublicKey
     let ledger: PaymentLedger
     let control: WalletControl
     /// Nil while the keystore is locked: then commands count, but nobody can sign an answer.
@@ -19,42 +20,39 @@ struct OwnerDesk: Sendable {
 
     /// How often the wallet says how it stands, and writes the time down.
     static let interval = Duration.seconds(60)
-    /// Requests that may wait; the oldest goes.
-    static let room = 8
-
-    /// What came over the broker, and what was lost of it.
-    struct Mail: Sendable {
-        fileprivate let requests: AsyncStream<Message>
-        fileprivate let lost = Lost()
-    }
+    /// Refusals that are written down in a minute; of more it is said how many.
+    static let refusals = 5
 
     /// Subscribes.
-    func listen() throws(BusError) -> Mail {
-        let (requests, arrival) = AsyncStream.makeStream(
-            of: Message.self, bufferingPolicy: .bufferingNewest(Self.room))
-        let mail = Mail(requests: requests)
+    func listen() throws(BusError) -> OwnerMail {
+        let mail = OwnerMail()
         let topics = OwnerTopics(wallet: self.address)
-        for topic in [topics.ask, topics.freeze] {
-            try self.bus.subscribe(to: topic, quality: .atLeastOnce) { [lost = mail.lost] message in
-                guard message.payload.count <= WalletRequest.byteLimit else { return lost.add() }
-                if case .dropped = arrival.yield(message) { lost.add() }
-            }
+        try self.bus.subscribe(to: topics.ask, quality: .atLeastOnce) { mail.put($0) }
+        try self.bus.subscribe(to: topics.freeze, quality: .atLeastOnce) { [address, owner] in
+            mail.put(freeze: $0, of: address, owner: owner)
         }
         return mail
     }
 
-    func run(_ mail: Mail) async throws {
+    func run(_ mail: OwnerMail) async throws {
         let topics = OwnerTopics(wallet: self.address)
+        let (quota, last) = (Quota(Self.refusals), LastAnswer())
         try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask {
-                for await message in mail.requests { try await self.answer(message, topics) }
+            for line in [mail.freezes, mail.others, mail.requests] {
+                group.addTask {
+                    for await message in line { try await self.answer(message, topics, quota, last) }
+                }
             }
             group.addTask {
                 while true {
                     try await self.ledger.keepTime()
-                    if mail.lost.shallBeTold {
+                    if mail.lossShallBeTold {
                         try await self.store.log(
                             "owner", "requests were dropped: too long, or faster than they are answered")
+                    }
+                    let kept = quota.renew()
+                    if kept > 0 {
+                        try await self.store.log("owner", "\(kept) more requests were refused")
                     }
                     try await self.sayState(topics)
                     try await self.timeline.sleep(for: Self.interval)
@@ -64,20 +62,30 @@ struct OwnerDesk: Sendable {
         }
     }
 
-    private func answer(_ message: Message, _ topics: OwnerTopics) async throws {
+    private func answer(
+        _ message: Message, _ topics: OwnerTopics, _ quota: Quota, _ last: LastAnswer
+    ) async throws {
         // What the broker clears a retained topic with.
         guard !message.payload.isEmpty else { return }
+        // Asked again because the answer was lost: the same answer, not that it was done already.
+        if let known = last.answer(to: message.payload) {
+            return await self.publish(Message(topic: topics.answer, payload: known))
+        }
         let answer = await self.control.answer(message.payload, from: .network)
         // A kept freeze comes again with every reconnect; its number says that it was obeyed.
         if message.retained, answer.refusal != nil { return }
         if let refusal = answer.refusal {
-            try await self.store.log("owner", "refused: \(refusal)")
+            if quota.take() {
+                try await self.store.log("owner", "refused: \(refusal.plain())")
+            }
         } else if answer.challenge.isEmpty {
             try await self.store.log("owner", "a signed command was carried out")
         }
-        guard let wallet = self.wallet else { return }
-        let bytes = try await SignedAnswer.bytes(
-            answer.json, to: message.payload, of: self.address, by: wallet)
+        guard let wallet = self.wallet,
+            let bytes = try? await SignedAnswer.bytes(
+                answer.json, to: message.payload, of: self.address, by: wallet)
+        else { return }
+        if answer.refusal == nil, answer.challenge.isEmpty { last.keep(bytes, to: message.payload) }
         await self.publish(Message(topic: topics.answer, payload: bytes))
     }
 
@@ -96,20 +104,4 @@ struct OwnerDesk: Sendable {
 
     /// A broker that is away loses an answer, never a command: the owner asks again.
     private func publish(_ message: Message) async { try? await self.bus.publish(message) }
-}
-
-/// Requests that nobody looked at; told once.
-private final class Lost: Sendable {
-    private let state = Mutex((count: UInt64(0), isTold: false))
-
-    func add() { self.state.withLock { $0.count += 1 } }
-
-    /// True once, after the first.
-    var shallBeTold: Bool {
-        self.state.withLock { state in
-            guard state.count > 0, !state.isTold else { return false }
-            state.isTold = true
-            return true
-        }
-    }
 }

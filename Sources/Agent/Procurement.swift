@@ -16,8 +16,13 @@ struct Procurement: Sendable {
     /// Whether payment channels are used.
     let channels: Order.ChannelUse
 
-    /// How long a failed provider is left alone, and how long we wait when there is nobody to ask.
+    /// Before that nothing is bought.
+    let gate: BooksGate
+
+    /// How long a failed provider is left alone, and how long we wait at first when there is nobody to ask.
     static let pause: Duration = .seconds(2)
+    /// How long at most, while nobody sells, and while nobody may be paid.
+    static let longest = (nobody: Duration.seconds(10), denied: Duration.seconds(60))
 
     /// What is bought: a price, an order, a way to tell whether it arrived.
     struct Want: Sendable {
@@ -34,12 +39,19 @@ struct Procurement: Sendable {
 
     /// Goes on until the thing is bought and verified. Survives restarts: `project` carries the choice.
     func buy(_ want: Want, for project: inout Project) async throws -> ListedOffer {
+        try await self.gate.wait(self.timeline)
         var avoided: Set<ExactText> = []
+        var said = Said()
+        var rest = Self.pause
+        var isDenied = false
         while true {
             try Task.checkCancellation()
-            guard let chosen = try await self.choose(want, for: &project, avoiding: avoided) else {
+            try await self.untilReleased(&said)
+            guard let chosen = try await self.choose(want, for: &project, avoiding: avoided, &said) else {
                 avoided = []
-                try await self.timeline.sleep(for: Self.pause)
+                let longest = isDenied ? Self.longest.denied : Self.longest.nobody
+                try await self.rest(&rest, atMost: longest)
+                isDenied = false
                 continue
             }
             let name = chosen.offer.name
@@ -52,7 +64,8 @@ struct Procurement: Sendable {
                     verdict = .success(try await self.verified(want, response.body, chosen))
                 } catch ComputeError.noVerdict(let reason) {
                     // No fault of the seller's: the same purchase is looked at again.
-                    try await self.store.log("doubt", "what \(name) delivered is \(reason)")
+                    let text = "what \(name) delivered is \(reason)"
+                    if said.isNews("doubt", text) { try await self.store.log("doubt", text) }
                     try await self.timeline.sleep(for: Self.pause)
                     continue
                 } catch {
@@ -78,23 +91,54 @@ struct Procurement: Sendable {
                 try await self.lose(intent, name, "paid, and no answer: \(reason)")
             case .unpriced(let response):
                 avoided.insert(ExactText(chosen.offer.payTo))
-                try await self.store.log("refusal", "\(name) asked for no money: status \(response.status)")
+                let text = "\(name) asked for no money: status \(response.status)"
+                if said.isNews("refusal \(name)", text) { try await self.store.log("refusal", text) }
             case .unpaid(let reason), .unreachable(let reason):
                 avoided.insert(ExactText(chosen.offer.payTo))
-                try await self.store.log("refusal", "\(name) did not sell: \(reason)")
+                let text = "\(name) did not sell: \(reason.plain())"
+                if said.isNews("refusal \(name)", text) { try await self.store.log("refusal", text) }
             case .denied(let denial), .waiting(_, let denial):
                 avoided.insert(ExactText(chosen.offer.payTo))
-                try await self.store.log("denial", "\(name): \(denial)", ["rule": .string(denial.rule)])
-                try await self.timeline.sleep(for: Self.pause)
+                isDenied = true
+                if said.isNews("denial \(name)", denial.rule) {
+                    let text = "\(name): \("\(denial)".plain())"
+                    try await self.store.log("denial", text, ["rule": .string(denial.rule)])
+                }
             case .open(let intent, let reason):
                 // Nobody else is asked while this money may be gone: the same payment is followed to its end.
-                try await self.store.log("doubt", "payment \(intent) to \(name) is not decided: \(reason)")
+                let text = "payment \(intent) to \(name) is not decided: \(reason.plain())"
+                if said.isNews("doubt", text) { try await self.store.log("doubt", text) }
                 try await self.timeline.sleep(for: Self.pause)
                 continue
             }
             project.provider = nil
             try await self.store.save(project)
         }
+    }
+
+    /// Waits while the wallet stands still: nobody is asked for offers meanwhile, and it is said once.
+    private func untilReleased(_ said: inout Said) async throws {
+        while let hold = try await self.ledger.peek({ try $0.hold() }) {
+            let text = "the wallet is stopped: \(hold.reason.plain())"
+            if said.isNews("hold", text) {
+                try await self.store.log("denial", text, ["rule": "hold"])
+            }
+            try await self.timeline.sleep(for: Self.pause)
+        }
+    }
+
+    /// Waits, each time longer while nothing changes. What the owner does, and any payment, ends it at once.
+    private func rest(_ pause: inout Duration, atMost longest: Duration) async throws {
+        let before = try await self.ledger.peek { try $0.head().sequence }
+        let end = self.timeline.uptime + min(pause, longest)
+        pause = min(pause * 2, longest)
+        repeat {
+            try await self.timeline.sleep(for: min(Self.pause, max(end - self.timeline.uptime, .zero)))
+            if try await self.ledger.peek({ try $0.head().sequence }) != before {
+                pause = Self.pause
+                return
+            }
+        } while self.timeline.uptime < end
     }
 
     /// The receipt with what the seller signed in x402's own form.
@@ -133,7 +177,8 @@ struct Procurement: Sendable {
     /// The provider that the project has, or the cheapest that may be asked. The choice is durable before it
     /// is used.
     private func choose(
-        _ want: Want, for project: inout Project, avoiding avoided: Set<ExactText>
+        _ want: Want, for project: inout Project, avoiding avoided: Set<ExactText>,
+        _ said: inout Said
     ) async throws -> ListedOffer? {
         let (offers, unavailable) = await self.directory.offers()
         if let provider = project.provider {
@@ -150,14 +195,19 @@ struct Procurement: Sendable {
         let listing =
             ranked.map { "\($0.offer.offer.name) \($0.price)" }
             + unavailable.map { "\($0.provider.url) silent" }
+        let list = listing.joined(separator: ", ").plain(limit: 400)
         guard let best = ranked.first else {
-            try await self.store.log(
-                "offers", "nobody sells \(want.what): \(listing.joined(separator: ", "))")
+            // Whoever denies or refuses leaves the list for one round; that is no news.
+            if avoided.isEmpty, said.isNews("offers", "none: \(list)") {
+                try await self.store.log("offers", "nobody sells \(want.what): \(list)")
+            }
             return nil
         }
-        try await self.store.log(
-            "offers", "\(want.what): \(listing.joined(separator: ", "))",
-            ["chosen": .string(best.offer.offer.name), "price": .string(String(best.price))])
+        if said.isNews("offers", "\(best.offer.offer.name): \(list)") {
+            try await self.store.log(
+                "offers", "\(want.what): \(list)",
+                ["chosen": .string(best.offer.offer.name), "price": .string(String(best.price))])
+        }
         project.provider = best.offer.provider.url
         project.ceiling = best.price
         try await self.store.save(project)
@@ -181,6 +231,7 @@ struct Procurement: Sendable {
     }
 
     private func lose(_ intent: IntentID, _ name: String, _ reason: String) async throws {
+        let reason = reason.plain(limit: 400)
         let evidence: JSON = ["schema": "depai.loss/1", "from": .string(name), "reason": .string(reason)]
         try await self.ledger.lose(intent, reason: reason, evidence: evidence.text)
         try await self.store.log("loss", "\(name): \(reason)", ["intent": .string("\(intent)")])

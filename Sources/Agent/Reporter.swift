@@ -21,6 +21,8 @@ struct Reporter: Sendable {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await self.outbox.run() }
             group.addTask {
+                // Before anything is written down: nothing untold leaves.
+                await self.store.told(upTo: try self.outbox.mark(Self.mark))
                 while true {
                     if try await self.collect() == 0 { try await self.timeline.sleep(for: Self.interval) }
                 }
@@ -33,19 +35,32 @@ struct Reporter: Sendable {
     /// leaves an event out nor takes one twice.
     /// - Returns: how many events.
     private func collect() async throws -> Int {
-        let events = try await self.store.events(
-            after: try self.outbox.mark(Self.mark), limit: Self.portion)
-        guard let last = events.last else { return 0 }
+        let mark = try self.outbox.mark(Self.mark)
+        await self.store.told(upTo: mark)
+        let events = try await self.store.events(after: mark, limit: Self.portion)
+        guard let first = events.first else { return 0 }
+        // Those of one kind in a row, so that each becomes durable with its mark.
+        let urgency = Self.urgency(of: first)
+        let portion = events.prefix { Self.urgency(of: $0) == urgency }
+        guard let last = portion.last else { return 0 }
         do throws(any Error) {
             try self.outbox.add(
-                events.map { Message(topic: self.topic, payload: Array($0.json.text.utf8)) }, .must,
+                portion.map { Message(topic: self.topic, payload: Array($0.json.text.utf8)) }, urgency,
                 mark: (Self.mark, last.sequence))
         } catch OutboxError.full {
             // The events stay where they are until there is room.
             return 0
         }
-        return events.count
+        await self.store.told(upTo: last.sequence)
+        if mark > 0, first.sequence > mark + 1 {
+            let count = first.sequence - mark - 1
+            try await self.store.log("report", "\(count) events had to leave before they could be told")
+        }
+        return portion.count
     }
+
+    /// An outage of the chain is over when its news would arrive: it takes nobody's room.
+    private static func urgency(of event: Event) -> Outbox.Urgency { event.kind == "chain" ? .may : .must }
 }
 
 /// What the robot tells its owner over the broker: every event, and of the devices what the configuration
@@ -79,6 +94,9 @@ struct Telling: Sendable {
         self.topic = report.topic
         self.troubles = troubles
     }
+
+    /// How far the events have been told.
+    var mark: Int64 { get throws { try self.outbox.mark(Reporter.mark) } }
 
     func run(_ store: AgentStore, _ timeline: any Timeline) async throws {
         let reporter = Reporter(outbox: self.outbox, topic: self.topic, store: store, timeline: timeline)

@@ -30,6 +30,20 @@ extension JSON {
         return writer.bytes
     }
 
+    /// The same with every number that has no canonical text written as one: integers beyond 2^53 in decimal
+    /// digits. For what strangers said and we pass on under our name.
+    public var signable: JSON {
+        switch self {
+        case .integer(let value) where value.magnitude > 1 << 53: .string(String(value))
+        case .number(let value) where !value.isFinite: .string(String(value))
+        case .array(let elements): .array(elements.map(\.signable))
+        case .object(let object):
+            .object(
+                object.members.reduce(into: Object()) { $0.append(unchecked: $1.name, $1.value.signable) })
+        default: self
+        }
+    }
+
     private func checkNumbers(at pointer: String) throws(JSONError) {
         switch self {
         case .integer(let value) where value.magnitude > 1 << 53: throw .notCanonical(pointer: pointer)

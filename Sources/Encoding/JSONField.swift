@@ -110,7 +110,11 @@ public struct JSONField: Sendable {
         .mismatch(pointer: self.pointer, expected: expected, found: self.value?.kind ?? "nothing")
     }
 
+    /// The longest name in a pointer, in characters: it is for people, and may be a stranger's.
+    private static let nameLimit = 80
+
     private static func escape(_ name: String) -> String {
+        let name = name.plain(limit: self.nameLimit)
         guard name.utf8.contains(where: { $0 == UInt8(ascii: "~") || $0 == UInt8(ascii: "/") }) else {
             return name
         }

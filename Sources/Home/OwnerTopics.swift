@@ -78,6 +78,8 @@ public struct SignedAnswer: Sendable {
 extension UnlockedWallet {
     /// `{"body": …, "identity": "<base58>", "signature": "<base64>"}`: a statement that can be passed on.
     public nonisolated func signed(_ kind: Statement.Kind, _ body: JSON) async throws -> [UInt8] {
+        // Devices say what they like, and it is passed on.
+        let body = body.signable
         let signature = try await self.sign(Statement(kind, body: try body.canonicalBytes()))
         let file: JSON = [
             "body": body, "identity": .string(Base58.encode(self.publicKey(.identity).bytes)),

@@ -106,6 +106,9 @@ public struct WalletControl: Sendable {
         case network
     }
 
+    /// The longest refusal, in characters: the asker's own words are in it.
+    private static let refusalLimit = 400
+
     private let ledger: PaymentLedger
     private let entropy: any Entropy
 
@@ -120,7 +123,9 @@ public struct WalletControl: Sendable {
             return try await self.perform(try WalletRequest(bytes), from: origin)
         } catch {
             // A ledger that cannot even be read has no head to show.
-            return WalletAnswer(head: try? await self.ledger.read { try $0.head() }, refusal: "\(error)")
+            return WalletAnswer(
+                head: try? await self.ledger.read { try $0.head() },
+                refusal: "\(error)".plain(limit: Self.refusalLimit))
         }
     }
 

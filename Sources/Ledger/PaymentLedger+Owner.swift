@@ -48,9 +48,7 @@ public struct CommandReceipt: Sendable, Hashable {
 
 extension PaymentLedger {
     /// How long an answer to a challenge is accepted.
-    public static let challengeLife = Duration.seconds(600)
-    /// The oldest challenge goes when another one is asked for.
-    static let challengeLimit = 16
+    public static let challengeLife = Challenges.life
 
     /// Applies a newer policy of the owner, and takes it as a sign of life.
     public func apply(policy file: [UInt8]) async throws {
@@ -102,16 +100,7 @@ extension PaymentLedger {
     /// Makes a challenge for one command that permits something; good for ten minutes awake and one use. It
     /// does not outlive the process.
     public func challenge(entropy: some Entropy) -> [UInt8] {
-        self.forgetOldChallenges()
-        if self.challenges.count >= Self.challengeLimit { self.challenges.removeFirst() }
-        let value = entropy.bytes(32)
-        self.challenges.append((value, self.timeline.uptime + Self.challengeLife))
-        return value
-    }
-
-    private func forgetOldChallenges() {
-        let now = self.timeline.uptime
-        self.challenges.removeAll { $0.ends <= now }
+        self.challenges.make(entropy: entropy, at: self.timeline.uptime)
     }
 
     /// Carries out a signed command of the owner, an approver or a guardian.
@@ -129,7 +118,7 @@ extension PaymentLedger {
             throw error
         }
         if let policy { self.adopt(policy.policy) }
-        if command.operation.permits { self.challenges.removeAll { $0.value == command.challenge } }
+        if command.operation.permits { self.challenges.use(command.challenge, at: self.timeline.uptime) }
         let head = self.head
         try await self.durable()
         return CommandReceipt(command: digest, operation: command.operation.name, head: head)
@@ -165,8 +154,7 @@ extension PaymentLedger {
         ).first.map { UInt64(bitPattern: $0.integer(0)) }
         if let last, command.sequence <= last { throw CommandError.stale(lastSeen: last) }
         guard command.operation.permits else { return }
-        self.forgetOldChallenges()
-        guard self.challenges.contains(where: { $0.value == command.challenge }) else {
+        guard self.challenges.isFresh(command.challenge, at: self.timeline.uptime) else {
             throw CommandError.noFreshChallenge
         }
         // The challenge bounds the command's age already; the wall clock says more only while it is right.

@@ -28,7 +28,7 @@ public actor PaymentLedger {
     var hold: Hold?
     let windows = WindowTotals()
     /// Challenges that are out, with the uptime at which they end.
-    var challenges: [(value: [UInt8], ends: Duration)] = []
+    var challenges = Challenges()
     /// Authorizations that are out in this process, so that one reservation is not signed twice at once.
     private var outstanding: Set<IntentID> = []
     private(set) var faulted = false

@@ -53,7 +53,7 @@ struct SpanOption: ParsableArguments {
         (try self.from.map(Self.parse) ?? .min, try self.to.map(Self.parse) ?? .max)
     }
 
-    private static func parse(_ text: String) throws -> Int64 {
+    static func parse(_ text: String) throws -> Int64 {
         let numbers = text.split { !$0.isNumber }.map { Int32($0) ?? -1 }
         let full = text.count == 10 ? "\(text)T00:00:00Z" : text
         guard numbers.count == 3 || numbers.count == 6 else { throw Self.fault(text) }

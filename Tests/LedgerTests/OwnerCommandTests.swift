@@ -105,10 +105,20 @@ import Testing
         let late = try self.envelope(.renewLease, challenge: fresh, expires: clock.now.milliseconds)
         #expect(await self.refusal(late, by: ledger) == .expired)
         let many = await ledger.challenge(entropy: Counter())
-        for _ in 0..<16 { _ = await ledger.challenge(entropy: Counter()) }
-        #expect(
-            await self.refusal(try self.envelope(.renewLease, challenge: many), by: ledger)
-                == .noFreshChallenge)
+        // However many others are asked for.
+        for _ in 0..<20_000 { _ = await ledger.challenge(entropy: Counter()) }
+        var forged = many
+        forged[0] ^= 1
+        for wrong in [forged, Array(many.dropLast()), many + [0]] {
+            #expect(
+                await self.refusal(try self.envelope(.renewLease, challenge: wrong), by: ledger)
+                    == .noFreshChallenge)
+        }
+        let renewal = try self.envelope(.renewLease, challenge: many)
+        #expect(await self.refusal(renewal, by: ledger) == nil)
+        // And none of them twice.
+        let again = try self.envelope(.renewLease, sequence: 9, challenge: many)
+        #expect(await self.refusal(again, by: ledger) == .noFreshChallenge)
     }
 
     @Test func `a command for another wallet or by a stranger does nothing`() async throws {

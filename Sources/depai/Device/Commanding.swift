@@ -18,7 +18,9 @@ struct CommandOption: ParsableArguments {
     func name() -> String { self.id ?? "cli-\(Hex.encode(SystemEntropy().bytes(8)))" }
 
     /// Says how far the command came.
-    func tell(_ answer: JSONField, asJSON: Bool) throws {
+    /// - Parameter name: under which it was asked for, and under which the same one is asked for again. The
+    ///   journal's own name has its issuer in front.
+    func tell(_ answer: JSONField, as name: String?, asJSON: Bool) throws {
         if asJSON { Terminal.out(answer.value ?? .null) }
         let state = try answer["state"].string()
         let id = try answer["id"].string()
@@ -34,7 +36,7 @@ struct CommandOption: ParsableArguments {
         default:
             throw Failure(
                 7, "the command \(id) is \(state): nothing says that the device did it",
-                hint: "the same command with --id \(id) goes on and does nothing twice")
+                hint: "the same command with --id \(name ?? id) goes on and does nothing twice")
         }
     }
 }
@@ -53,7 +55,8 @@ extension DeviceCommand {
         func run() async throws {
             let request = DeviceRequest.write(
                 typedValue(self.value), property: self.property, thing: self.device, id: self.command.name())
-            try self.command.tell(try await self.home.home.ask(request), asJSON: self.output.json)
+            try self.command.tell(
+                try await self.home.home.ask(request), as: request.id, asJSON: self.output.json)
         }
     }
 
@@ -71,7 +74,8 @@ extension DeviceCommand {
             let request = DeviceRequest.invoke(
                 self.action, thing: self.device, input: self.input.map(typedValue) ?? .null,
                 id: self.command.name())
-            try self.command.tell(try await self.home.home.ask(request), asJSON: self.output.json)
+            try self.command.tell(
+                try await self.home.home.ask(request), as: request.id, asJSON: self.output.json)
         }
     }
 }

@@ -31,7 +31,7 @@ extension Home {
         } catch ControlSocket.Fault.brokenAnswer {
             throw Failure(
                 7, "the robot hung up before it answered",
-                hint: "the same command with the same --id goes on where it was")
+                hint: request.id.map { "the same command with --id \($0) goes on where it was" })
         }
         if let refusal = try answer["refusal"].ifPresent?.string() {
             throw Failure(answer["rule"].exists ? 4 : 1, refusal)

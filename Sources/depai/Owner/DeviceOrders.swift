@@ -65,11 +65,11 @@ extension OrderOption {
             life: .seconds(life))
         let envelope = try order.signed(with: key)
         try await OwnerLine.with(self.address(), wallet: self.wallet, identity: self.identityKey()) { line in
-            let answer = try await line.order(envelope)
+            let answer = try await line.order(envelope, named: request.id)
             if let refusal = try answer["refusal"].ifPresent?.string() {
                 throw Failure(answer["rule"].exists ? 4 : 1, refusal)
             }
-            try command.tell(answer, asJSON: asJSON)
+            try command.tell(answer, as: request.id, asJSON: asJSON)
         }
     }
 }

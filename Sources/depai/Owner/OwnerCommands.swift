@@ -56,7 +56,10 @@ struct OwnerGroup: AsyncParsableCommand {
 
         func run() async throws {
             let document = try JSON.read(try DurableFile.read(FilePath(self.document), limit: 256 << 10))
-            let file = try Policy.sign(document, with: try self.signer.key())
+            let check = PolicyCheck(document)
+            let key = try self.signer.key()
+            try check.check(signedBy: key.publicKey)
+            let file = try Policy.sign(document, with: key)
             Terminal.out(String(decoding: file, as: UTF8.self))
         }
     }
@@ -153,6 +156,11 @@ struct OrderOption: ParsableArguments {
         guard (self.broker == nil) != (self.out == nil) else {
             throw ValidationError("give one of --broker and --out")
         }
+        // A slip here would be a command to nobody, kept by the broker for ever.
+        guard let key = try? Home.key(self.wallet), key.isSound else {
+            throw ValidationError(
+                "--wallet is an address, 32 bytes in base58, as depai wallet address prints it")
+        }
     }
 
     func send(_ operation: OwnerCommand.Operation) async throws {
@@ -174,8 +182,9 @@ struct OrderOption: ParsableArguments {
             let envelope = try self.command(operation, key.publicKey, challenge).signed(with: key)
             let answer = try await line.execute(envelope, kept: operation.isFreeze)
             guard let answer else {
-                return Terminal.out(
-                    "sent; the robot has not answered, and the broker keeps it for its return")
+                throw Failure(
+                    7, "the robot has not answered: nothing says that the wallet stands still",
+                    hint: "the broker keeps the command for its return; ask again until it answers")
             }
             if let refusal = answer.refusal { throw Failure(1, refusal) }
             Terminal.out("done, journal \(answer.journal)")

@@ -15,6 +15,8 @@ struct OwnerLine {
 
     /// How long the broker and the robot may take.
     private static let patience = Duration.seconds(10)
+    /// How often a freeze is sent in that time.
+    private static let freezeTries = 4
 
     /// Connects, and disconnects when `body` has ended.
     static func with(
@@ -51,9 +53,9 @@ struct OwnerLine {
 
     /// Sends a signed command. Nil when a kept one has found no robot yet.
     func execute(_ envelope: [UInt8], kept: Bool) async throws -> WalletAnswer? {
-        let answer = try await self.ask(
-            .execute(envelope), topic: kept ? self.topics.freeze : self.topics.ask, retained: kept)
-        guard answer != nil || kept else {
+        guard !kept else { return try await self.freeze(envelope) }
+        let answer = try await self.ask(.execute(envelope), topic: self.topics.ask)
+        guard answer != nil else {
             throw Failure(
                 7, "the robot did not answer; it may have carried the command out",
                 hint: "look at its state before commanding again")
@@ -61,8 +63,22 @@ struct OwnerLine {
         return answer
     }
 
+    /// Sends a freeze, which the broker keeps: for a robot that comes back, and once more each time that
+    /// nobody has answered, for one that is there. A retained message is handed out with a subscription only,
+    /// and of what waits for a robot that is flooded the broker drops something.
+    private func freeze(_ envelope: [UInt8]) async throws -> WalletAnswer? {
+        let bytes = try WalletRequest.execute(envelope).bytes
+        for attempt in 0..<Self.freezeTries {
+            let answer = try await self.answer(
+                to: bytes, topic: self.topics.freeze, retained: attempt == 0,
+                within: Self.patience / Self.freezeTries)
+            if let answer { return try WalletAnswer(JSONField(answer)) }
+        }
+        return nil
+    }
+
     /// Sends a signed command to a device until its answer comes, or patience ends.
-    func order(_ envelope: [UInt8]) async throws -> JSONField {
+    func order(_ envelope: [UInt8], named name: String?) async throws -> JSONField {
         // The robot may be between two connections; asked again, the command is the same one.
         for _ in 0..<3 {
             if let answer = try await self.answer(to: envelope, topic: self.topics.device) {
@@ -71,17 +87,16 @@ struct OwnerLine {
         }
         throw Failure(
             7, "the robot did not answer; the device may have done it",
-            hint: "the same command with the same --id does nothing twice")
+            hint: "the same command with --id \(name ?? "ID") goes on and does nothing twice")
     }
 
-    private func ask(
-        _ request: WalletRequest, topic: String, retained: Bool = false
-    ) async throws -> WalletAnswer? {
-        try await self.answer(to: try request.bytes, topic: topic, retained: retained)
-            .map { try WalletAnswer(JSONField($0)) }
+    private func ask(_ request: WalletRequest, topic: String) async throws -> WalletAnswer? {
+        try await self.answer(to: try request.bytes, topic: topic).map { try WalletAnswer(JSONField($0)) }
     }
 
-    private func answer(to bytes: [UInt8], topic: String, retained: Bool = false) async throws -> JSON? {
+    private func answer(
+        to bytes: [UInt8], topic: String, retained: Bool = false, within patience: Duration = Self.patience
+    ) async throws -> JSON? {
         let name = SignedAnswer.name(of: bytes)
         try await self.bus.publish(Message(topic: topic, payload: bytes, retained: retained))
         let (answers, identity) = (self.answers, self.identity)
@@ -94,7 +109,7 @@ struct OwnerLine {
                 return nil
             }
             group.addTask {
-                try await Task.sleep(for: Self.patience)
+                try await Task.sleep(for: patience)
                 return nil
             }
             defer { group.cancelAll() }

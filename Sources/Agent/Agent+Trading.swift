@@ -1,0 +1,173 @@
+internal import Database
+internal import Devices
+internal import Encoding
+internal import Home
+internal import Ledger
+internal import Market
+internal import Payments
+internal import Solana
+internal import Storage
+internal import Wallet
+internal import World
+
+extension Agent {
+    /// What pays: the robot's behaviours and whoever asks at its socket use the same.
+    struct Till {
+        let market: any Web
+        let buyer: Buyer
+        let facilitator: Facilitator
+        let cashier: Cashier
+    }
+
+    func till(_ ledger: PaymentLedger, _ wallet: UnlockedWallet) -> Till {
+        let chain = self.configuration.chain
+        let rpc = RPCClient(urls: chain.rpc, network: chain.network, web: self.web)
+        // Sellers are reached over HTTP, or through the broker.
+        let market = TransportWeb(
+            http: self.web,
+            mqtt: MQTTWeb(
+                bus: self.bus, broker: self.configuration.broker,
+                name: Address(wallet.publicKey(.identity)).description, timeline: self.timeline,
+                entropy: self.entropy))
+        let buyer = Buyer(
+            ledger: ledger, wallet: wallet, rpc: rpc,
+            witnesses: chain.witnesses.map { RPCClient(url: $0, web: self.web) }, network: chain.network,
+            web: market, timeline: self.timeline, entropy: self.entropy)
+        let facilitator = Facilitator(
+            ledger: ledger, wallet: wallet, rpc: rpc, network: chain.network, timeline: self.timeline)
+        return Till(
+            market: market, buyer: buyer, facilitator: facilitator,
+            cashier: Cashier(buyer: buyer, ledger: ledger, facilitator: facilitator))
+    }
+
+    /// The robot's work needs no chain to begin: readings are kept from the first one on, and what has to be
+    /// bought waits until the books were compared.
+    func trade(
+        _ till: Till, _ ledger: PaymentLedger, _ wallet: UnlockedWallet, _ store: AgentStore,
+        _ devices: DeviceHub, _ readings: AsyncStream<Reading>
+    ) async throws {
+        let gate = BooksGate()
+        let procurement = Procurement(
+            directory: Directory(providers: self.configuration.providers, web: till.market),
+            buyer: till.buyer, ledger: ledger, store: store, timeline: self.timeline,
+            channels: self.configuration.channels, gate: gate)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                try await self.behave(store, procurement, wallet, devices, readings, till.market)
+            }
+            let sponsor: Sponsor =
+                self.configuration.facilitator.map { .service(url: $0, web: self.web) }
+                ?? .own(till.facilitator)
+            group.addTask { try await self.keepBooks(till.buyer, sponsor, store, gate) }
+            defer { group.cancelAll() }
+            try await group.next()
+        }
+    }
+
+    private func behave(
+        _ store: AgentStore, _ procurement: Procurement, _ wallet: UnlockedWallet, _ devices: DeviceHub,
+        _ readings: AsyncStream<Reading>, _ market: any Web
+    ) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            if let settings = self.configuration.archive {
+                let archivist = Archivist(
+                    settings: settings, readings: readings,
+                    storage: StorageClient(web: market, entropy: self.entropy),
+                    procurement: procurement, wallet: wallet, store: store, timeline: self.timeline)
+                group.addTask { try await archivist.keep() }
+                group.addTask { try await self.goOn("archive", store) { try await archivist.archive() } }
+            }
+            if let settings = self.configuration.errand {
+                let runner = ErrandRunner(
+                    settings: settings, devices: devices, procurement: procurement, store: store,
+                    timeline: self.timeline)
+                group.addTask { try await self.goOn("errand", store) { try await runner.run() } }
+            }
+            for try await _ in group {}
+        }
+        while true { try await self.timeline.sleep(for: .seconds(3_600)) }
+    }
+
+    /// Does a piece of work that goes on from where it was: what fails in it is said once and tried again
+    /// later, and ends nothing else.
+    func goOn(_ name: String, _ store: AgentStore, _ work: () async throws -> Void) async throws {
+        var outage = Outage()
+        while true {
+            let begun = self.timeline.uptime
+            do {
+                return try await work()
+            } catch  where endsTheProgram(error) {
+                throw error
+            } catch {
+                if self.timeline.uptime - begun > Outage.longest { outage.over() }
+                let (isNews, pause) = outage.failed("\(error)")
+                if isNews { try await store.log("fault", "\(name) waits: \("\(error)".plain())") }
+                try await self.timeline.sleep(for: pause)
+            }
+        }
+    }
+
+    /// How often open payments and new money are looked after while the robot runs.
+    private static let bookkeeping = Duration.seconds(30)
+
+    /// Follows payments whose outcome an outage left open, books what the owner sends, and sends back what
+    /// is above the owner's ceiling.
+    private func keepBooks(
+        _ buyer: Buyer, _ sponsor: Sponsor, _ store: AgentStore, _ gate: BooksGate
+    ) async throws {
+        var (chain, books) = (Outage(), Outage())
+        var obstacle = ""
+        while true {
+            var pause = Self.bookkeeping
+            do {
+                try await buyer.reconcileOpenPayments()
+                let deposits = try await buyer.bookDeposits()
+                if await !gate.isOpen {
+                    for (asset, amount) in deposits {
+                        try await store.log("balance", "the chain shows \(asset.text(amount))")
+                    }
+                    await gate.open()
+                }
+                try await self.sweep(buyer, sponsor, store, &obstacle)
+                chain.over()
+                books.over()
+            } catch let error as RPCError {
+                // A wrong configuration does not heal by waiting.
+                if case .otherNetwork = error { throw error }
+                // One outage is one event, whatever the nodes say meanwhile.
+                let (isNews, wait) = chain.failed("away")
+                if isNews {
+                    let nodes = self.configuration.chain.rpc.joined(separator: ", ")
+                    try await store.log("chain", "no answer from \(nodes.plain()): \("\(error)".plain())")
+                }
+                pause = wait
+            } catch  where endsTheProgram(error) {
+                throw error
+            } catch {
+                let (isNews, wait) = books.failed("\(error)")
+                if isNews { try await store.log("fault", "the books wait: \("\(error)".plain())") }
+                pause = wait
+            }
+            try await self.timeline.sleep(for: pause)
+        }
+    }
+
+    /// - Parameter obstacle: why money stays that should go, as it was said last.
+    private func sweep(
+        _ buyer: Buyer, _ sponsor: Sponsor, _ store: AgentStore, _ obstacle: inout String
+    ) async throws {
+        for result in try await buyer.sweep(through: sponsor) {
+            switch result {
+            case .swept(let amount, let asset, let account):
+                obstacle = ""
+                try await store.log("sweep", "\(asset.text(amount)) went back to \(account)")
+            case .waits(let asset, let reason):
+                // Said once.
+                if reason != obstacle {
+                    try await store.log("sweep", "\(asset.symbol) above the ceiling waits: \(reason.plain())")
+                }
+                obstacle = reason
+            }
+        }
+    }
+}

@@ -1,0 +1,56 @@
+internal import Database
+internal import Ledger
+internal import World
+
+/// How something that fails is waited for: said once, and tried again ever less often.
+struct Outage: Sendable {
+    static let first = Duration.seconds(2)
+    static let longest = Duration.seconds(60)
+
+    private(set) var pause = Self.first
+    private var told = ""
+
+    /// - Parameter words: why it fails.
+    /// - Returns: how long to wait now, and whether it is news.
+    mutating func failed(_ words: String) -> (isNews: Bool, pause: Duration) {
+        defer { self.pause = min(self.pause * 2, Self.longest) }
+        guard self.told != words else { return (false, self.pause) }
+        self.told = words
+        return (true, self.pause)
+    }
+
+    /// It works again; the next failure is another outage.
+    mutating func over() { self = Outage() }
+}
+
+/// What ends the program: nothing that a seller, a device or a broker can do, and no waiting heals it.
+func endsTheProgram(_ error: any Error) -> Bool {
+    switch error {
+    case is CancellationError, is SchemaError, LedgerError.damaged, LedgerError.storageFault,
+        LedgerError.otherWallet:
+        true
+    case let error as DatabaseError: error.isStorageFault
+    default: false
+    }
+}
+
+/// What was said last of each kind, by one piece of work: twice the same is once.
+struct Said: Sendable {
+    private var words: [String: String] = [:]
+
+    mutating func isNews(_ kind: String, _ text: String) -> Bool {
+        self.words.updateValue(text, forKey: kind) != text
+    }
+}
+
+/// Whether the books have been compared with the chain since the start: before that nothing new is bought.
+actor BooksGate {
+    private(set) var isOpen = false
+
+    func open() { self.isOpen = true }
+
+    /// Returns when they have.
+    func wait(_ timeline: any Timeline) async throws {
+        while !self.isOpen { try await timeline.sleep(for: .milliseconds(250)) }
+    }
+}
