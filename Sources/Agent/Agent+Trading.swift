@@ -21,7 +21,8 @@ extension Agent {
 
     func till(_ ledger: PaymentLedger, _ wallet: UnlockedWallet) -> Till {
         let chain = self.configuration.chain
-        let rpc = RPCClient(urls: chain.rpc, network: chain.network, web: self.web)
+        let rpc = RPCClient(
+            urls: chain.rpc, network: chain.network, web: self.web, timeline: self.timeline)
         // Sellers are reached over HTTP, or through the broker.
         let market = TransportWeb(
             http: self.web,
@@ -31,7 +32,8 @@ extension Agent {
                 entropy: self.entropy))
         let buyer = Buyer(
             ledger: ledger, wallet: wallet, rpc: rpc,
-            witnesses: chain.witnesses.map { RPCClient(url: $0, web: self.web) }, network: chain.network,
+            witnesses: chain.witnesses.map { RPCClient(url: $0, web: self.web, timeline: self.timeline) },
+            network: chain.network,
             web: market, timeline: self.timeline, entropy: self.entropy)
         let facilitator = Facilitator(
             ledger: ledger, wallet: wallet, rpc: rpc, network: chain.network, timeline: self.timeline)
@@ -117,13 +119,18 @@ extension Agent {
     ) async throws {
         var (chain, books) = (Outage(), Outage())
         var obstacle = ""
+        var told: Set<BookFault> = []
         while true {
             var pause = Self.bookkeeping
             do {
-                try await buyer.reconcileOpenPayments()
-                let deposits = try await buyer.bookDeposits()
+                let report = try await buyer.lookAtBooks()
+                // Said once, and anew when it comes back.
+                for fault in Set(report.faults).subtracting(told) {
+                    try await store.log("fault", "passed over: \(fault)".plain())
+                }
+                told = Set(report.faults)
                 if await !gate.isOpen {
-                    for (asset, amount) in deposits {
+                    for (asset, amount) in report.holdings {
                         try await store.log("balance", "the chain shows \(asset.text(amount))")
                     }
                     await gate.open()

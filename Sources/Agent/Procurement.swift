@@ -3,6 +3,7 @@ internal import Encoding
 internal import Ledger
 internal import Market
 internal import Payments
+internal import Sodium
 internal import World
 
 /// Buys one thing from whoever delivers it: chooses, pays, verifies, and goes to the next when money brought
@@ -40,7 +41,7 @@ struct Procurement: Sendable {
     /// Goes on until the thing is bought and verified. Survives restarts: `project` carries the choice.
     func buy(_ want: Want, for project: inout Project) async throws -> ListedOffer {
         try await self.gate.wait(self.timeline)
-        var avoided: Set<ExactText> = []
+        var avoided: Set<PublicKey> = []
         var said = Said()
         var rest = Self.pause
         var isDenied = false
@@ -85,20 +86,20 @@ struct Procurement: Sendable {
                         "purchase", "bought \(want.what) from \(name)", ["intent": .string("\(intent)")])
                     return chosen
                 case .failure(let error):
-                    try await self.lose(intent, name, "paid, and the answer is wrong: \(error)")
+                    try await self.lose(intent, chosen, "paid, and the answer is wrong: \(error)")
                 }
             case .unanswered(let intent, let reason):
-                try await self.lose(intent, name, "paid, and no answer: \(reason)")
+                try await self.lose(intent, chosen, "paid, and no answer: \(reason)")
             case .unpriced(let response):
-                avoided.insert(ExactText(chosen.offer.payTo))
+                avoided.insert(chosen.provider.identity)
                 let text = "\(name) asked for no money: status \(response.status)"
                 if said.isNews("refusal \(name)", text) { try await self.store.log("refusal", text) }
             case .unpaid(let reason), .unreachable(let reason):
-                avoided.insert(ExactText(chosen.offer.payTo))
+                avoided.insert(chosen.provider.identity)
                 let text = "\(name) did not sell: \(reason.plain())"
                 if said.isNews("refusal \(name)", text) { try await self.store.log("refusal", text) }
             case .denied(let denial), .waiting(_, let denial):
-                avoided.insert(ExactText(chosen.offer.payTo))
+                avoided.insert(chosen.provider.identity)
                 isDenied = true
                 if said.isNews("denial \(name)", denial.rule) {
                     let text = "\(name): \("\(denial)".plain())"
@@ -177,7 +178,7 @@ struct Procurement: Sendable {
     /// The provider that the project has, or the cheapest that may be asked. The choice is durable before it
     /// is used.
     private func choose(
-        _ want: Want, for project: inout Project, avoiding avoided: Set<ExactText>,
+        _ want: Want, for project: inout Project, avoiding avoided: Set<PublicKey>,
         _ said: inout Said
     ) async throws -> ListedOffer? {
         let (offers, unavailable) = await self.directory.offers()
@@ -186,12 +187,9 @@ struct Procurement: Sendable {
             // The chosen one does not answer. If money may be on the way to it, we need its name only.
             if let offer = try await self.absentee(provider, want, project) { return offer }
         }
-        let losers = try await self.ledger.read { view in
-            Set(try view.intents().filter { $0.delivery == .lost }.map(\.proposal.payee))
-        }
-        let excluded = avoided.union(
-            losers.compactMap { $0.split(separator: ":").last.map { ExactText(String($0)) } })
-        let ranked = Directory.ranked(offers, excluding: excluded, price: want.price)
+        let losers = try await Losers(self.ledger)
+        let ranked = Directory.ranked(
+            offers, excluding: avoided.union(losers.identities), payees: losers.payees, price: want.price)
         let listing =
             ranked.map { "\($0.offer.offer.name) \($0.price)" }
             + unavailable.map { "\($0.provider.url) silent" }
@@ -230,10 +228,33 @@ struct Procurement: Sendable {
         return paid ? listed : nil
     }
 
-    private func lose(_ intent: IntentID, _ name: String, _ reason: String) async throws {
+    private func lose(_ intent: IntentID, _ seller: ListedOffer, _ reason: String) async throws {
+        let name = seller.offer.name
         let reason = reason.plain(limit: 400)
-        let evidence: JSON = ["schema": "depai.loss/1", "from": .string(name), "reason": .string(reason)]
+        let evidence: JSON = [
+            "schema": "depai.loss/1", "from": .string(name), "reason": .string(reason),
+            "identity": .string(Base58.encode(seller.provider.identity.bytes)),
+        ]
         try await self.ledger.lose(intent, reason: reason, evidence: evidence.text)
         try await self.store.log("loss", "\(name): \(reason)", ["intent": .string("\(intent)")])
+    }
+}
+
+/// Who took money and did not deliver: left out for good, by the key that speaks for it, since the account to
+/// be paid at is whatever it says. Books of older versions know the account only.
+struct Losers: Sendable {
+    let identities: Set<PublicKey>
+    let payees: Set<ExactText>
+
+    init(_ ledger: PaymentLedger) async throws {
+        let losses = try await ledger.read { try $0.losses() }
+        self.identities = Set(
+            losses.compactMap { loss in
+                let evidence = loss.evidence.flatMap { try? JSON.read($0) }.map { JSONField($0) }
+                let name = try? evidence?["identity"].string()
+                return name.flatMap { try? PublicKey(Base58.decode($0)) }
+            })
+        self.payees = Set(
+            losses.compactMap { $0.payee.split(separator: ":").last.map { ExactText(String($0)) } })
     }
 }

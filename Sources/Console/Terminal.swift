@@ -1,5 +1,6 @@
 package import Encoding
 internal import Glibc
+internal import Synchronization
 internal import SystemPackage
 
 /// Data to standard output, talk to standard error, colours only where a person looks.
@@ -27,9 +28,25 @@ package enum Terminal {
         self.write(Array("\u{1b}[2J\u{1b}[3J\u{1b}[H".utf8), to: .standardOutput)
     }
 
+    /// Why something did not reach standard output.
+    private static let fault = Mutex<Errno?>(nil)
+
     private static func write(_ bytes: [UInt8], to file: FileDescriptor) {
-        // Nobody listens any more: there is nobody to tell.
-        _ = try? file.writeAll(bytes)
+        do {
+            try file.writeAll(bytes)
+        } catch Errno.brokenPipe {
+            // Nobody listens any more: there is nobody to tell.
+        } catch {
+            guard file == .standardOutput else { return }
+            self.fault.withLock { $0 = $0 ?? (error as? Errno ?? .ioError) }
+        }
+    }
+
+    /// - Throws: `Failure` when something that was written to standard output did not arrive there: a script
+    ///   must not go on without it.
+    package static func checkOutput() throws {
+        guard let fault = self.fault.withLock({ $0 }) else { return }
+        throw Failure(1, "the output could not be written: \(fault)")
     }
 
     package enum Colour: String {

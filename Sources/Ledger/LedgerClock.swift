@@ -4,8 +4,8 @@ public import World
 /// refill a window nor stop a wallet for good.
 ///
 /// It goes on with the machine's uptime, which nobody outside can move. The wall clock is believed once for
-/// each start of the machine, when a time daemon disciplines it: for the time that the machine was off, and no
-/// more than a year of that. Anything else is the owner's to say, with a command that answers a challenge.
+/// each start of the machine, when a time daemon disciplines it: for the time that the machine was off, and
+/// no more than a year of that. Anything else is the owner's to say, with a command that answers a challenge.
 struct LedgerClock: Sendable {
     /// A moment of the ledger's time, and where the machine's own clocks stood then. It is stored with the
     /// books, so that time that passed between two processes counts.

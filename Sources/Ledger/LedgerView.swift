@@ -158,6 +158,14 @@ public struct LedgerView: ~Copyable {
         try self.records("WHERE i.id = ?", .text(id.description)).first
     }
 
+    /// Every payment that brought nothing, whenever it was: the account that was paid, and the proof of the
+    /// loss.
+    public borrowing func losses() throws -> [(payee: String, evidence: String?)] {
+        try self.database.query("SELECT payee, receipt FROM intent WHERE delivery = 'lost'").map {
+            ($0.text(0), $0.optionalText(1))
+        }
+    }
+
     /// The intents in one of `states`, oldest first.
     public borrowing func intents(in states: [IntentState]) throws -> [IntentRecord] {
         let list = states.map { "'\($0.rawValue)'" }.joined(separator: ",")

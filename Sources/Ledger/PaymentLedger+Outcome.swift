@@ -65,8 +65,8 @@ extension PaymentLedger {
         try await self.durable()
     }
 
-    /// Gives a reservation back that nobody holds a permission for: nothing was signed, and what it was for is
-    /// not wanted any more. What is not reserved stays as it is.
+    /// Gives a reservation back that nobody holds a permission for: nothing was signed, and what it was for
+    /// is not wanted any more. What is not reserved stays as it is.
     public func giveBack(_ id: IntentID, reason: String) async throws {
         let record = try self.intent(id)
         guard record.state == .reserved else { return try await self.durable() }

@@ -37,9 +37,9 @@ public actor PaymentLedger {
     private var group = CommitGroup()
     /// Somebody will commit after a while whatever is open then.
     private var isTimed = false
-    private var time: LedgerClock
+    var time: LedgerClock
     /// The time that was stored last.
-    private var keptTime: Int64 = 0
+    var keptTime: Int64 = 0
 
     /// Opens or creates the money file and checks it.
     ///
@@ -278,37 +278,6 @@ public actor PaymentLedger {
 
     func finished(_ id: IntentID) { self.outstanding.remove(id) }
 
-    // MARK: Time
-
-    /// The ledger's time, see ``LedgerClock``.
-    func clock() -> Timestamp { self.time.read(self.timeline) }
-
-    /// Sets the time by the owner's word. Windows that were summed up by the other time are summed up anew.
-    func setClock(to moment: Int64) {
-        self.time.set(to: moment)
-        self.windows.forget()
-    }
-
-    /// Writes the time down, so that what passes while nobody runs counts.
-    public func keepTime() async throws {
-        _ = self.clock()
-        try self.write { try self.noteTime(atLeast: Self.timeInterval) }
-        try await self.durable()
-    }
-
-    /// How often the time is written for its own sake, and beside other writes, in milliseconds.
-    private static let timeInterval: Int64 = 60_000
-    private static let timeBeside: Int64 = 10_000
-
-    private func noteTime(atLeast interval: Int64) throws(DatabaseError) {
-        let mark = self.time.mark
-        guard self.keptTime == 0 || mark.at < self.keptTime || mark.at - self.keptTime >= interval else {
-            return
-        }
-        try self.database.setMeta(.clock, mark.text)
-        self.keptTime = mark.at
-    }
-
     // MARK: Commits
 
     /// Writes that are not durable yet, and who waits for them.
@@ -400,7 +369,7 @@ public actor PaymentLedger {
     private func commit() throws {
         guard self.group.isOpen else { return }
         do {
-            try self.noteTime(atLeast: Self.timeBeside)
+            try self.noteTime()
             try self.database.commit()
         } catch {
             throw self.stop(after: error)

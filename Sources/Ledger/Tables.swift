@@ -105,6 +105,8 @@ enum Tables {
         """
         -- How far back a search for the message has to go; 0 where it was not kept.
         ALTER TABLE attempt ADD COLUMN first_slot INTEGER NOT NULL DEFAULT 0;
+        -- Who took money for nothing is asked for before each purchase.
+        CREATE INDEX intent_lost ON intent (payee) WHERE delivery = 'lost';
         """
     )
 }

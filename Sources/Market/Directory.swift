@@ -84,12 +84,17 @@ public struct Directory: Sendable {
     }
 
     /// Sorts by `price`, cheapest first; equal prices by identity, so that the order never depends on chance.
-    /// Offers without a price and excluded payees are left out.
+    /// Offers without a price and excluded providers are left out.
+    /// - Parameters:
+    ///   - identities: who is not asked, whatever account they want to be paid at.
+    ///   - payees: accounts that are not paid, whoever names them.
     public static func ranked(
-        _ offers: [ListedOffer], excluding payees: Set<ExactText>, price: (Offer) -> UInt64?
+        _ offers: [ListedOffer], excluding identities: Set<PublicKey>, payees: Set<ExactText> = [],
+        price: (Offer) -> UInt64?
     ) -> [(offer: ListedOffer, price: UInt64)] {
         offers.compactMap { listed in
-            guard !payees.contains(ExactText(listed.offer.payTo)), let price = price(listed.offer)
+            guard !identities.contains(listed.provider.identity),
+                !payees.contains(ExactText(listed.offer.payTo)), let price = price(listed.offer)
             else { return nil }
             return (listed, price)
         }.sorted { left, right in

@@ -96,7 +96,8 @@ extension Shop {
     // MARK: Channels
 
     /// Applies the rules that a sale applies, without moving anything.
-    /// - Returns: the channel as it is, or would be with its deposit, and the lamports that the deposit takes.
+    /// - Returns: the channel as it is, or would be with its deposit, and the lamports that the deposit
+    /// takes.
     func inspect(
         _ payment: ChannelPayment, _ payload: PaymentPayload, _ requirements: PaymentRequirements
     ) async throws -> (channel: SoldChannel, cost: UInt64) {

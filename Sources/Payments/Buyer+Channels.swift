@@ -244,26 +244,6 @@ extension Buyer {
         return try await self.completeVoucher(payment, order)
     }
 
-    /// The message that fills a channel, read back from its bytes by a decoder that shares no code with the
-    /// builder.
-    func setup(
-        _ quote: Quote, _ id: Address, _ terms: ChannelTerms, _ amount: UInt64, isNew: Bool,
-        _ recent: LatestBlockhash
-    ) throws -> [UInt8] {
-        let memo = quote.requirements.memo ?? Hex.encode(self.entropy.bytes(16))
-        let bytes = try ChannelSetup.message(
-            opening: isNew, id, terms, amount: amount, memo: memo, nonce: try self.nonce(),
-            recentBlockhash: recent.blockhash
-        ).bytes
-        let setup = try ChannelSetup(decoding: try TransactionMessage(decoding: bytes))
-        try setup.fills(
-            id, terms.config, amount: amount, tokenProgram: terms.tokenProgram, memo: quote.requirements.memo)
-        guard setup.payer == self.payer, setup.feePayer == quote.feePayer else {
-            throw X402Error.malformed("the message is not ours")
-        }
-        return bytes
-    }
-
     // MARK: Sending
 
     /// Sends a journalled voucher until the seller has answered, or patience ends.

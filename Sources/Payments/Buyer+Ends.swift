@@ -68,8 +68,8 @@ extension Buyer {
     /// What a channel ended with whose account is gone: the last voucher that the chain was shown, and the
     /// transaction that ended it. Nil where the node's history does not tell.
     ///
-    /// Anybody can name the channel in a transaction: what does not end it, and what cannot be read, is passed
-    /// over.
+    /// Anybody can name the channel in a transaction: what does not end it, and what cannot be read, is
+    /// passed over.
     func end(of channel: Address) async throws -> (settled: UInt64, transaction: String)? {
         try await self.rpc.withOneNode { node async throws(RPCError) in
             var history = AddressHistory(account: channel, rpc: node, pageSize: PaymentSearch.pageSize)

@@ -11,8 +11,8 @@ public struct BookFault: Sendable, Hashable, CustomStringConvertible {
 
     public var description: String { "\(self.subject): \(self.reason)" }
 
-    /// Does `body`, and notes what goes wrong in it. Only a broken ledger and the wish to end go further: what
-    /// a stranger can cause must not stop what has nothing to do with him.
+    /// Does `body`, and notes what goes wrong in it. Only a broken ledger and the wish to end go further:
+    /// what a stranger can cause must not stop what has nothing to do with him.
     ///
     /// - Returns: whether all went well.
     package static func apart(

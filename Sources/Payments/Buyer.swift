@@ -146,215 +146,6 @@ public struct Buyer: Sendable {
         }
     }
 
-    enum Preparation {
-        case signed(JournalledPayment)
-        case stopped(Purchase)
-    }
-
-    private enum Answer {
-        case priced(Quote, Rail)
-        case ended(Purchase)
-    }
-
-    /// Asks for the price, without money, and takes the first way to pay that network, assets and ceiling
-    /// allow.
-    private func quote(_ order: Order) async throws -> Answer {
-        var request = order.request
-        if !order.asksWithBody { request.body = [] }
-        let response: WebResponse
-        do throws(WebError) {
-            response = try await self.web.send(request)
-        } catch {
-            let reason = "no quote: \(error)"
-            switch error {
-            case .cancelled: throw CancellationError()
-            case .unreachable, .timedOut, .broken: return .ended(.unreachable(reason: reason))
-            case .refused, .tooLarge: return .ended(.unpaid(reason: reason))
-            }
-        }
-        guard response.status == 402 else { return .ended(.unpriced(response)) }
-        let required: PaymentRequired
-        let offers: [VerifiedOffer]
-        do {
-            guard let header = response.header(X402.requiredHeader) else {
-                throw X402Error.malformed("status 402 without \(X402.requiredHeader)")
-            }
-            required = try PaymentRequired(header: header, url: request.url)
-            offers = try required.verifiedOffers(
-                at: request.url, by: order.seller, now: self.timeline.now)
-        } catch {
-            return .ended(.unpaid(reason: "no quote: \(error)"))
-        }
-        return try await self.choose(required, offers, order)
-    }
-
-    /// Takes the first token in which the owner's policy, the funds and the ceiling allow the purchase; where
-    /// none does, says what keeps us from the first one.
-    private func choose(
-        _ required: PaymentRequired, _ offers: [VerifiedOffer], _ order: Order
-    ) async throws -> Answer {
-        let assets = try await self.ledger.peek { try $0.assets() }
-        let groups = self.choices(required, assets, order).map { group in
-            group.compactMap { $0.signed(among: offers) }
-        }
-        var first: Answer?
-        for group in groups {
-            guard let (quote, rail) = try await self.rail(group, order) else { continue }
-            guard quote.proposal.amount <= quote.ceiling else {
-                let (asked, most) = (quote.asset.text(quote.proposal.amount), quote.asset.text(quote.ceiling))
-                first = first ?? .ended(.unpaid(reason: "\(asked) asked, \(most) offered"))
-                continue
-            }
-            // With one way only the ledger decides, and its answer is kept.
-            guard groups.count > 1 else { return .priced(quote, rail) }
-            switch try await self.ledger.foresee(quote.proposal, from: rail.channel) {
-            case .allowed: return .priced(quote, rail)
-            case .denied, .approvalNeeded: first = first ?? .priced(quote, rail)
-            }
-        }
-        if let first { return first }
-        let offered = required.accepts.map { "\($0.scheme) on \($0.network) in \($0.asset)".plain() }
-        let signed = offers.isEmpty ? "" : " and the seller's signature covers"
-        let more =
-            required.unusable.isEmpty ? "" : "; unreadable: \(required.unusable.joined(separator: ", "))"
-        return .ended(
-            .unpaid(
-                reason: "no way to pay that the policy's assets allow\(signed) on \(self.network.chainID); "
-                    + "offered: \(offered.joined(separator: ", "))\(more)"))
-    }
-
-    /// The offered ways that our network and the policy's assets allow: a group for each token, in the order
-    /// of the seller, and in each the cheapest first; among equals the seller's first. Amounts compare within
-    /// one token only, and decimals come from the policy, never from the seller.
-    private func choices(_ required: PaymentRequired, _ assets: [Asset], _ order: Order) -> [[Quote]] {
-        let quotes = required.accepts.compactMap { requirements -> Quote? in
-            guard requirements.scheme == "exact" || requirements.channel != nil,
-                requirements.network == self.network.chainID,
-                let mint = try? Address(requirements.asset), let payTo = try? Address(requirements.payTo),
-                let feePayer = requirements.feePayer.flatMap({ try? Address($0) }), feePayer != self.payer,
-                let asset = assets.first(where: { $0.id == SolanaNames.token(mint, on: self.network) }),
-                let ceiling = order.ceiling.atomic(in: asset)
-            else { return nil }
-            return Quote(
-                required: required, requirements: requirements, offer: nil, asset: asset, payTo: payTo,
-                mint: mint, feePayer: feePayer, ceiling: ceiling,
-                proposal: Proposal(
-                    purpose: order.purpose, job: order.job,
-                    payee: SolanaNames.account(payTo, on: self.network), asset: asset,
-                    amount: requirements.amount, series: order.series, note: order.note))
-        }
-        var tokens: [String] = []
-        for quote in quotes where !tokens.contains(quote.asset.id) { tokens.append(quote.asset.id) }
-        return tokens.map { token in
-            quotes.filter { $0.asset.id == token }.enumerated().sorted {
-                ($0.element.proposal.amount, $0.offset) < ($1.element.proposal.amount, $1.offset)
-            }.map(\.element)
-        }
-    }
-
-    /// Everything before the first byte of a payment leaves.
-    func prepare(_ quote: Quote, reserved: IntentRecord?) async throws -> Preparation {
-        if let reserved, reserved.id != quote.proposal.id || reserved.channel != nil {
-            // A crash left a reservation, and the price or the way to pay has changed since: nothing was
-            // signed, so it is given back.
-            try await self.ledger.giveBack(
-                reserved.id, reason: "the quote changed before anything was signed")
-        }
-        switch try await self.ledger.authorize(quote.proposal) {
-        case .denied(let denial): return .stopped(.denied(denial))
-        case .waiting(let denial): return .stopped(.waiting(quote.proposal.id, denial))
-        case .inFlight(let payment): return .signed(payment)
-        case .settled(let record):
-            return .stopped(.unanswered(record.id, reason: "paid before"))
-        case .authorized(let authorization): return try await self.sign(authorization, quote)
-        }
-    }
-
-    /// The message that pays just what `quote` says, read back from its bytes by a decoder that shares no
-    /// code with the builder.
-    private func message(
-        _ quote: Quote, _ recent: LatestBlockhash, _ tokenProgram: Address
-    ) throws -> [UInt8] {
-        let transfer = ExactTransfer(
-            feePayer: quote.feePayer, payer: self.payer, payTo: quote.payTo, mint: quote.mint,
-            tokenProgram: tokenProgram, amount: quote.proposal.amount, decimals: UInt8(quote.asset.decimals),
-            memo: quote.requirements.memo ?? Hex.encode(self.entropy.bytes(16)), nonce: try self.nonce())
-        let bytes = try transfer.message(recentBlockhash: recent.blockhash).bytes
-        let payment = try ExactPayment(decoding: try TransactionMessage(decoding: bytes))
-        try payment.pays(quote.requirements)
-        guard payment.payer == self.payer, Int(payment.transfer.decimals) == quote.asset.decimals,
-            payment.transfer.tokenProgram == tokenProgram
-        else {
-            throw X402Error.malformed("the message is not ours")
-        }
-        return bytes
-    }
-
-    /// Asks the chain what it would do with a message before it is signed: a payee without an account, a
-    /// frozen account or a sponsor without lamports is better known before the money is set aside for it.
-    /// - Throws: `X402Error` with the chain's reason; `RPCError` when it cannot be asked.
-    func foresee(_ message: [UInt8]) async throws {
-        let unsigned = try Transaction(try TransactionMessage(decoding: message))
-        let result: SimulationResult
-        do throws(RPCError) {
-            result = try await self.rpc.simulate(
-                unsigned.bytes, sigVerify: false, replaceRecentBlockhash: true)
-        } catch {
-            // Not every node simulates; then the chain says so when the payment is sent.
-            guard case .server(-32601, _, _) = error.reason else { throw error }
-            return
-        }
-        guard let err = result.err else { return }
-        throw X402Error.invalid(
-            code: "invalid_transaction_state",
-            reason: "the chain would refuse this payment: \(ChainRefusal.words(for: err))")
-    }
-
-    /// Keeps a message apart from every other; see ``ExactTransfer/nonce``.
-    func nonce() throws -> UInt32 {
-        var reader = ByteReader(self.entropy.bytes(4))
-        return try reader.little()
-    }
-
-    private func sign(_ authorization: consuming Authorization, _ quote: Quote) async throws -> Preparation {
-        let recent: LatestBlockhash
-        let tokenProgram: Address
-        do {
-            tokenProgram = try await self.mints.tokenProgram(of: quote.mint, as: quote.asset, from: self.rpc)
-            recent = try await self.rpc.latestBlockhash(.confirmed)
-        } catch let error as X402Error {
-            try await self.ledger.release(authorization, reason: "\(error)")
-            return .stopped(.unpaid(reason: "\(error)"))
-        } catch {
-            try await self.ledger.suspend(authorization)
-            return .stopped(.unpaid(reason: "the chain does not answer: \(error)"))
-        }
-        let bytes: [UInt8]
-        do {
-            bytes = try self.message(quote, recent, tokenProgram)
-            try await self.foresee(bytes)
-        } catch let error as RPCError {
-            try await self.ledger.suspend(authorization)
-            return .stopped(.unpaid(reason: "the chain does not answer: \(error)"))
-        } catch {
-            try await self.ledger.release(authorization, reason: "\(error)")
-            return .stopped(.unpaid(reason: "\(error)"))
-        }
-        let identifier = "\(authorization.intent)-\(authorization.attempt)"
-        let signed = try await self.wallet.sign(authorization, message: bytes)
-        var transaction = try Transaction(try TransactionMessage(decoding: bytes))
-        try transaction.place(signed.signature, of: self.payer)
-        let payload = PaymentPayload(
-            resource: quote.required.resource, accepted: quote.requirements,
-            content: .exact(transaction: transaction.bytes),
-            identifier: quote.required.wantsIdentifier ? identifier : nil, offer: quote.offer?.text,
-            echo: quote.required.echo)
-        return .signed(
-            try await self.ledger.journal(
-                signed, payload: payload.bytes, lastValidBlockHeight: recent.lastValidBlockHeight,
-                firstSlot: recent.slot))
-    }
-
     /// Sends the journalled bytes until the chain and the seller have answered, or patience ends.
     private func complete(_ payment: JournalledPayment, _ order: Order) async throws -> Purchase {
         let account = try Self.payingAccount(payment)
@@ -388,6 +179,9 @@ public struct Buyer: Sendable {
         return .open(payment.intent, reason: reason)
     }
 
+    /// How long a seller is waited for at most, in seconds.
+    private static let longestWork = 600
+
     /// Sends a request with its payment.
     /// - Returns: the seller's answer and what it says of the payment, or why there is no answer.
     func present(
@@ -395,6 +189,10 @@ public struct Buyer: Sendable {
     ) async throws -> (WebResponse?, SettlementResponse?, silence: String?) {
         var request = request
         request.headers.append(Header(X402.signatureHeader, Base64.standard.encode(payload)))
+        // A seller may work as long as it said that it would; giving up earlier only asks it twice.
+        if let said = (try? PaymentPayload(bytes: payload))?.accepted.maxTimeoutSeconds {
+            request.timeout = max(request.timeout, .seconds(min(max(said, 0), Self.longestWork) + 10))
+        }
         do throws(WebError) {
             let response = try await self.web.send(request)
             let claim = response.header(X402.responseHeader).flatMap { try? SettlementResponse(header: $0) }

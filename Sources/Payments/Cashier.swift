@@ -22,19 +22,23 @@ public struct Cashier: Sendable {
     /// Does what is asked with the books up to date.
     public func perform(_ request: CashierRequest) async throws(CashierFault) -> CashierAnswer {
         do {
+            if case .received(let intent, let receipt) = request.wish {
+                try await self.ledger.deliver(intent, receipt: receipt)
+                return .received
+            }
             if let network = request.network, network != self.buyer.network.chainID {
                 throw CashierFault.otherNetwork("this wallet pays on \(self.buyer.network.chainID)")
             }
             // A node of another network is noticed before a seller is asked.
             _ = try await self.buyer.rpc.blockHeight()
-            try await self.buyer.reconcileOpenPayments()
-            try await self.buyer.bookDeposits()
+            _ = try await self.buyer.lookAtBooks()
             switch request.wish {
             case .fetch(let fetch): return try await self.fetch(fetch)
             case .close(let channel, let force, let place):
                 return try await self.close(channel, force: force, at: place)
             case .recover:
                 return .findings(try await self.buyer.recoverChannels().map(CashierAnswer.Finding.init))
+            case .received: return .received
             }
         } catch {
             throw CashierFault(error)
@@ -69,16 +73,20 @@ public struct Cashier: Sendable {
         case .answered(let id, let response):
             let record = try await self.ledger.read { try $0.intent(id) }
             let signed = try await self.buyer.signatures(of: seller, about: id, in: response)
-            try await self.ledger.deliver(id, receipt: Self.receipt(response, signed))
+            let receipt = Self.receipt(response, signed)
             let payment = record.map {
                 CashierAnswer.Payment(
                     intent: id, asset: $0.proposal.asset, amount: $0.proposal.amount,
-                    payee: $0.proposal.payee, transaction: $0.transaction)
+                    payee: $0.proposal.payee, transaction: $0.transaction, receipt: receipt)
             }
             return .answered(
                 status: response.status, body: response.body, payment,
                 remark: signed?.refusal.map { "the seller's receipt does not count: \($0)" })
-        case .unpriced(let response): return .answered(status: response.status, body: response.body, nil)
+        case .unpriced(let response):
+            let place = (300..<400).contains(response.status) ? response.header("Location") : nil
+            return .answered(
+                status: response.status, body: response.body, nil,
+                remark: place.map { "it is elsewhere: \($0)".plain() })
         case .unanswered(let id, let reason): return .ended(.unanswered, reason, id, nil)
         case .unreachable(let reason): return .ended(.unreachable, reason, nil, nil)
         case .unpaid(let reason): return .ended(.unpaid, reason, nil, nil)

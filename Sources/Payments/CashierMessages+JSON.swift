@@ -22,6 +22,13 @@ extension CashierRequest {
         case "recover":
             try root.only(["ask", "network"])
             self.wish = .recover
+        case "received":
+            try root.only(["ask", "network", "intent", "receipt"])
+            let receipt = try root["receipt"].string()
+            guard receipt.utf8.count <= Self.receiptLimit else {
+                throw root["receipt"].fault("\(Self.receiptLimit) bytes at most")
+            }
+            self.wish = .received(try IntentID(field: root["intent"]), receipt: receipt)
         default: throw root["ask"].fault("one of \(Self.names.sorted())")
         }
     }
@@ -35,10 +42,15 @@ extension CashierRequest {
                 "ask": "close", "channel": .string(channel), "force": .bool(force), "at": JSON(place),
             ]
         case .recover: json = ["ask": "recover"]
+        case .received(let intent, let receipt):
+            json = ["ask": "received", "intent": .string("\(intent)"), "receipt": .string(receipt)]
         }
         if let network = self.network { json["network"] = .string(network) }
         return json
     }
+
+    /// Of what is kept of an answer, in bytes: the seller's signatures are the most of it.
+    private static let receiptLimit = 256 << 10
 }
 
 extension Fetch {
@@ -149,6 +161,7 @@ extension CashierAnswer {
                 "message": .string(Base64.standard.encode(message)), "policy": .string(verdict.word),
                 "denial": verdict.denial?.json ?? .null,
             ]
+        case .received: ["outcome": "received"]
         case .closing(let closing, let asset):
             ["outcome": "closing", "closing": closing.json, "asset": asset.json]
         case .findings(let findings):
@@ -195,6 +208,7 @@ extension CashierAnswer {
                 try Payment(root["payment"]), feePayer: try root["feePayer"].string(),
                 message: try Base64.standard.decode(try root["message"].string()),
                 try Policy.Verdict(root["policy"], denial))
+        case "received": self = .received
         case "closing":
             self = .closing(try ChannelClosing(root["closing"]), try Asset(root["asset"]))
         default: throw root["outcome"].fault("no outcome that is known here")
@@ -207,7 +221,7 @@ extension CashierAnswer.Payment {
         [
             "intent": .string("\(self.intent)"), "asset": self.asset.json,
             "amount": .string(String(self.amount)), "payee": .string(self.payee),
-            "transaction": JSON(self.transaction),
+            "transaction": JSON(self.transaction), "receipt": JSON(self.receipt),
         ]
     }
 
@@ -215,7 +229,8 @@ extension CashierAnswer.Payment {
         self.init(
             intent: try IntentID(field: root["intent"]), asset: try Asset(root["asset"]),
             amount: try root["amount"].decimal(), payee: try root["payee"].string(),
-            transaction: try root["transaction"].ifPresent?.string())
+            transaction: try root["transaction"].ifPresent?.string(),
+            receipt: try root["receipt"].ifPresent?.string())
     }
 }
 

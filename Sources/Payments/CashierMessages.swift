@@ -8,7 +8,7 @@ public import World
 ///     {"ask": "fetch", "network": …, "method": …, "url": …, "headers": [[name, value] …], "body": base64,
 ///      "limit": bytes, "max": "0.05", "deposit": "1.00", "seller": did:key, "dry": bool, "anew": bool}
 ///     | {"ask": "close", "network": …, "channel": …, "force": bool, "at": URL}
-///     | {"ask": "recover", "network": …}
+///     | {"ask": "recover", "network": …} | {"ask": "received", "intent": …, "receipt": "…"}
 public struct CashierRequest: Sendable, Hashable {
     public enum Wish: Sendable, Hashable {
         case fetch(Fetch)
@@ -17,6 +17,9 @@ public struct CashierRequest: Sendable, Hashable {
         case close(channel: String, force: Bool, at: String?)
         /// Finds channels on the chain that the ledger does not know.
         case recover
+        /// The answer to a fetch is where it was wanted: with it the purchase counts as delivered. Until then
+        /// the same fetch asks the seller for it again, and pays nothing.
+        case received(IntentID, receipt: String)
     }
 
     public let wish: Wish
@@ -33,7 +36,7 @@ public struct CashierRequest: Sendable, Hashable {
     /// The largest message with such a body, in bytes.
     public static let byteLimit = 6 << 20
     /// The words after `ask`.
-    public static let names: Set<String> = ["fetch", "close", "recover"]
+    public static let names: Set<String> = ["fetch", "close", "recover", "received"]
     static let limits = JSON.Limits(bytes: Self.byteLimit, depth: 8)
 }
 
@@ -76,6 +79,8 @@ public enum CashierAnswer: Sendable, Hashable {
         public let payee: String
         /// The chain's transaction id, once known.
         public let transaction: String?
+        /// What is kept of the answer once it was received; nil for what has no answer yet.
+        public var receipt: String?
     }
 
     /// Why there is no answer of a seller.
@@ -106,10 +111,12 @@ public enum CashierAnswer: Sendable, Hashable {
     }
 
     /// A seller's answer, and what was paid for it; nil for what was free.
-    /// - remark: why the receipt that came with it does not count.
+    /// - remark: why the receipt that came with it does not count, or where the resource is instead.
     case answered(status: Int, body: [UInt8], Payment?, remark: String? = nil)
     case ended(End, String, IntentID?, Denial?)
     case wouldPay(Payment, feePayer: String, message: [UInt8], Policy.Verdict)
     case closing(ChannelClosing, Asset)
     case findings([Finding])
+    /// It is booked that the answer arrived.
+    case received
 }

@@ -132,7 +132,8 @@ public struct PaymentRequirements: Sendable, Equatable {
         self.payTo = try field["payTo"].string()
         self.maxTimeoutSeconds = try field["maxTimeoutSeconds"].integer()
         self.feePayer = try field["extra"]["feePayer"].ifPresent?.string()
-        // An empty one asks for nothing, and a payment without a text of its own could not be told from others.
+        // An empty one asks for nothing, and a payment without a text of its own could not be told from
+        // others.
         let memo = try field["extra"]["memo"].ifPresent?.string()
         self.memo = memo?.isEmpty == true ? nil : memo
         self.paymentFlow = try field["extra"]["paymentFlow"].ifPresent?.string() ?? "authorization"

@@ -3,8 +3,9 @@ internal import Ledger
 internal import Sodium
 internal import Solana
 
-/// The wallet's own look at what it is asked to sign: the message is decoded here once more, and must pay just
-/// what the ledger authorized. Whoever built it, and whatever it was told by a seller, nothing else is signed.
+/// The wallet's own look at what it is asked to sign: the message is decoded here once more, and must pay
+/// just what the ledger authorized. Whoever built it, and whatever it was told by a seller, nothing else is
+/// signed.
 struct MessageCheck {
     let payer: Address
     let sponsor: Address

@@ -36,16 +36,54 @@ struct ChainOptions: ParsableArguments {
     private static let patience = Duration.seconds(600)
 
     /// Asks the robot that runs in this home, or does it here when none runs.
-    func perform(_ wish: CashierRequest.Wish, in home: Home) async throws -> CashierAnswer {
-        let request = CashierRequest(wish, network: try self.namedNetwork?.chainID)
+    ///
+    /// - Parameter take: does with the answer what has to be done. A paid answer counts as received only
+    ///   when this returned: where it throws, the same command asks for the answer again and pays nothing.
+    func perform<Result>(
+        _ wish: CashierRequest.Wish, in home: Home,
+        _ take: (CashierAnswer) throws -> Result = { (answer: CashierAnswer) in answer }
+    ) async throws -> Result {
+        let network = try self.namedNetwork?.chainID
+        let request = CashierRequest(wish, network: network)
         do {
-            return try await self.ask(request, home)
+            let answer = try await self.ask(request, home)
+            let result = try take(answer)
+            guard let received = answer.acknowledgement else { return result }
+            do {
+                _ = try await self.ask(CashierRequest(received, network: network), home)
+            } catch {
+                Terminal.talk("depai: the books still wait for this answer; the same command gives it again")
+            }
+            return result
         } catch ControlSocket.Fault.nobodyListens {
-            return try await self.cashier(home) { try await $0.perform(request) }
+            return try await self.cashier(home) { cashier in
+                let answer = try await cashier.perform(request)
+                let result = try take(answer)
+                if let received = answer.acknowledgement {
+                    _ = try await cashier.perform(CashierRequest(received, network: network))
+                }
+                return result
+            }
         } catch ControlSocket.Fault.brokenAnswer {
             throw Failure(
                 7, "the robot hung up before it answered; it may have paid",
                 hint: "the same command again goes on with the same payment and makes no other")
+        }
+    }
+
+    /// How long a command waits for another one that works in the same home.
+    private static let turn = Duration.seconds(30)
+
+    /// The home's lock, after whoever has it for a moment.
+    private func lock(_ home: Home) async throws -> HomeLock {
+        let end = ContinuousClock.now + Self.turn
+        while true {
+            do {
+                return try home.lock()
+            } catch HomeError.inUse(let path) {
+                guard ContinuousClock.now < end else { throw HomeError.inUse(path) }
+                try await Task.sleep(for: .milliseconds(100))
+            }
         }
     }
 
@@ -70,13 +108,14 @@ struct ChainOptions: ParsableArguments {
         _ home: Home, _ body: (Cashier) async throws -> Answer
     ) async throws -> Answer {
         let (chain, passphrase, broker) = try self.settings(home)
-        let lock = try home.lock()
+        let lock = try await self.lock(home)
         defer { lock.release() }
         let timeline = SystemTimeline()
         let keystore = try home.keystore()
         let ledger = try home.openLedger(keystore, timeline: timeline)
         let wallet = try keystore.unlock(passphrase: try passphrase.read(for: keystore.address))
-        let rpc = RPCClient(urls: chain.rpc, network: chain.network, web: CurlWeb())
+        let rpc = RPCClient(
+            urls: chain.rpc, network: chain.network, web: CurlWeb(), timeline: SystemTimeline())
         let links = BrokerLinks(known: broker)
         let buyer = Buyer(
             ledger: ledger, wallet: wallet, rpc: rpc,
@@ -126,5 +165,13 @@ struct ChainOptions: ParsableArguments {
         }
         let broker = try file?["broker"].ifPresent.map { try BrokerAddress(settings: $0, in: home.path) }
         return (chain, passphrase, broker)
+    }
+}
+
+extension CashierAnswer {
+    /// What is told once a paid answer is where it was wanted; nil where nothing was paid for.
+    fileprivate var acknowledgement: CashierRequest.Wish? {
+        guard case .answered(_, _, let payment?, _) = self, let receipt = payment.receipt else { return nil }
+        return .received(payment.intent, receipt: receipt)
     }
 }

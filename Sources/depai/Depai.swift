@@ -25,6 +25,7 @@ struct Depai: AsyncParsableCommand {
             } else {
                 try command.run()
             }
+            try Terminal.checkOutput()
         } catch {
             let code = self.exitCode(for: error)
             guard code == .failure || code.rawValue == EX_USAGE || code == .success else {

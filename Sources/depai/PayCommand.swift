@@ -1,6 +1,7 @@
 import ArgumentParser
 import Console
 import Database
+import Encoding
 import Ledger
 import Payments
 import SystemPackage
@@ -50,6 +51,9 @@ struct PayCommand: AsyncParsableCommand {
     @Option(help: "The seller's did:key, as it was made known: a price that it did not sign is refused.")
     var seller: String?
 
+    @Option(help: "The longest answer that is taken, in MiB; through a running robot 4 at most.")
+    var maxSize = 16
+
     @OptionGroup var chain: ChainOptions
 
     @Flag(help: "Show what would be signed, and sign nothing.") var dryRun = false
@@ -64,6 +68,7 @@ struct PayCommand: AsyncParsableCommand {
         guard self.deposit.map({ Self.probe.atomic($0) != nil }) ?? true else {
             throw ValidationError("--deposit is an amount such as 1.00")
         }
+        guard (1...512).contains(self.maxSize) else { throw ValidationError("--max-size is 1 to 512 MiB") }
         guard self.body == nil || self.data == nil else { throw ValidationError("give --body or --data") }
         guard self.seller.map({ DIDKey.key($0) != nil }) ?? true else {
             throw ValidationError("--seller is a did:key of an Ed25519 key")
@@ -80,8 +85,10 @@ struct PayCommand: AsyncParsableCommand {
         let fetch = Fetch(
             try self.request(), max: self.max, deposit: self.deposit,
             seller: self.seller.flatMap { DIDKey.key($0) }, isDry: self.dryRun, anew: self.anew)
-        let answer = try await self.chain.perform(.fetch(fetch), in: self.home.home)
-        try PaymentReport(json: self.output.json).show(answer)
+        try await self.chain.perform(.fetch(fetch), in: self.home.home) { answer in
+            try PaymentReport(json: self.output.json).show(answer)
+            try Terminal.checkOutput()
+        }
     }
 
     private func request() throws -> WebRequest {
@@ -96,13 +103,35 @@ struct PayCommand: AsyncParsableCommand {
             return Header(String(parts[0]), String(parts[1].drop { $0 == " " }))
         }
         return WebRequest(
-            self.method?.uppercased() ?? (self.body == nil && self.data == nil ? "GET" : "POST"), self.url,
-            headers: headers,
-            body: body, bodyLimit: Self.bodyLimit)
+            self.method?.uppercased() ?? (self.body == nil && self.data == nil ? "GET" : "POST"),
+            try Self.ascii(self.url), headers: headers, body: body, bodyLimit: self.maxSize << 20,
+            headerLimit: Self.headerLimit)
     }
 
-    /// The largest body in either direction, in bytes.
+    /// A URL as it goes over the wire: what a person writes outside of ASCII, and spaces, percent-encoded.
+    static func ascii(_ url: String) throws -> String {
+        let scheme = url.firstPlace(of: "://")?.upperBound ?? url.startIndex
+        let host = url[scheme...].prefix { $0 != "/" && $0 != "?" && $0 != "#" }
+        guard host.utf8.allSatisfy({ $0 < 0x80 }) else {
+            throw Failure(
+                2, "the host \(String(host).plain()) is not in its form for the wire",
+                hint: "write its ASCII form, which begins with xn--")
+        }
+        var text = ""
+        for byte in url.utf8 {
+            if (0x21..<0x7f).contains(byte) {
+                text.unicodeScalars.append(Unicode.Scalar(byte))
+            } else {
+                text += "%" + Hex.encode([byte]).uppercased()
+            }
+        }
+        return text
+    }
+
+    /// The largest body that is sent, in bytes.
     private static let bodyLimit = 16 << 20
+    /// Of a paid answer, in bytes: receipts and signatures stand in it.
+    private static let headerLimit = 256 << 10
 
     private static func standardInput() throws -> [UInt8] {
         var bytes: [UInt8] = []

@@ -12,10 +12,11 @@ struct PaymentReport {
     func show(_ answer: CashierAnswer) throws {
         switch answer {
         case .answered(let status, let body, let payment, let remark):
-            if let remark { Terminal.talk(remark.plain()) }
+            if let remark, payment != nil { Terminal.talk(remark.plain()) }
             self.show(status, body, payment)
-            guard payment != nil || status < 400 else {
-                throw Failure(1, "status \(status); nothing was paid")
+            guard payment != nil || status < 300 else {
+                let place = remark.map { "; \($0.plain())" } ?? ""
+                throw Failure(1, "status \(status)\(place); nothing was paid")
             }
         case .ended(let end, let reason, let intent, let denial):
             throw Self.failure(end, reason, intent, denial)
@@ -27,7 +28,7 @@ struct PaymentReport {
                 throw Self.failure(.waiting, "\(denial)", payment.intent, denial)
             case .denied(let denial): throw Self.failure(.denied, "\(denial)", nil, denial)
             }
-        case .closing, .findings:
+        case .closing, .findings, .received:
             throw Failure(1, "the robot answered something else", hint: "are both of one version?")
         }
     }
@@ -40,7 +41,9 @@ struct PaymentReport {
         case .unanswered:
             Failure(
                 9, "paid as intent \(id), and the seller does not answer: \(reason)",
-                hint: "the same command again asks for the answer and pays nothing more; --anew gives it up")
+                hint: reason.holds("longer than")
+                    ? "the same command with a larger --max-size asks for the answer and pays nothing more"
+                    : "the same command again asks for the answer and pays nothing more; --anew gives it up")
         case .unreachable: Failure(9, reason, hint: "nothing was paid")
         case .unpaid: Failure(1, reason, hint: "nothing was paid")
         case .denied: Failure(denial?.rule == Denial.funds ? 6 : 4, reason, hint: "depai wallet limits")

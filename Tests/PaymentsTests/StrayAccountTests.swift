@@ -8,8 +8,8 @@ import Solana
 import Testing
 import World
 
-/// What anybody can put on the chain about a channel: lamports at its address, transactions that name it. None
-/// of it stops a robot from buying, or changes what it books.
+/// What anybody can put on the chain about a channel: lamports at its address, transactions that name it.
+/// None of it stops a robot from buying, or changes what it books.
 @Suite struct StrayAccountTests {
     private static let terms = ChannelSales(
         withdrawDelay: 3_600, minDeposit: 1_000, claimSeconds: 60, maxIdleSeconds: 600)

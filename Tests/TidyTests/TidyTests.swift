@@ -139,6 +139,7 @@ import Testing
         "Agent": Self.agent,
         "Console": Self.floor1.union([
             "Payments", "Home", "Solana", "Ledger", "Wallet", "Database", "Linux", "SystemPackage", "Glibc",
+            "Synchronization",
             "Logging",
         ]),
         "Node": Self.agent.subtracting(["Devices"]).union(["Hummingbird", "HTTPTypes", "NIOCore", "Logging"]),
