@@ -41,7 +41,7 @@ let fuzzer: [Target] =
     : [
         .executableTarget(
             name: "depai-fuzzer", dependencies: ["Fuzzing"], path: "Tests/Fuzzing",
-            exclude: ["Corpus", "Decoders.swift", "run"], sources: ["Fuzzer.swift"],
+            exclude: ["Corpus", "Decoders.swift", "Entrances.swift", "run"], sources: ["Fuzzer.swift"],
             swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])])
     ]
 
@@ -247,8 +247,13 @@ let package = Package(
             ]),
         .testTarget(name: "TidyTests", swiftSettings: testing),
         .target(
-            name: "Fuzzing", dependencies: ["Devices", "Payments", "Solana", "Wasm", "World", "Encoding"],
-            path: "Tests/Fuzzing", exclude: ["Corpus", "Fuzzer.swift", "run"], sources: ["Decoders.swift"],
+            name: "Fuzzing",
+            dependencies: [
+                "Devices", "Home", "Market", "Payments", "Solana", "Sodium", "Wallet", "Wasm", "World",
+                "Encoding", system,
+            ],
+            path: "Tests/Fuzzing", exclude: ["Corpus", "Fuzzer.swift", "run"],
+            sources: ["Decoders.swift", "Entrances.swift"],
             swiftSettings: strict),
         tests(of: "Fuzzing"),
     ] + fuzzer

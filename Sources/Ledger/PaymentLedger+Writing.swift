@@ -46,6 +46,34 @@ extension PaymentLedger {
         }
     }
 
+    /// The same purchase from the same payee at other prices, as far as it stands in `state`.
+    func others(of proposal: Proposal, in state: IntentState) throws -> [IntentRecord] {
+        try LedgerView(self.database).intents(
+            purpose: proposal.purpose, job: proposal.job, series: proposal.series
+        ).filter {
+            $0.state == state && $0.id != proposal.id && sameBytes($0.proposal.payee, proposal.payee)
+        }
+    }
+
+    /// How often a seller may change a price that waits for an approval.
+    private static let priceChanges = 8
+
+    /// Ends what waits for an approval of the same purchase at another price: only the newest price is there
+    /// to be agreed to.
+    /// - Returns: why the new price is not even asked about; nil when it may be.
+    func supersede(_ proposal: Proposal) throws -> Denial? {
+        let changes = try self.others(of: proposal, in: .denied).count
+        guard changes < Self.priceChanges else {
+            return Denial(rule: "purchase", reason: "the price changed \(changes) times while it waited")
+        }
+        for old in try self.others(of: proposal, in: .waiting) {
+            try self.move(
+                old, from: [.waiting], to: .denied,
+                detail: "the price changed to \(proposal.asset.text(proposal.amount))")
+        }
+        return nil
+    }
+
     /// Moves an intent to another state, with its postings, in one piece.
     func move(
         _ id: IntentID, from allowed: Set<IntentState>, to state: IntentState, detail: String,

@@ -189,9 +189,14 @@ public actor PaymentLedger {
         if let channel { try self.checkFree(channel, for: proposal.amount) }
         switch try self.verdict(on: proposal, from: channel) {
         case .denied(let denial):
+            // A price that moves with each try is refused once.
+            guard try record != nil || self.others(of: proposal, in: .denied).isEmpty else {
+                return .denied(denial)
+            }
             try self.open(proposal, id, from: record, to: .denied, detail: denial.description)
             return .denied(denial)
         case .approvalNeeded(let denial):
+            if record == nil, let tooMany = try self.supersede(proposal) { return .denied(tooMany) }
             try self.open(proposal, id, from: record, to: .waiting, detail: denial.description)
             return .waiting(denial)
         case .allowed:

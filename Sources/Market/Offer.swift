@@ -174,7 +174,12 @@ public enum SignedStatement {
     public static func read(_ root: JSONField, kind: Statement.Kind, by identity: PublicKey) throws
         -> JSONField
     {
+        try root.only(["statement", "signature"])
         guard let statement = root["statement"].value else { throw root["statement"].fault("missing") }
+        // Of a key of small order anybody makes signatures.
+        guard identity.isSound else {
+            throw SignedStatementError.notSigned(kind: kind.rawValue, by: Base58.encode(identity.bytes))
+        }
         let signature = try Signature(try Base64.standard.decode(try root["signature"].string()))
         guard Statement(kind, body: try statement.canonicalBytes()).isSigned(by: identity, signature) else {
             throw SignedStatementError.notSigned(kind: kind.rawValue, by: Base58.encode(identity.bytes))

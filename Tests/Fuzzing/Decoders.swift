@@ -16,6 +16,14 @@ public enum Decoder: String, CaseIterable, Sendable {
     case thing
     case vda5050
     case module
+    /// A provider's offer, under a good signature: the owner lists strangers.
+    case offer
+    /// What a chain's node answers, to every method.
+    case rpc
+    /// A backup's manifest.
+    case backup
+    /// What is announced on a broker, to every importer.
+    case announcement
 
     /// Feeds it.
     /// - Returns: what does not hold, or nil.
@@ -29,6 +37,10 @@ public enum Decoder: String, CaseIterable, Sendable {
         case .thing: Self.thing(bytes)
         case .vda5050: Self.vda5050(bytes)
         case .module: Self.module(bytes)
+        case .offer: Self.offer(bytes)
+        case .rpc: Self.rpc(bytes)
+        case .backup: Self.backup(bytes)
+        case .announcement: Self.announcement(bytes)
         }
     }
 

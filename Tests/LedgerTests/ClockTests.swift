@@ -185,6 +185,26 @@ import World
         #expect(try await ledger.answer(to: Scene.proposal(90, job: "b")) == .authorized(attempt: 1))
     }
 
+    @Test func `a price that moves with each try fills no books, and leaves one to agree to`() async throws {
+        let ledger = try await Scene.ledger(
+            policy: Scene.policy {
+                $0["limits"] = [["id": "l", "asset": .string(Scene.dollar.id), "per_payment": "100"]]
+            })
+        for amount: UInt64 in 101..<400 {
+            #expect(try await ledger.answer(to: Scene.proposal(amount)) == .denied("limit:l", allowedNow: 100))
+        }
+        #expect(try await ledger.read { try $0.intents().count } == 1)
+        let approver = base58(try key(12).publicKey)
+        let asking = try await Scene.ledger(
+            policy: Scene.policy {
+                $0["approval"] = [["asset": .string(Scene.dollar.id), "above": "10", "quorum": 1]]
+                $0["approvers"] = [.string(approver)]
+            })
+        for amount: UInt64 in 100..<200 { _ = try await asking.answer(to: Scene.proposal(amount)) }
+        let records = try await asking.read { try $0.intents() }
+        #expect(records.count { $0.state == .waiting } == 1 && records.count < 12)
+    }
+
     @Test func `a limit that bounds nothing is refused`() throws {
         for limit in [["id": "l", "asset": .string(Scene.dollar.id)]] as [JSON] {
             #expect(throws: (any Error).self) {

@@ -190,6 +190,13 @@ package struct TestMarket: Sendable {
         }
     }
 
+    /// Copies a file of the market's folder as it lies there; one that is not there is nothing.
+    package func copy(_ name: String, to other: String) throws {
+        let path = self.folder.appending(name)
+        guard DurableFile.exists(path) else { return }
+        try DurableFile.write(try DurableFile.read(path), to: self.folder.appending(other))
+    }
+
     /// Opens the node's ledger: it spends lamports on fees only.
     package func nodeLedger(feeCap: String = "20000") async throws -> PaymentLedger {
         let ledger = try await self.open(
