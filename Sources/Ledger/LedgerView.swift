@@ -186,7 +186,7 @@ public struct LedgerView: ~Copyable {
         try self.database.query(
             "SELECT MAX(series) FROM intent WHERE purpose = ? AND job = ?", .text(purpose.rawValue),
             .text(job)
-        ).first?.optionalInteger(0).map { UInt32($0) }
+        ).first?.optionalInteger(0).map { UInt32(clamping: $0) }
     }
 
     /// The last attempt of an intent, if anything was signed.
@@ -249,7 +249,8 @@ public struct LedgerView: ~Copyable {
                 id: IntentID(row.text(0)),
                 proposal: Proposal(
                     purpose: purpose, job: row.text(2), payee: row.text(3), asset: asset,
-                    amount: UInt64(row.integer(7)), series: UInt32(row.integer(8)), note: row.text(9)),
+                    amount: UInt64(clamping: row.integer(7)), series: UInt32(clamping: row.integer(8)),
+                    note: row.text(9)),
                 state: state, reason: row.text(11), createdAt: row.integer(12), updatedAt: row.integer(13),
                 delivery: delivery, receipt: row.optionalText(15), transaction: row.optionalText(16),
                 attempts: Int(row.integer(17)), reservedAt: row.integer(18),

@@ -33,7 +33,12 @@ public struct ChannelRecord: Sendable, Hashable {
     public let openedAt: Int64
 
     /// Everything that was put into escrow and confirmed.
-    public var deposit: Int64 { self.free + self.reserved + Int64(self.spent) }
+    public var deposit: Int64 {
+        [self.reserved, Int64(clamping: self.spent)].reduce(self.free) { sum, part in
+            let (total, overflow) = sum.addingReportingOverflow(part)
+            return overflow ? .max : total
+        }
+    }
 }
 
 extension LedgerView {
@@ -67,7 +72,7 @@ extension LedgerView {
             return ChannelRecord(
                 id: row.text(0), payee: row.text(1),
                 asset: Asset(id: row.text(2), symbol: row.text(3), decimals: Int(row.integer(4))),
-                terms: row.blob(5), state: state, spent: UInt64(row.integer(7)),
+                terms: row.blob(5), state: state, spent: UInt64(clamping: row.integer(7)),
                 lastVoucher: row.optionalText(8).flatMap { IntentID(text: $0) },
                 free: row.optionalInteger(10) ?? 0, reserved: row.optionalInteger(11) ?? 0,
                 openedAt: row.integer(9))
@@ -216,7 +221,7 @@ extension PaymentLedger {
         guard let row, let state = ChannelRecord.State(rawValue: row.text(0)) else {
             throw LedgerError.unknownChannel(channel)
         }
-        return (state, UInt64(row.integer(1)))
+        return (state, UInt64(clamping: row.integer(1)))
     }
 
     func setState(of channel: String, to state: ChannelRecord.State) throws {

@@ -115,8 +115,8 @@ extension SalesBook {
                 try JSON.read(Array(row.text(1).utf8), limits: .init(bytes: 4096, depth: 4)))
             return SoldChannel(
                 id: try Address(row.text(0)), config: try ChannelConfig(config),
-                deposit: UInt64(row.integer(2)), charged: UInt64(row.integer(3)),
-                claimed: UInt64(row.integer(4)),
+                deposit: UInt64(clamping: row.integer(2)), charged: UInt64(clamping: row.integer(3)),
+                claimed: UInt64(clamping: row.integer(4)),
                 signature: row.blob(5).isEmpty ? nil : try Signature(row.blob(5)),
                 isOpen: row.integer(6) == 1, owedSince: row.integer(7), activeAt: row.integer(8))
         }

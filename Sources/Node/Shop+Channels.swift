@@ -27,6 +27,15 @@ public struct ChannelSales: Sendable, Hashable {
         self.minDeposit = minDeposit
         self.claimSeconds = claimSeconds
     }
+
+    /// These terms with a least deposit, where none is set: a channel's rent is lent for more than the least
+    /// that is sold.
+    func worth(atLeast price: UInt64) -> ChannelSales {
+        let (least, overflow) = price.multipliedReportingOverflow(by: 10)
+        return ChannelSales(
+            withdrawDelay: self.withdrawDelay, minDeposit: self.minDeposit ?? (overflow ? price : least),
+            claimSeconds: self.claimSeconds, maxIdleSeconds: self.maxIdleSeconds)
+    }
 }
 
 /// Selling for vouchers (x402 `batch-settlement`): a voucher is on disk before it is worked for, one at a
@@ -156,7 +165,15 @@ extension Shop {
         let isDue =
             known.charged > known.claimed && now >= known.owedSince + Int64(terms.claimSeconds) * 1_000
         let isIdle = terms.maxIdleSeconds.map { now >= known.activeAt + Int64($0) * 1_000 } ?? false
-        guard let account = try await self.facilitator.channel(known.id, of: known.config) else {
+        let account: ChannelAccount?
+        do {
+            account = try await self.facilitator.channel(known.id, of: known.config)
+        } catch let error as X402Error {
+            // An older version took it as it came. Nothing more is sold for it.
+            try self.sales.note(redeemed: known.claimed, of: known.id, ended: true)
+            throw error
+        }
+        guard let account else {
             // Gone for good, unless a node that lags does not see it yet.
             guard now >= known.activeAt + Self.settlingTime else { return }
             try self.sales.note(redeemed: known.claimed, of: known.id, ended: true)

@@ -37,8 +37,25 @@ public struct ShopRequest: Sendable {
 
     /// Path and query with their names in order: what a price and a payment are for.
     var target: String {
-        let pairs = self.query.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
+        let pairs = self.query.sorted { $0.key < $1.key }.map {
+            "\(Self.escaped($0.key))=\(Self.escaped($0.value))"
+        }
         return pairs.isEmpty ? self.path : "\(self.path)?\(pairs.joined(separator: "&"))"
+    }
+
+    /// A name or value as it stands in a URL: two different questions must not read the same.
+    private static func escaped(_ text: String) -> String {
+        var result = ""
+        for byte in text.utf8 {
+            switch byte {
+            case UInt8(ascii: "&"), UInt8(ascii: "="), UInt8(ascii: "%"), UInt8(ascii: "#"),
+                UInt8(ascii: "+"),
+                0...0x20, 0x7f...:
+                result += "%" + Hex.encode([byte]).uppercased()
+            default: result.unicodeScalars.append(Unicode.Scalar(byte))
+            }
+        }
+        return result
     }
 
     /// Everything that a payment is for: the target, and the digest of the body.
@@ -108,7 +125,7 @@ public actor Shop {
     ) throws {
         self.onFault = onFault
         self.tokenProgram = tokenProgram
-        self.channelSales = channels
+        self.channelSales = channels.map { $0.worth(atLeast: offer.leastPrice) }
         self.offer = offer
         self.asset = asset
         self.ledger = ledger

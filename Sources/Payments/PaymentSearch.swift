@@ -19,8 +19,8 @@ struct PaymentSearch: Sendable {
     /// Pages that are read while the payment may still land: it is looked for and nothing is claimed.
     private static let livePages = 5
     /// Pages that are read once it cannot: far more than an account has in two minutes, so that burying a
-    /// payment costs more than it brings.
-    private static let deadPages = 500
+    /// payment costs more than it brings, and no more than memory holds.
+    private static let deadPages = 200
     /// Transactions that are fetched in one search. What was fetched once is remembered, so that the next
     /// search gets further.
     private static let fetchLimit = 2_000
@@ -43,21 +43,30 @@ struct PaymentSearch: Sendable {
         let isPast = height > payment.lastValidBlockHeight
         let first = payment.firstPossibleSlot
         var history = AddressHistory(account: account, rpc: self.rpc, pageSize: Self.pageSize)
-        var doubts = false
+        var others: [String] = []
         for _ in 0..<(isPast ? Self.deadPages : Self.livePages) {
             let page = try await history.next()
-            let candidates = page.filter { $0.slot >= first }
-            let likely = candidates.filter { Self.mayHold($0, memos) }
-            // A memo says where to look first. It hides nothing where absence is claimed.
-            let rest = isPast ? candidates.filter { !Self.mayHold($0, memos) } : []
-            for activity in likely + rest {
+            for activity in page where activity.slot >= first {
+                // A memo says where to look first. It hides nothing where absence is claimed.
+                guard let listed = activity.memo, memos.allSatisfy({ listed.holds($0) }) else {
+                    if isPast || activity.memo == nil { others.append(activity.signature) }
+                    continue
+                }
                 switch try await self.look(at: activity.signature, payment, &fetched) {
                 case .ours(let finding): return finding
                 case .foreign: break
-                case .unreadable: doubts = true
+                case .unreadable: others.append(activity.signature)
                 }
             }
             if history.isAtEnd || page.contains(where: { $0.slot < first }) { break }
+        }
+        var doubts = false
+        for id in others {
+            switch try await self.look(at: id, payment, &fetched) {
+            case .ours(let finding): return finding
+            case .foreign: break
+            case .unreadable: doubts = true
+            }
         }
         guard isPast, !doubts, try await history.reaches(before: first) else { return .open }
         return .dead(height: height)
@@ -123,11 +132,6 @@ struct PaymentSearch: Sendable {
             guard case .memo(let text, _) = content else { return nil }
             return "[\(text.utf8.count)] \(text)"
         }
-    }
-
-    private static func mayHold(_ activity: AddressActivity, _ memos: [String]) -> Bool {
-        guard let listed = activity.memo else { return true }
-        return memos.allSatisfy { listed.holds($0) }
     }
 }
 

@@ -191,7 +191,8 @@ import World
                 $0["limits"] = [["id": "l", "asset": .string(Scene.dollar.id), "per_payment": "100"]]
             })
         for amount: UInt64 in 101..<400 {
-            #expect(try await ledger.answer(to: Scene.proposal(amount)) == .denied("limit:l", allowedNow: 100))
+            #expect(
+                try await ledger.answer(to: Scene.proposal(amount)) == .denied("limit:l", allowedNow: 100))
         }
         #expect(try await ledger.read { try $0.intents().count } == 1)
         let approver = base58(try key(12).publicKey)

@@ -13,14 +13,23 @@ import World
         try DurableFile.write(try DurableFile.read(folder.appending(name)), to: target.appending(name))
     }
 
+    /// Whoever wrote it is gone, timers included: SQLite has put everything into the one file.
+    private func closed(_ path: FilePath) async throws {
+        _ = try await eventually("the ledger is closed") {
+            DurableFile.exists(FilePath(path.string + "-wal")) ? nil : true
+        }
+    }
+
     @Test func `a ledger that lost its tail stops until the owner looked`() async throws {
         try await withFolder { folder in
             let path = folder.appending("ledger.db")
             let old = folder.appending("old")
             try DurableFile.createFolder(old)
             do { try await Scene.ledger(path: path).settled(Scene.proposal(10)) }
+            try await self.closed(path)
             try self.copy("ledger.db", of: folder, to: old)
             do { try await Scene.open(path: path).settled(Scene.proposal(20, job: "later")) }
+            try await self.closed(path)
             // The head file stays, the ledger is the one of yesterday.
             try self.copy("ledger.db", of: old, to: folder)
             for name in ["ledger.db-wal", "ledger.db-shm"] { unlink(folder.appending(name).string) }

@@ -87,7 +87,7 @@ import World
         try await TestMarket.with { market in try await self.expectOneTransfer(market, memo: memo) }
     }
 
-    @Test(arguments: [0, 199, 200, 250, 2_500])
+    @Test(arguments: [0, 199, 200, 250, 10_000])
     func `dust does not bury a payment`(count: Int) async throws {
         try await TestMarket.with { market in
             let account = market.tokenAccount(of: market.payer)

@@ -171,7 +171,8 @@ import World
         #expect(paid <= 1_000, "seed \(seed): paid \(paid)")
         let balance = try #require(try await ledger.read { try $0.balances().first })
         let chain = try await market.tokens(of: market.payer)
-        #expect(balance.inWallet <= chain && balance.reserved == 0, "seed \(seed): \(balance) on chain \(chain)")
+        #expect(
+            balance.inWallet <= chain && balance.reserved == 0, "seed \(seed): \(balance) on chain \(chain)")
         #expect(try await ledger.read { try $0.faults() }.isEmpty, "seed \(seed)")
     }
 }

@@ -2,7 +2,7 @@
 /// and only a promise that is broken takes that long. Only for tests against real processes: with a virtual
 /// clock there is nothing to wait for.
 public func eventually<Value: Sendable>(
-    _ what: String, within limit: Duration = .seconds(30), _ condition: () async throws -> Value?
+    _ what: String, within limit: Duration = .seconds(120), _ condition: () async throws -> Value?
 ) async throws -> Value {
     let end = ContinuousClock.now + limit
     while ContinuousClock.now < end {
