@@ -141,7 +141,9 @@ import Testing
             "Payments", "Home", "Solana", "Ledger", "Wallet", "Database", "Linux", "SystemPackage", "Glibc",
             "Logging",
         ]),
-        "Node": Self.agent.subtracting(["Devices"]).union(["Hummingbird", "HTTPTypes", "NIOCore", "Logging"]),
+        "Node": Self.agent.subtracting(["Devices"]).union([
+            "Hummingbird", "HTTPTypes", "NIOCore", "NIOHTTPTypes", "Logging",
+        ]),
     ]
 
     @Test func `modules import only what lies below them`() {
