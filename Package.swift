@@ -231,9 +231,15 @@ let package = Package(
                 "Encoding", "depai-outbox", system,
             ]),
         tests(of: "Linux", ["TestSupport", "World", subprocess, system]),
+        tests(of: "Compute", ["TestSupport", "Linux", "Wasm", "World", "Encoding"]),
         tests(of: "Console", ["Encoding", logging]),
         tests(of: "Home", ["TestSupport", "World", "Encoding", system]),
-        tests(of: "Agent", ["TestSupport", "Devices", "Linux", "Sodium", "World", "Encoding", system]),
+        tests(
+            of: "Agent",
+            [
+                "TestSupport", "PaymentSupport", "Devices", "Home", "Ledger", "Linux", "Sodium", "Database",
+                "World", "Encoding", system,
+            ]),
         tests(of: "SimulatedDevices", ["Devices", "World", "Encoding"]),
         tests(
             of: "Simulation",

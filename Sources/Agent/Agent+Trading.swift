@@ -77,36 +77,19 @@ extension Agent {
                     storage: StorageClient(web: market, entropy: self.entropy),
                     procurement: procurement, wallet: wallet, store: store, timeline: self.timeline)
                 group.addTask { try await archivist.keep() }
-                group.addTask { try await self.goOn("archive", store) { try await archivist.archive() } }
+                group.addTask {
+                    try await goOn("archive", store, self.timeline) { try await archivist.archive() }
+                }
             }
             if let settings = self.configuration.errand {
                 let runner = ErrandRunner(
                     settings: settings, devices: devices, procurement: procurement, store: store,
                     timeline: self.timeline)
-                group.addTask { try await self.goOn("errand", store) { try await runner.run() } }
+                group.addTask { try await goOn("errand", store, self.timeline) { try await runner.run() } }
             }
             for try await _ in group {}
         }
         while true { try await self.timeline.sleep(for: .seconds(3_600)) }
-    }
-
-    /// Does a piece of work that goes on from where it was: what fails in it is said once and tried again
-    /// later, and ends nothing else.
-    func goOn(_ name: String, _ store: AgentStore, _ work: () async throws -> Void) async throws {
-        var outage = Outage()
-        while true {
-            let begun = self.timeline.uptime
-            do {
-                return try await work()
-            } catch  where endsTheProgram(error) {
-                throw error
-            } catch {
-                if self.timeline.uptime - begun > Outage.longest { outage.over() }
-                let (isNews, pause) = outage.failed("\(error)")
-                if isNews { try await store.log("fault", "\(name) waits: \("\(error)".plain())") }
-                try await self.timeline.sleep(for: pause)
-            }
-        }
     }
 
     /// How often open payments and new money are looked after while the robot runs.

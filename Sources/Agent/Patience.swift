@@ -1,4 +1,5 @@
 internal import Database
+internal import Encoding
 internal import Ledger
 internal import World
 
@@ -31,6 +32,27 @@ func endsTheProgram(_ error: any Error) -> Bool {
         true
     case let error as DatabaseError: error.isStorageFault
     default: false
+    }
+}
+
+/// Does a piece of work that goes on from where it was: what fails in it is said once and tried again later,
+/// and ends nothing else.
+func goOn(
+    _ name: String, _ store: AgentStore, _ timeline: any Timeline, _ work: () async throws -> Void
+) async throws {
+    var outage = Outage()
+    while true {
+        let begun = timeline.uptime
+        do {
+            return try await work()
+        } catch  where endsTheProgram(error) {
+            throw error
+        } catch {
+            if timeline.uptime - begun > Outage.longest { outage.over() }
+            let (isNews, pause) = outage.failed("\(error)")
+            if isNews { try await store.log("fault", "\(name) waits: \("\(error)".plain())") }
+            try await timeline.sleep(for: pause)
+        }
     }
 }
 

@@ -7,23 +7,28 @@ public import World
 /// everything else shares must not be busy with it meanwhile.
 public final class JobRunner: Sendable {
     private struct State {
-        var running = 0
-        /// Told whether they may go on.
-        var waiting: [CheckedContinuation<Bool, Never>] = []
+        /// Threads that have nothing to do.
+        var idle: [Thread]
+        /// Told on which thread they go on; nil for none.
+        var waiting: [CheckedContinuation<Thread?, Never>] = []
     }
 
-    private let width: Int
+    /// A serial queue, because only such a one has a thread beside those of the system's width: a concurrent
+    /// queue's are the very threads that tasks run on.
+    private struct Thread: Sendable {
+        let queue = DispatchQueue(label: "depai.jobs")
+    }
+
     /// Jobs that may wait.
     public let room: Int
-    private let state = Mutex(State())
-    private let queue = DispatchQueue(label: "depai.jobs", attributes: .concurrent)
+    private let state: Mutex<State>
 
     /// - Parameters:
     ///   - width: jobs at once.
     ///   - room: jobs that may wait for one of them to end; more are refused.
     public init(width: Int = 2, room: Int = 32) {
-        self.width = max(1, width)
         self.room = room
+        self.state = Mutex(State(idle: (0..<max(1, width)).map { _ in Thread() }))
     }
 
     /// How long a job may take here: far longer than its units take on the slowest board of ours.
@@ -34,12 +39,12 @@ public final class JobRunner: Sendable {
     /// Runs the job, whole. A cancelled task's job ends within milliseconds.
     /// - Throws: `ModuleError`, `JobError`, ``JobRunnerError``, `CancellationError`.
     public func run(_ job: Job, timeline: any Timeline) async throws -> StepJob.Outcome {
-        try await self.enter()
-        defer { self.leave() }
+        let thread = try await self.enter()
+        defer { self.leave(thread) }
         try Task.checkCancellation()
         let (patience, wish) = (Self.patience(units: job.unitLimit), Wish())
         return try await withThrowingTaskGroup(of: StepJob.Outcome?.self) { group in
-            group.addTask { try await self.perform(job, wish) }
+            group.addTask { try await self.perform(job, wish, on: thread) }
             group.addTask {
                 try await timeline.sleep(for: patience)
                 wish.end(asTooLong: true)
@@ -53,10 +58,10 @@ public final class JobRunner: Sendable {
         }
     }
 
-    private func perform(_ job: Job, _ wish: Wish) async throws -> StepJob.Outcome {
+    private func perform(_ job: Job, _ wish: Wish, on thread: Thread) async throws -> StepJob.Outcome {
         let result: Result<StepJob.Outcome, any Error> = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                self.queue.async {
+                thread.queue.async {
                     continuation.resume(returning: Result { try job.run { wish.isEnd } })
                 }
             }
@@ -70,29 +75,27 @@ public final class JobRunner: Sendable {
         return try result.get()
     }
 
-    private func enter() async throws(JobRunnerError) {
-        let goesOn = await withCheckedContinuation { (answer: CheckedContinuation<Bool, Never>) in
-            let now: Bool? = self.state.withLock { state in
-                if state.running < self.width {
-                    state.running += 1
-                    return true
-                }
-                guard state.waiting.count < self.room else { return false }
+    private func enter() async throws(JobRunnerError) -> Thread {
+        let thread = await withCheckedContinuation { (answer: CheckedContinuation<Thread?, Never>) in
+            let (isNow, thread): (Bool, Thread?) = self.state.withLock { state in
+                if let thread = state.idle.popLast() { return (true, thread) }
+                guard state.waiting.count < self.room else { return (true, nil) }
                 state.waiting.append(answer)
-                return nil
+                return (false, nil)
             }
-            if let now { answer.resume(returning: now) }
+            if isNow { answer.resume(returning: thread) }
         }
-        guard goesOn else { throw .busy(self.room) }
+        guard let thread else { throw .busy(self.room) }
+        return thread
     }
 
-    private func leave() {
-        let next: CheckedContinuation<Bool, Never>? = self.state.withLock { state in
+    private func leave(_ thread: Thread) {
+        let next: CheckedContinuation<Thread?, Never>? = self.state.withLock { state in
             guard state.waiting.isEmpty else { return state.waiting.removeFirst() }
-            state.running -= 1
+            state.idle.append(thread)
             return nil
         }
-        next?.resume(returning: true)
+        next?.resume(returning: thread)
     }
 }
 

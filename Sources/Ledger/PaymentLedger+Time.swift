@@ -1,9 +1,12 @@
 internal import Database
-internal import World
+public import World
 
 extension PaymentLedger {
     /// The ledger's time, see ``LedgerClock``.
     func clock() -> Timestamp { self.time.read(self.timeline) }
+
+    /// The ledger's time, for who counts days as the limits do.
+    public var now: Timestamp { self.clock() }
 
     /// Sets the time by the owner's word. Windows that were summed up by the other time are summed up anew.
     func setClock(to moment: Int64) {

@@ -31,6 +31,7 @@ public struct NodeConfiguration: Sendable {
     public struct Listen: Sendable, Hashable {
         public let host: String
         public let port: Int
+        public let limits: ConnectionLimits
     }
 
     /// - Parameter folder: the home, where files are that are named without a folder.
@@ -42,8 +43,18 @@ public struct NodeConfiguration: Sendable {
         self.name = try root["name"].string()
         self.chain = try ChainSettings(root)
         self.listen = try root["listen"].ifPresent.map { field in
-            try field.only(["host", "port"])
-            return Listen(host: try field["host"].string(), port: try field["port"].integer(in: 0...65_535))
+            try field.only(["host", "port", "connections", "per_address"])
+            var limits = ConnectionLimits()
+            if let most = field["connections"].ifPresent {
+                limits.connections = try most.integer(in: 1...10_000)
+            }
+            // Behind a proxy all customers have one address.
+            if let most = field["per_address"].ifPresent {
+                limits.perAddress = try most.integer(in: 1...10_000)
+            }
+            return Listen(
+                host: try field["host"].string(), port: try field["port"].integer(in: 0...65_535),
+                limits: limits)
         }
         self.broker = try root["broker"].ifPresent.map { try BrokerAddress(settings: $0, in: folder) }
         guard self.listen != nil || self.broker != nil else {

@@ -1,3 +1,4 @@
+internal import Database
 internal import Encoding
 internal import HTTPTypes
 public import Home
@@ -49,7 +50,7 @@ public struct NodeServer: Sendable {
             }
             if let bus = self.bus {
                 let name = Address(shop.offer.identity).description
-                let server = TopicServer(shop: shop, bus: bus, name: name)
+                let server = TopicServer(shop: shop, bus: bus, name: name) { self.tell($0) }
                 group.addTask { try await self.watch(server) }
                 group.addTask {
                     try await server.run {
@@ -83,13 +84,19 @@ public struct NodeServer: Sendable {
         for method in [HTTPRequest.Method.get, .put, .post] {
             // The pattern of everything leaves the root out.
             for path in ["/", "**"] as [RouterPath] {
-                router.on(path, method: method) { request, _ in try await Self.answer(request, from: shop) }
+                router.on(path, method: method) { request, _ in try await self.answer(request, from: shop) }
             }
         }
+        let (limits, addresses) = (listen.limits, AddressCount(limit: listen.limits.perAddress))
         let application = Application(
             router: router,
+            server: .http1(
+                configuration: .init(
+                    additionalChannelHandlers: [ConnectionGuard(limits, addresses)],
+                    idleTimeout: .seconds(Int64(clamping: limits.readSeconds)))),
             configuration: .init(
-                address: .hostname(listen.host, port: listen.port), serverName: "depai-node"),
+                address: .hostname(listen.host, port: listen.port), serverName: "depai-node",
+                availableConnectionsDelegate: .maximum(limits.connections, logger: self.logger)),
             onServerRunning: { channel in
                 let port = channel.localAddress?.port ?? 0
                 self.logger.info(
@@ -99,6 +106,11 @@ public struct NodeServer: Sendable {
         try await application.run()
     }
 
+    /// A fault of our own, for our own log.
+    private func tell(_ fault: String) {
+        self.logger.error("a request failed", metadata: ["reason": "\(fault)"])
+    }
+
     /// Whether an HTTP server answers here; it ends a graceful shutdown by itself.
     public var sellsOverHTTP: Bool { self.configuration.listen != nil }
 
@@ -106,9 +118,12 @@ public struct NodeServer: Sendable {
     private static let sweepInterval: Duration = .seconds(15)
 
     private func sweep(_ shop: Shop, _ facilitator: Facilitator, _ books: Reconciler) async throws {
+        try await shop.deleteStrays()
+        var waiting = ""
         var told: Set<BookFault> = []
         while true {
             do {
+                try await shop.expire()
                 let faults = Set(try await facilitator.sweep() + shop.redeem())
                 // Said once, and anew when it comes back.
                 for fault in faults.subtracting(told) {
@@ -119,10 +134,27 @@ public struct NodeServer: Sendable {
                 _ = try await books.bookDeposits(
                     of: SolanaNames.sol(on: self.configuration.chain.network),
                     account: facilitator.feePayer, mint: nil)
-            } catch let error as RPCError {
-                self.logger.warning("open fees and vouchers wait", metadata: ["reason": "\(error)"])
+                waiting = ""
+            } catch  where Self.endsTheNode(error) {
+                throw error
+            } catch {
+                // Whatever a chain or a customer causes is waited for, and said once.
+                if waiting != "\(error)" {
+                    self.logger.warning("open fees and vouchers wait", metadata: ["reason": "\(error)"])
+                }
+                waiting = "\(error)"
             }
             try await self.timeline.sleep(for: Self.sweepInterval)
+        }
+    }
+
+    /// What no waiting heals.
+    private static func endsTheNode(_ error: any Error) -> Bool {
+        switch error {
+        case is CancellationError, LedgerError.damaged, LedgerError.storageFault, LedgerError.otherWallet:
+            true
+        case let error as DatabaseError: error.isStorageFault
+        default: false
         }
     }
 
@@ -167,7 +199,7 @@ public struct NodeServer: Sendable {
         return (shop, facilitator, books)
     }
 
-    private static func answer(_ request: Request, from shop: Shop) async throws -> Response {
+    private func answer(_ request: Request, from shop: Shop) async throws -> Response {
         var body: [UInt8] = []
         do {
             body = Array(buffer: try await request.body.collect(upTo: Shop.bodyLimit))
@@ -181,7 +213,8 @@ public struct NodeServer: Sendable {
         let answer = await shop.respond(
             to: ShopRequest(
                 method: request.method.rawValue, path: request.uri.path, query: query, headers: headers,
-                body: body, base: request.head.authority.map { "http://\($0)" } ?? ""))
+                body: body, base: request.head.authority.map { "http://\($0)" } ?? "")
+        ).withoutInternals { self.tell($0) }
         var fields = HTTPFields()
         for header in answer.headers {
             if let name = HTTPField.Name(header.name) { fields[name] = header.value }

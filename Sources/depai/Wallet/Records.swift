@@ -42,8 +42,10 @@ extension WalletCommand {
 
         func run() async throws {
             let (from, to) = try self.span.range()
-            let all = try self.home.home.viewLedger().intents(limit: .max)
-            let records = all.filter { $0.createdAt >= from && $0.createdAt < to }.prefix(max(0, self.limit))
+            var records: [IntentRecord] = []
+            try self.home.home.viewLedger().forEachIntent(from: from, to: to, limit: max(0, self.limit)) {
+                records.append($0)
+            }
             guard !self.output.json else {
                 return Terminal.out(["schema": "depai.history/1", "payments": .array(records.map(\.json))])
             }
@@ -82,16 +84,23 @@ extension WalletCommand {
         @OptionGroup var home: HomeOption
         @OptionGroup var output: OutputOption
 
+        /// Fewer are too easily another payment's.
+        private static let leastDigits = 4
+
         @Argument(help: "Intent, as shown by: depai wallet history")
         var intent: String
 
         func run() async throws {
             let view = try self.home.home.viewLedger()
-            let matches = try view.intents().filter { $0.id.description.hasPrefix(self.intent) }
-            guard let record = matches.first, matches.count == 1, self.intent.utf8.count >= 4 else {
+            guard self.intent.utf8.count >= Self.leastDigits else {
                 throw Failure(
-                    2, "\"\(self.intent)\" names \(matches.count) payments",
-                    hint: "depai wallet history shows them")
+                    2, "\"\(self.intent)\" is too short", hint: "give \(Self.leastDigits) digits at least")
+            }
+            let matches = try view.intents(beginningWith: self.intent.lowercased())
+            guard let record = matches.first, matches.count == 1 else {
+                let count = matches.count < 100 ? "\(matches.count)" : "100 or more"
+                throw Failure(
+                    2, "\"\(self.intent)\" names \(count) payments", hint: "depai wallet history shows them")
             }
             var json: JSON = ["schema": "depai.receipt/1"]
             for (name, field) in try JSONField(record.json).members() { json[name] = field.value }

@@ -1,0 +1,122 @@
+import Encoding
+import Ledger
+import Market
+import PaymentSupport
+import Payments
+import Storage
+import Synchronization
+import Testing
+import World
+
+@testable import Agent
+
+/// Buying while the wallet may not, in virtual time. One at a time: who sleeps here gives no thread away.
+@Suite(.serialized, .timeLimit(.minutes(2))) struct ProcurementTests {
+    /// Counts what is asked of sellers.
+    private final class CountingWeb: Web {
+        private let web: any Web
+        private let count = Atomic<Int>(0)
+        init(_ web: any Web) { self.web = web }
+        var offers: Int { self.count.load(ordering: .relaxed) }
+        func send(_ request: WebRequest) async throws(WebError) -> WebResponse {
+            if request.url.hasSuffix("/v1/offer") { self.count.add(1, ordering: .relaxed) }
+            return try await self.web.send(request)
+        }
+    }
+
+    private func procurement(
+        _ market: TestMarket, _ ledger: PaymentLedger, _ web: CountingWeb, _ store: AgentStore,
+        _ gate: BooksGate
+    ) -> Procurement {
+        Procurement(
+            directory: Directory(providers: [market.provider], web: web),
+            buyer: market.buyer(ledger, web: web), ledger: ledger, store: store, timeline: market.timeline,
+            channels: .existing, gate: gate)
+    }
+
+    private func want(_ market: TestMarket) throws -> Procurement.Want {
+        let object = try market.object()
+        return Procurement.Want(
+            what: "storage", price: { $0.storage?.price(bytes: object.bytes.count, days: 10) },
+            order: { listed, ceiling in
+                StorageClient.order(
+                    object, days: 10, at: listed.provider, name: listed.offer.name, ceiling: ceiling)
+            }, verify: { body, _ in (String(decoding: body, as: UTF8.self), []) })
+    }
+
+    /// Runs a purchase for ten minutes of the market's time, or until it is made.
+    private func buy(
+        _ market: TestMarket, _ procurement: Procurement, _ store: AgentStore,
+        meanwhile: @escaping @Sendable () async throws -> Void = {}
+    ) async throws -> Bool {
+        let project = try await store.open(kind: "archive", bytes: [1], context: "")
+        let want = try self.want(market)
+        let end = market.timeline.uptime + .seconds(600)
+        return try await withThrowingTaskGroup(of: Bool.self) { group in
+            group.addTask {
+                var project = project
+                _ = try await procurement.buy(want, for: &project)
+                return true
+            }
+            group.addTask {
+                while market.timeline.uptime < end { try await Task.sleep(for: .milliseconds(50)) }
+                try await meanwhile()
+                return false
+            }
+            defer { group.cancelAll() }
+            return try await group.next() ?? false
+        }
+    }
+
+    @Test func `a stopped wallet says so once, asks nobody, and goes on when it may`() async throws {
+        try await TestMarket.with { market in
+            try await market.openShop()
+            let (ledger, web) = (try await market.robotLedger(), CountingWeb(market.web))
+            let store = try AgentStore(path: nil, timeline: market.timeline)
+            let gate = BooksGate()
+            await gate.open()
+            try await ledger.freeze(reason: "smoke")
+            let procurement = self.procurement(market, ledger, web, store, gate)
+            #expect(try await self.buy(market, procurement, store) == false)
+            #expect(web.offers == 0)
+            let events = try await store.events(after: 0, limit: 100)
+            #expect(events.map(\.text) == ["the wallet is stopped: smoke"])
+        }
+    }
+
+    @Test func `a denied payment is said once and asked for ever less often`() async throws {
+        try await TestMarket.with { market in
+            try await market.openShop()
+            let ledger = try await market.robotLedger(change: { rules in
+                rules["limits"] = [
+                    ["id": "all", "asset": .string(market.asset.id), "per_payment": "1"]
+                ]
+            })
+            let (store, web) = (
+                try AgentStore(path: nil, timeline: market.timeline), CountingWeb(market.web)
+            )
+            let gate = BooksGate()
+            await gate.open()
+            let procurement = self.procurement(market, ledger, web, store, gate)
+            #expect(try await self.buy(market, procurement, store) == false)
+            // Ten minutes are 300 times two seconds.
+            #expect(web.offers < 60, "\(web.offers)")
+            let kinds = try await store.events(after: 0, limit: 100).map(\.kind)
+            #expect(kinds.count { $0 == "denial" } == 1 && kinds.count <= 3, "\(kinds)")
+        }
+    }
+
+    @Test func `nothing is bought before the books were compared with the chain`() async throws {
+        try await TestMarket.with { market in
+            try await market.openShop()
+            let (ledger, web) = (try await market.robotLedger(), CountingWeb(market.web))
+            let store = try AgentStore(path: nil, timeline: market.timeline)
+            let gate = BooksGate()
+            let procurement = self.procurement(market, ledger, web, store, gate)
+            #expect(try await self.buy(market, procurement, store) == false)
+            #expect(web.offers == 0)
+            await gate.open()
+            #expect(try await self.buy(market, procurement, store))
+        }
+    }
+}
