@@ -15,6 +15,10 @@ struct DeviceFolder: Sendable {
     private var seen: [Entry] = []
     /// The last good description of each file.
     private var good: [String: Thing] = [:]
+    /// Files whose things are in use: who came first keeps its name.
+    private var inUse: Set<String> = []
+    /// Files that say what another one says already, as it was told.
+    private var doubled: [String: String] = [:]
 
     /// The largest description, in bytes.
     static let byteLimit = 256 << 10
@@ -43,7 +47,34 @@ struct DeviceFolder: Sendable {
         let names = Set(entries.map(\.name))
         self.good = self.good.filter { names.contains($0.key) }
         self.seen = entries
-        return (entries.compactMap { self.good[$0.name] }, faults)
+        let (files, doubled) = self.standing(entries.map(\.name))
+        for file in doubled.keys.sorted() where self.doubled[file] != doubled[file] {
+            faults.append("\(self.path.appending(file)): \(doubled[file] ?? "")")
+        }
+        (self.inUse, self.doubled) = (Set(files), doubled)
+        return (files.compactMap { self.good[$0] }, faults)
+    }
+
+    /// The files whose things can stand together, in the order of their names, and why the others cannot: a
+    /// name or an id that two files have refuses the one that came later, and no other.
+    private func standing(_ names: [String]) -> (files: [String], doubled: [String: String]) {
+        var owners: [[UInt8]: String] = [:]
+        var (files, doubled): ([String], [String: String]) = ([], [:])
+        for name in names.filter(self.inUse.contains) + names.filter({ !self.inUse.contains($0) }) {
+            guard let thing = self.good[name] else { continue }
+            let words = [("id", thing.id), ("name", thing.name)]
+            if let (kind, word, owner) = words.lazy.compactMap({ kind, word in
+                owners[Array(word.utf8)].map { (kind, word, $0) }
+            }).first {
+                doubled[name] = "its \(kind) \"\(word)\" is that of \(self.path.appending(owner)), which stays"
+            } else if files.count >= DeviceHub.thingLimit {
+                doubled[name] = "more than \(DeviceHub.thingLimit) things"
+            } else {
+                for (_, word) in words { owners[Array(word.utf8)] = name }
+                files.append(name)
+            }
+        }
+        return (files.sorted(), doubled)
     }
 
     private func thing(_ name: String) throws -> Thing {

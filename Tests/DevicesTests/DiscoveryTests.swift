@@ -144,8 +144,8 @@ import World
         #expect(speed.write?.topic == "homie/5/pump/main/speed/set")
         #expect(speed.write?.acknowledgement.filter == "homie/5/pump/main/speed/$target")
         #expect(thing.properties[1].schema.fault(in: "slow") != nil)
-        #expect(thing.availability?.isOnline(Array("sleeping".utf8)) == true)
-        #expect(thing.availability?.isOnline(Array("lost".utf8)) == false)
+        #expect(thing.availability?.places.first?.word(Array("sleeping".utf8)) == .online)
+        #expect(thing.availability?.places.first?.word(Array("lost".utf8)) == .offline)
     }
 
     @Test func `Home Assistant's short names, tildes and device messages are read`() throws {

@@ -97,7 +97,7 @@ struct HubTests {
                 try await hub.invoke("go", of: robot, input: 10, id: "1")
             }
             await #expect(
-                throws: DeviceError.value(affordance: "power", reason: "the value is not of type boolean")
+                throws: DeviceError.value(affordance: "power", reason: "the value is not of type boolean (true or false)")
             ) {
                 try await hub.write("ON", to: "power", of: "plug-1", id: "1")
             }
