@@ -66,7 +66,8 @@ struct DeviceFolder: Sendable {
             if let (kind, word, owner) = words.lazy.compactMap({ kind, word in
                 owners[Array(word.utf8)].map { (kind, word, $0) }
             }).first {
-                doubled[name] = "its \(kind) \"\(word)\" is that of \(self.path.appending(owner)), which stays"
+                doubled[name] =
+                    "its \(kind) \"\(word)\" is that of \(self.path.appending(owner)), which stays"
             } else if files.count >= DeviceHub.thingLimit {
                 doubled[name] = "more than \(DeviceHub.thingLimit) things"
             } else {

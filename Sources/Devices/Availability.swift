@@ -1,5 +1,4 @@
 package import Encoding
-package import World
 
 /// `depai:availability`: where the device, or whoever speaks for it, says that it is there.
 package struct AvailabilityForm: Sendable {
@@ -166,7 +165,9 @@ struct Presence: Sendable, Equatable {
     mutating func heard(at uptime: Duration) {
         self.heardAt = uptime
         (self.latest, self.hasTalked) = (true, true)
-        for (index, place) in self.places.enumerated() { self.words[index] = place.online == nil ? nil : true }
+        for (index, place) in self.places.enumerated() {
+            self.words[index] = place.online == nil ? nil : true
+        }
     }
 
     /// A place spoke. A kept "online" counts: that is what it is kept for.
@@ -190,7 +191,8 @@ struct Presence: Sendable, Equatable {
         case .all:
             if self.words.contains(false) { return false }
             let canSay = self.places.indices.filter { self.places[$0].online != nil }
-            return self.hasTalked || !canSay.isEmpty && canSay.allSatisfy { self.words[$0] == true } ? true : nil
+            return self.hasTalked || !canSay.isEmpty && canSay.allSatisfy { self.words[$0] == true }
+                ? true : nil
         case .any:
             if self.hasTalked || self.words.contains(true) { return true }
             return !self.words.isEmpty && self.words.allSatisfy { $0 == false } ? false : nil

@@ -84,7 +84,9 @@ extension DeviceHub {
             let now = self.timeline.now
             if let hours = thing.limits.hours, now.quality == .none || !hours.contains(now) { continue }
             let key = "\u{1f}query\u{1f}\(thing.id)"
-            if let last = self.publications[key]?.last, self.timeline.uptime - last < Self.queryPause { continue }
+            if let last = self.publications[key]?.last, self.timeline.uptime - last < Self.queryPause {
+                continue
+            }
             for query in thing.queries {
                 guard self.mayAsk(thing) else { break }
                 let payload = query.payload(identifier: "query-\(thing.name)", ownName: self.ownName)

@@ -95,8 +95,8 @@ extension DeviceHub {
         }
     }
 
-    /// The property reports a value: whoever waits for it has it. Also where the device announces what it will
-    /// do on a topic of its own: not every device does.
+    /// The property reports a value: whoever waits for it has it. Also where the device announces what it
+    /// will do on a topic of its own: not every device does.
     private func receiveEcho(
         _ value: JSON, of property: Thing.Property, _ form: Int, thing: Int, _ arrival: Inbox.Arrival
     ) {

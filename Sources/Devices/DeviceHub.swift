@@ -19,8 +19,8 @@ public actor DeviceHub {
     /// Places by name and by id, of the things that are there.
     var indices: [ByteText: Int]
     let inbox: Inbox
-    /// What commands the things with a profile, by the robot. One whose description is gone rests here: the bus
-    /// knows no end of a subscription, and it may come back.
+    /// What commands the things with a profile, by the robot. One whose description is gone rests here: the
+    /// bus knows no end of a subscription, and it may come back.
     var adapters: [VDA5050.Identity: VDA5050.ThingAdapter] = [:]
     /// Adapters that have to be run.
     let newAdapters: AsyncStream<VDA5050.ThingAdapter>

@@ -116,7 +116,8 @@ package struct WireFormat: Sendable {
             guard schema.fault(in: .string(text)) != nil else { return .string(text) }
             return (try? JSON.read(text, limits: JSON.Limits(bytes: 1_024, depth: 8))) ?? .string(text)
         }
-        let bare = text.utf8.first.map { $0 <= 0x20 } ?? false || text.utf8.last.map { $0 <= 0x20 } ?? false
+        let bare =
+            text.utf8.first.map { $0 <= 0x20 } ?? false || text.utf8.last.map { $0 <= 0x20 } ?? false
             ? text.filter { !$0.isWhitespace } : text
         if let read = try? JSON.read(bare, limits: JSON.Limits(bytes: 1_024, depth: 8)) { return read }
         // Devices write +5, .5 and 007, which JSON does not.

@@ -128,11 +128,11 @@ struct DiscoveryReader {
                         description: description, notes: draft.notes))
             }
         }
-        return (things, skipped)
+        return (things, Array(skipped.prefix(Self.thingLimit)))
     }
 
-    /// A name for each draft that no other has, whatever the order in which they were met: of those that share
-    /// one, the lowest id keeps it, and the others carry theirs.
+    /// A name for each draft that no other has, whatever the order in which they were met: of those that
+    /// share one, the lowest id keeps it, and the others carry theirs.
     private func names() -> [String] {
         var names = self.drafts.map(\.plainName)
         var taken: Set<String> = []

@@ -11,7 +11,8 @@ extension HomeAssistantEntity {
         let report = self.report(&draft, topic: topic, templates: templates, map: map)
         let write = command.flatMap { command in
             self.command(
-                &draft, topic: command, template: template ?? "command_template", variables: variables, map: map,
+                &draft, topic: command, template: template ?? "command_template", variables: variables,
+                map: map,
                 isReported: report != nil)
         }
         draft.addProperty(
@@ -39,7 +40,8 @@ extension HomeAssistantEntity {
         try self.addMode(
             &draft, "swing-horizontal-mode", "swing_horizontal_mode", options: "swing_horizontal_modes")
         try self.addMode(
-            &draft, "preset-mode", "preset_mode", options: "preset_modes", state: "preset_mode_value_template")
+            &draft, "preset-mode", "preset_mode", options: "preset_modes", state: "preset_mode_value_template"
+        )
         let unit: JSON = self.text("temperature_unit") == "F" ? "[degF]" : "Cel"
         var target: JSON = ["type": "number", "unit": unit]
         target["minimum"] = self.number("min_temp")
@@ -110,7 +112,8 @@ extension HomeAssistantEntity {
             topic: "percentage_state_topic", templates: ["percentage_value_template"],
             command: "percentage_command_topic", template: "percentage_command_template")
         try self.addMode(
-            &draft, "preset-mode", "preset_mode", options: "preset_modes", state: "preset_mode_value_template")
+            &draft, "preset-mode", "preset_mode", options: "preset_modes", state: "preset_mode_value_template"
+        )
         let words: [(word: String, value: JSON)] = [
             (self.word("payload_oscillation_on") ?? "oscillate_on", true),
             (self.word("payload_oscillation_off") ?? "oscillate_off", false),
@@ -171,7 +174,8 @@ extension HomeAssistantEntity {
                 &draft, "\(self.name)-\(word.writing("-", for: "_"))",
                 payload: self.text("payload_\(word)") ?? word.uppercased())
         }
-        self.ignore("supported_features", "code_arm_required", "code_disarm_required", "code_trigger_required")
+        self.ignore(
+            "supported_features", "code_arm_required", "code_disarm_required", "code_trigger_required")
     }
 
     mutating func addTracker(_ draft: inout ThingDraft) {

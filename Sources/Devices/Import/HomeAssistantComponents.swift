@@ -33,7 +33,8 @@ extension HomeAssistantEntity {
         case "update": self.addUpdate(&draft)
         case "notify":
             let write = self.command(&draft, isReported: false)
-            draft.addProperty(self.name, title: self.text("name"), schema: ["type": "string"], report: nil, write: write)
+            draft.addProperty(
+                self.name, title: self.text("name"), schema: ["type": "string"], report: nil, write: write)
         case "device_automation": self.addTrigger(&draft)
         default: draft.note("\(self.name): a \(self.component)")
         }
@@ -60,7 +61,8 @@ extension HomeAssistantEntity {
         if let delay = self.number("off_delay")?.double, delay > 0, delay * 1_000 < 86_400_000 {
             report?.fallback = ["value": false, "afterMs": .integer(max(1, Int64(delay * 1_000)))]
         }
-        let write = isReadOnly
+        let write =
+            isReadOnly
             ? nil
             : self.command(
                 &draft, map: [(words.0, true), (words.1, false)], isReported: report != nil)
@@ -87,7 +89,9 @@ extension HomeAssistantEntity {
     private mutating func addText(_ draft: inout ThingDraft) {
         var schema: JSON = ["type": "string"]
         for (member, name) in [("min", "minLength"), ("max", "maxLength")] {
-            if case .integer(let length)? = self.number(member), length >= 0 { schema[name] = .integer(length) }
+            if case .integer(let length)? = self.number(member), length >= 0 {
+                schema[name] = .integer(length)
+            }
         }
         if let pattern = self.text("pattern") { schema["pattern"] = .string(pattern) }
         self.ignore("mode")
@@ -106,7 +110,8 @@ extension HomeAssistantEntity {
         let isPosition = self.component == "valve" && self.flag("reports_position") == true
         if isPosition {
             self.addFacet(
-                &draft, "position", schema: ["type": "number", "minimum": 0, "maximum": 100, "unit": "percent"],
+                &draft, "position",
+                schema: ["type": "number", "minimum": 0, "maximum": 100, "unit": "percent"],
                 topic: "state_topic", templates: ["value_template"], command: "command_topic")
         } else {
             let report = self.report(
@@ -184,10 +189,12 @@ extension HomeAssistantEntity {
             ] as [(String, String, JSON)] where member != "battery_level" || can("battery") {
                 let wire = ThingDraft.Wire(topic: topic, pointer: "/\(member)", isOverlay: true)
                 let speeds = member == "fan_speed" ? try self.list("fan_speed_list") : nil
-                let write = member == "fan_speed"
+                let write =
+                    member == "fan_speed"
                     ? self.command(&draft, topic: "set_fan_speed_topic", template: "", isReported: true) : nil
                 draft.addProperty(
-                    name, title: nil, schema: speeds.map { ThingDraft.schema(of: $0) } ?? schema, report: wire,
+                    name, title: nil, schema: speeds.map { ThingDraft.schema(of: $0) } ?? schema,
+                    report: wire,
                     write: write)
             }
         }

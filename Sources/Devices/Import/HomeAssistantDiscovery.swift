@@ -18,9 +18,9 @@ extension DiscoveryReader {
             do throws(JSONError) {
                 let config = JSONField(try names.full(short))
                 guard isWanted(config, levels) else { continue }
-                devices.add(
-                    try HomeAssistantEntity.all(config, levels: levels), of: config["device"],
-                    fallback: levels[levels.count - 2])
+                let entities = try HomeAssistantEntity.all(config, levels: levels)
+                guard !entities.isEmpty else { continue }
+                devices.add(entities, of: config["device"], fallback: levels[levels.count - 2])
             } catch {
                 self.skip(message.topic, "\(error)")
             }
@@ -56,7 +56,9 @@ extension DiscoveryReader {
     private static func words(of device: JSONField, _ levels: [String]) -> Set<ByteText> {
         var words = levels.count >= 4 ? [levels[levels.count - 3]] : []
         if let name = try? device["name"].string() { words.append(name) }
-        words += HomeAssistantDevices.texts(device["identifiers"]).map { $0.lowercased().filter { $0 != ":" } }
+        words += HomeAssistantDevices.texts(device["identifiers"]).map {
+            $0.lowercased().filter { $0 != ":" }
+        }
         for connection in (try? device["connections"].elements()) ?? [] {
             if let address = try? connection[1].string() {
                 words.append(address.lowercased().filter { $0 != ":" })

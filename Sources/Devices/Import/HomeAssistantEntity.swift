@@ -211,7 +211,9 @@ struct HomeAssistantEntity {
 
     /// `expire_after` in milliseconds, as far as a description can say it.
     var expiry: Int64? {
-        guard let seconds = self.config["expire_after"].ifPresent?.value?.double, seconds > 0 else { return nil }
+        guard let seconds = self.config["expire_after"].ifPresent?.value?.double, seconds > 0 else {
+            return nil
+        }
         let milliseconds = (seconds * 1_000).rounded()
         guard milliseconds < Double(AvailabilityForm.staleLimitMs) else {
             return Int64(AvailabilityForm.staleLimitMs)
@@ -225,7 +227,8 @@ struct HomeAssistantEntity {
     private static let silent: Set<String> = [
         "name", "unique_id", "object_id", "default_entity_id", "device", "origin", "device_class", "icon",
         "entity_category", "enabled_by_default", "entity_picture", "qos", "encoding", "state_class", "schema",
-        "platform", "components", "suggested_display_precision", "force_update", "last_reset", "has_entity_name",
+        "platform", "component", "components", "suggested_display_precision", "force_update", "last_reset",
+        "has_entity_name",
         "availability", "availability_mode", "availability_topic", "availability_template",
         "payload_available", "payload_not_available", "expire_after", "retain", "optimistic", "via_device",
         "precision", "group", "title", "release_url", "release_summary", "display_precision",

@@ -117,8 +117,8 @@ extension HomeAssistantEntity {
 
     // MARK: Templates
 
-    /// Templates that are places and plain words can be described; a light whose commands are programs is only
-    /// looked at.
+    /// Templates that are places and plain words can be described; a light whose commands are programs is
+    /// only looked at.
     private mutating func addTemplateLight(_ draft: inout ThingDraft) throws(JSONError) {
         let report = self.report(
             &draft, templates: ["state_template"], map: [("on", true), ("off", false)])
@@ -132,7 +132,8 @@ extension HomeAssistantEntity {
         } else {
             draft.note("\(self.name): a light that is commanded by programs: it is only looked at")
         }
-        draft.addProperty(self.name, title: self.text("name"), schema: ["type": "boolean"], report: report, write: write)
+        draft.addProperty(
+            self.name, title: self.text("name"), schema: ["type": "boolean"], report: report, write: write)
         let effects = try self.list("effect_list") ?? []
         for (facet, schema) in [
             ("brightness", self.brightness()), ("color_temp", self.temperature()),

@@ -53,7 +53,8 @@ struct HomeAssistantNames {
     }
 
     /// A member as it is, or a topic with what `~` at its beginning or end stands for.
-    private mutating func topic(_ field: JSONField, _ name: String, _ base: String?) throws(JSONError) -> JSON {
+    private mutating func topic(_ field: JSONField, _ name: String, _ base: String?) throws(JSONError) -> JSON
+    {
         guard let value = field.value else { return .null }
         guard let base, name.hasSuffix("topic"), case .string(var topic) = value else { return value }
         let before = topic.utf8.count

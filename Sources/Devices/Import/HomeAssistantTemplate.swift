@@ -1,7 +1,7 @@
 internal import Encoding
 
-/// The templates of Home Assistant that say nothing but where a value stands, in which unit, and which text is
-/// sent. All others are programs, and programs of strangers are not run.
+/// The templates of Home Assistant that say nothing but where a value stands, in which unit, and which text
+/// is sent. All others are programs, and programs of strangers are not run.
 struct HomeAssistantTemplate: Equatable {
     /// RFC 6901; empty for the whole payload.
     var pointer = ""
@@ -17,8 +17,8 @@ struct HomeAssistantTemplate: Equatable {
 
     init() {}
 
-    /// Reads `{{ value }}`, `{{ value_json.a['b'][0] | float(0) / 10 }}`, `{{- value_json.get('a') | is_defined -}}`
-    /// and their like; no template is the whole payload.
+    /// Reads `{{ value }}`, `{{ value_json.a['b'][0] | float(0) / 10 }}`, `{{- value_json.get('a') |
+    /// is_defined -}}` and their like; no template is the whole payload.
     /// - Returns: nil for a program.
     init?(_ template: String?) {
         guard let template else { return }

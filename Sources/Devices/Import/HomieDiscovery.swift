@@ -1,8 +1,8 @@
 internal import Encoding
 internal import World
 
-/// `BASE/5/DEVICE/$description` (Homie convention 5), and `BASE/DEVICE/$homie` with an attribute in each topic
-/// (conventions 3 and 4).
+/// `BASE/5/DEVICE/$description` (Homie convention 5), and `BASE/DEVICE/$homie` with an attribute in each
+/// topic (conventions 3 and 4).
 extension DiscoveryReader {
     static func homieFilters(base: String) -> [String] {
         let attributes = [
@@ -24,7 +24,9 @@ extension DiscoveryReader {
             let device = parts[1]
             let topic = "\(base)/5/\(device)"
             // A device that was taken away leaves its description behind at times.
-            guard !gone.contains(ByteText("\(topic)/$state")), let root = self.document(message) else { continue }
+            guard !gone.contains(ByteText("\(topic)/$state")), let root = self.document(message) else {
+                continue
+            }
             do throws(JSONError) {
                 self.add(try HomieReader(base: "\(base)/5", version: 5).draft(root, device))
             } catch {
@@ -72,7 +74,9 @@ extension DiscoveryReader {
     private static func description(_ device: String, _ attributes: [ByteText: String]) -> JSON {
         func text(_ place: String) -> String? { attributes[ByteText("\(device)/\(place)")] }
         func list(_ place: String) -> [String] {
-            (text(place) ?? "").split(separator: ",").prefix(Thing.affordanceLimit).map { $0.filter { $0 != " " } }
+            (text(place) ?? "").split(separator: ",").prefix(Thing.affordanceLimit).map {
+                $0.filter { $0 != " " }
+            }
         }
         var nodes = JSON.Object()
         for entry in list("$nodes") {

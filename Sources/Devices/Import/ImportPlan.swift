@@ -1,7 +1,7 @@
 package import Encoding
 
-/// Which discovered thing goes into which file of a folder. A thing is known by its `id`: whatever it is called
-/// now and wherever its file is, there is one file for it.
+/// Which discovered thing goes into which file of a folder. A thing is known by its `id`: whatever it is
+/// called now and wherever its file is, there is one file for it.
 package struct ImportPlan: Sendable {
     /// What happens to a file that has the thing already.
     package enum Mode: Sendable {
@@ -56,8 +56,9 @@ package struct ImportPlan: Sendable {
         self.entries = things.map { thing in
             if let file = known[ByteText(thing.id)] { return Self.entry(thing, file, mode) }
             // A file of that name that nobody can read may be its own, broken.
-            if let file = files.first(where: { sameBytes($0.name, Self.file(thing.name)) && $0.document == nil })
-            {
+            if let file = files.first(where: {
+                sameBytes($0.name, Self.file(thing.name)) && $0.document == nil
+            }) {
                 let isReplaced = mode == .replace
                 return Entry(thing: thing, file: file.name, outcome: isReplaced ? .replaced : .isThere)
             }

@@ -134,7 +134,9 @@ struct TasmotaReader {
         _ draft: inout ThingDraft
     ) {
         var schema: JSON = ["type": range == nil ? "string" : "integer"]
-        if let range { (schema["minimum"], schema["maximum"]) = (JSON(range.lowerBound), JSON(range.upperBound)) }
+        if let range {
+            (schema["minimum"], schema["maximum"]) = (JSON(range.lowerBound), JSON(range.upperBound))
+        }
         if let unit { schema["unit"] = .string(unit) }
         let pointer = "/\(member ?? command)"
         draft.addProperty(
@@ -156,7 +158,9 @@ struct TasmotaReader {
     private func addLight(_ count: Int, _ draft: inout ThingDraft) {
         let kind = self.number("lt_st")
         if self.option(68) {
-            for channel in 1...max(1, min(count, 8)) { self.addValue("Channel\(channel)", in: 0...100, &draft) }
+            for channel in 1...max(1, min(count, 8)) {
+                self.addValue("Channel\(channel)", in: 0...100, &draft)
+            }
             return
         }
         if kind >= 4, self.number("lk") == 0 {

@@ -251,6 +251,8 @@ extension ThingDraft {
         var plain = ""
         for scalar in text.unicodeScalars {
             let scalar = self.isWord(scalar) ? scalar : "-"
+            // Begins with a letter or a digit: a dash would make an option of it.
+            if plain.isEmpty, !self.isWord(scalar) || !scalar.properties.isGraphemeBase { continue }
             if plain.isEmpty, scalar == "-" || scalar == "_" { continue }
             guard plain.utf8.count + UTF8.width(scalar) <= self.nameLimit else { break }
             plain.unicodeScalars.append(scalar)
@@ -269,13 +271,14 @@ extension ThingDraft {
         }
     }
 
-    /// The last part of a urn: what it cannot hold is replaced, and a sum over the whole keeps two that differ
-    /// only there apart.
+    /// The last part of a urn: what it cannot hold is replaced, and a sum over the whole keeps two that
+    /// differ only there apart.
     static func identifier(_ text: String) -> String {
         var isChanged = text.isEmpty || text.utf8.count > 64
         let plain = text.utf8.prefix(64).reduce(into: "") { result, byte in
             let isPlain =
-                (0x30...0x39).contains(byte) || (0x41...0x5a).contains(byte & 0xdf) || "-_.:".utf8.contains(byte)
+                (0x30...0x39).contains(byte) || (0x41...0x5a).contains(byte & 0xdf)
+                || "-_.:".utf8.contains(byte)
             isChanged = isChanged || !isPlain
             result += isPlain ? String(UnicodeScalar(byte)) : "-"
         }

@@ -1,8 +1,8 @@
 internal import Encoding
 internal import World
 
-/// `BASE/bridge/devices`: a list of devices with what they expose, and `BASE/bridge/groups` (Zigbee2MQTT, "MQTT
-/// topics and messages" and "Exposes").
+/// `BASE/bridge/devices`: a list of devices with what they expose, and `BASE/bridge/groups` (Zigbee2MQTT,
+/// "MQTT topics and messages" and "Exposes").
 extension DiscoveryReader {
     mutating func readZigbee2MQTT(_ messages: [Message], base: String) {
         var exposes: [ByteText: [JSONField]] = [:]
@@ -63,15 +63,18 @@ extension DiscoveryReader {
         for member in members {
             let own = exposes[ByteText(try member["ieee_address"].string())] ?? []
             let features = own.filter { ZigbeeReader.isGroupable($0) }.flatMap(ZigbeeReader.features)
-            common = common.map { known in
-                known.filter { feature in features.contains { ZigbeeReader.isSame($0, feature) } }
-            } ?? features
+            common =
+                common.map { known in
+                    known.filter { feature in features.contains { ZigbeeReader.isSame($0, feature) } }
+                } ?? features
         }
         guard let features = common, !features.isEmpty else {
-            return self.skip("group \(name)", members.isEmpty ? "has no members" : "its members share nothing")
+            return self.skip(
+                "group \(name)", members.isEmpty ? "has no members" : "its members share nothing")
         }
         var draft = ThingDraft(
-            id: "group-\(id)", name: name, title: "\(name) (group of \(members.count))", source: "zigbee2mqtt")
+            id: "group-\(id)", name: name, title: "\(name) (group of \(members.count))", source: "zigbee2mqtt"
+        )
         var reader = ZigbeeReader(base: base, name: name)
         for feature in features { try reader.read(feature, kind: "group", &draft) }
         reader.finish(&draft)

@@ -82,14 +82,16 @@ extension DeviceCommand {
                 throw Failure(
                     1, "no device of \(self.from.rawValue) describes itself at \(place)",
                     hint: found.skipped.isEmpty
-                        ? "is discovery switched on there, and kept by the broker? --wait listens longer" : nil)
+                        ? "is discovery switched on there, and kept by the broker? --wait listens longer"
+                        : nil)
             }
         }
 
         /// The descriptions that are there; one that is none stands without its document.
         private static func files(_ folder: FilePath) throws -> [ImportPlan.File] {
             guard DurableFile.exists(folder) else { return [] }
-            return try DurableFile.names(in: folder).filter { $0.hasSuffix(".td.json") }.sorted().map { name in
+            return try DurableFile.names(in: folder).filter { $0.hasSuffix(".td.json") }.sorted().map {
+                name in
                 let bytes = try? DurableFile.read(folder.appending(name), limit: DescriptionFile.byteLimit)
                 let document = bytes.flatMap { try? JSON.read($0, limits: .init(depth: 32)) }
                 return ImportPlan.File(name: name, document: document)

@@ -258,7 +258,9 @@ private func allowed(_ schema: JSONField) -> String {
     case (nil, let high?): words.append("up to \(high)")
     default: break
     }
-    if let unit = schema["unit"].ifPresent?.value?.plain { words.append(["Cel": "°C", "percent": "%"][unit] ?? unit) }
+    if let unit = schema["unit"].ifPresent?.value?.plain {
+        words.append(["Cel": "°C", "percent": "%"][unit] ?? unit)
+    }
     if case .object(let members)? = schema["properties"].value {
         words.append("with \(members.members.map(\.name).joined(separator: ", "))")
     }

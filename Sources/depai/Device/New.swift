@@ -12,8 +12,9 @@ extension DeviceCommand {
         static let configuration = CommandConfiguration(
             abstract: "Write the description of a device of a family.",
             discussion: """
-                A family is a Thing Model, NAME.tm.json, in the folder of models or anywhere; its placeholders \
-                are filled: ID with --id, BROKER with the configuration's broker, others with --set.
+                A family is a Thing Model, NAME.tm.json, in the folder of models or anywhere. Its \
+                placeholders are filled: ID with --id, BROKER with the configuration's broker, others with \
+                --set.
                 """)
         @OptionGroup var home: HomeOption
         @OptionGroup var output: OutputOption
@@ -22,7 +23,8 @@ extension DeviceCommand {
         @Option(help: "HOST or HOST:PORT; the configuration's by default.") var broker: String?
         @Option(help: "NAME=VALUE for another placeholder; may be given again.") var set: [String] = []
         @Option(help: "The folder of models.") var models: String?
-        @Option(help: "Where the file goes; the configuration's folder of devices by default.") var out: String?
+        @Option(help: "Where the file goes; the configuration's folder of devices by default.") var out:
+            String?
         @Flag(help: "Replace a file that is there.") var force = false
         @Flag(help: "Write nothing, show what would be written.") var dryRun = false
 
@@ -44,13 +46,17 @@ extension DeviceCommand {
             } catch {
                 throw Failure(1, "\(file): \(error)")
             }
-            if let fault = DescriptionChecker.faults(in: model).first { throw Failure(1, "\(file): \(fault)") }
+            if let fault = DescriptionChecker.faults(in: model).first {
+                throw Failure(1, "\(file): \(fault)")
+            }
             let settings = try self.settings()
             var values = ["ID": self.id]
-            values["BROKER"] = try self.broker ?? settings?["broker"].ifPresent.map {
-                let address = try BrokerAddress(settings: $0)
-                return "\(address.host):\(address.port)"
-            }
+            values["BROKER"] =
+                try self.broker
+                ?? settings?["broker"].ifPresent.map {
+                    let address = try BrokerAddress(settings: $0)
+                    return "\(address.host):\(address.port)"
+                }
             for pair in self.set {
                 let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
                 values[String(parts[0])] = String(parts[1])
@@ -63,7 +69,9 @@ extension DeviceCommand {
                     hint: isBroker ? "give --broker HOST" : "give --set \(empty[0])=VALUE")
             }
             let thing = ThingModel.instance(of: model, filling: values)
-            if let fault = DescriptionChecker.faults(in: thing).first { throw Failure(1, "\(file): \(fault)") }
+            if let fault = DescriptionChecker.faults(in: thing).first {
+                throw Failure(1, "\(file): \(fault)")
+            }
             try self.write(thing, settings)
         }
 
