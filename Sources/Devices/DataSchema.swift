@@ -101,7 +101,9 @@ public struct DataSchema: Sendable {
     private func fault(in value: JSON, at pointer: String) -> String? {
         let place = pointer.isEmpty ? "the value" : pointer
         if let kind = self.kind, !Self.isKind(kind, value) {
-            return "\(place) is not of type \(kind.rawValue)\(kind == .boolean ? " (true or false)" : "")"
+            let values = self.choices.map { ": allowed are \(Self.shown($0))" }
+            return "\(place) is not of type \(kind.rawValue)"
+                + (values ?? (kind == .boolean ? " (true or false)" : ""))
         }
         if let constant = self.constant, !constant.isSameValue(as: value) {
             return "\(place) is not \(Self.shown(constant))"
@@ -130,6 +132,9 @@ public struct DataSchema: Sendable {
         let words = values.prefix(24).map(self.shown).joined(separator: ", ")
         return values.count > 24 ? words + ", ..." : words
     }
+
+    /// The value, where only one is allowed.
+    var onlyValue: JSON? { self.constant ?? (self.choices?.count == 1 ? self.choices?.first : nil) }
 
     /// Whether only some values are allowed at all.
     var isClosed: Bool { self.choices != nil || self.constant != nil }

@@ -78,6 +78,11 @@ extension DeviceHub {
     ) async throws -> CommandRecord {
         let index = try self.index(of: thing)
         let thing = self.things[index]
+        var input = input
+        // A button that knows one word needs not be told which.
+        if case .null = input, let schema = thing.actions.first(where: { $0.name == action })?.input {
+            input = schema.onlyValue ?? input
+        }
         let content = Command.Content(kind: .invoke, thing: thing.id, affordance: action, input: input)
         if let record = try self.settled(id, content) { return record }
         guard let target = thing.actions.first(where: { $0.name == action }) else {

@@ -29,6 +29,7 @@ extension DeviceHub {
         let first = self.sources.count
         self.sources += new.map { Source(filter: $0.filter, quality: $0.quality, routes: []) }
         if self.isListening { for index in first..<self.sources.count { try self.listen(to: index) } }
+        let (before, gone) = (self.things, self.retired)
         self.retired = Set(self.things.indices)
         for (place, thing) in places {
             self.retired.remove(place)
@@ -48,7 +49,12 @@ extension DeviceHub {
         }
         self.keeper?.adopt(self.things, self.sources)
         self.adaptAll()
-        for (place, _) in places { self.wantValues(of: place) }
+        for (place, thing) in places
+        where !before.indices.contains(place) || gone.contains(place)
+            || before[place].queries != thing.queries
+        {
+            self.wantValues(of: place)
+        }
     }
 
     func listen(to index: Int) throws(BusError) {

@@ -3,10 +3,12 @@ internal import World
 
 /// `depai:query`: a message after which the device says its values. Sent when we begin to follow it and when
 /// it comes back; it changes nothing, and the owner's limits hold for it.
-package struct Query: Sendable {
+package struct Query: Sendable, Equatable {
     package let topic: String
     private let body: BodyTemplate
     private let isText: Bool
+    /// The payload as the description has it.
+    private let template: JSON
 
     /// The most questions of one thing.
     static let limit = 8
@@ -24,9 +26,14 @@ package struct Query: Sendable {
             let isText = if case .string? = element["payload"].value { true } else { false }
             queries.append(
                 Query(
-                    topic: topic, body: try BodyTemplate(element["payload"], isText: isText), isText: isText))
+                    topic: topic, body: try BodyTemplate(element["payload"], isText: isText), isText: isText,
+                    template: element["payload"].value ?? .null))
         }
         return queries
+    }
+
+    package static func == (left: Query, right: Query) -> Bool {
+        sameBytes(left.topic, right.topic) && left.template == right.template
     }
 
     func payload(identifier: String, ownName: String) -> [UInt8] {

@@ -81,4 +81,34 @@ import World
             #expect(await hub.twin("urn:test:one")?.reported["motion"]?.value == false)
         }
     }
+
+    /// Shelly Gen2 over MQTT: an answer comes on the caller's own topic.
+    @Test func `a Shelly is asked for its status, and its answer is read`() async throws {
+        let bus = MemoryBus()
+        bus.device { message in
+            guard message.topic == "shelly-1/rpc", let call = try? JSONField(JSON.read(message.payload)),
+                case .string("Shelly.GetStatus")? = call["method"].value,
+                let caller = try? call["src"].string()
+            else { return }
+            let answer: JSON = [
+                "id": call["id"].value ?? .null, "src": "shellyplus1pm-1", "dst": .string(caller),
+                "result": ["switch:0": ["id": 0, "output": true, "apower": .number(8.5), "voltage": 231]],
+            ]
+            bus.arrive("\(caller)/rpc", answer.text)
+        }
+        try await withHub([try shipped("shelly-switch", "shelly-1")], bus: bus) { hub in
+            let twin = try await settled {
+                let twin = await hub.twin("shelly-1")
+                return twin?.reported["voltage"] == nil ? nil : twin
+            }
+            #expect(twin.reported["power"]?.value == true)
+            #expect(twin.reported["activePower"]?.value == .number(8.5))
+            #expect(await hub.faults() == [])
+            // Descriptions of others that come ask it nothing.
+            let count = bus.published.count
+            try await hub.replace(things: [try shipped("shelly-switch", "shelly-1"), try Self.asked("two")])
+            _ = try await settled { bus.published.contains { $0.topic == "two/get" } ? true : nil }
+            #expect(bus.published.count { $0.topic == "shelly-1/rpc" } == count)
+        }
+    }
 }
