@@ -118,8 +118,13 @@ struct DiscoveryReader {
             }
             var draft = draft
             draft.name = name
-            let description = draft.description(broker: self.broker)
-            if let fault = DescriptionChecker.faults(in: description).first {
+            var description = draft.description(broker: self.broker)
+            var fault = DescriptionChecker.faults(in: description).first
+            while let known = fault, draft.drop(known), !draft.isEmpty {
+                description = draft.description(broker: self.broker)
+                fault = DescriptionChecker.faults(in: description).first
+            }
+            if let fault {
                 skipped.append("\(draft.title): \(fault)")
             } else {
                 things.append(

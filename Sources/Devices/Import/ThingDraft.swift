@@ -80,7 +80,13 @@ struct ThingDraft {
         _ name: String, title: String?, schema: JSON, reports: [Wire], write: Wire? = nil
     ) {
         let reports = reports.prefix(Thing.formLimit - 1).filter { self.accepts($0, name, listens: true) }
-        let write = write.flatMap { self.accepts($0, name, listens: false) ? $0 : nil }
+        var write = write.flatMap { self.accepts($0, name, listens: false) ? $0 : nil }
+        if let topic = write?.topic, write?.acknowledgement != nil,
+            reports.contains(where: { TopicFilter.matches(topic, filter: $0.topic) })
+        {
+            write?.acknowledgement = nil
+            self.note("\(name): it is told and reported on one topic, so an echo would be our own message")
+        }
         var forms = reports.map { Self.form($0, "observeproperty") }
         if let write { forms.append(Self.form(write, "writeproperty")) }
         guard !forms.isEmpty, self.hasRoom(self.properties, name) else { return }
@@ -109,6 +115,22 @@ struct ThingDraft {
         var event: JSON = ["data": data, "forms": [Self.form(report, "subscribeevent")]]
         if let title { event["title"] = .string(Self.line(title)) }
         self.events[self.free(name, in: self.events)] = event
+    }
+
+    /// Takes away what stands at a place that is wrong: one bad value costs no other.
+    /// - Returns: whether something stood there.
+    mutating func drop(_ fault: ThingError) -> Bool {
+        let parts = fault.pointer.split(separator: "/", omittingEmptySubsequences: false)
+        guard parts.count >= 3, let name = Pointer("/\(parts[2])")?.tokens.first else { return false }
+        let reason = "\(name): \(fault.reason)"
+        switch parts[1] {
+        case "properties" where self.properties[name] != nil: self.properties[name] = nil
+        case "actions" where self.actions[name] != nil: self.actions[name] = nil
+        case "events" where self.events[name] != nil: self.events[name] = nil
+        default: return false
+        }
+        self.note(reason)
+        return true
     }
 
     /// A message after which the device says its values.

@@ -390,6 +390,20 @@ import World
         #expect(notes.count == topics.count, "\(notes)")
     }
 
+    @Test func `one entity that makes no sense costs no other`() throws {
+        let found = try Imported(
+            .homeassistant,
+            [
+                Self.entity("number", ["name": "n", "cmd_t": "n/set", "min": 9, "max": 3]),
+                Self.entity("switch", ["name": "s", "cmd_t": "s", "stat_t": "s"], "s"),
+            ])
+        let thing = try found.thing("D")
+        #expect(thing.properties.map(\.name) == ["s"])
+        #expect(try thing.property("s").write?.acknowledgement.kind == .puback)
+        let notes = try found.notes("D")
+        #expect(notes.count == 2 && notes.contains("n: is above maximum"), "\(notes)")
+    }
+
     @Test func `what a tilde stands for grows within bounds`() throws {
         var entity: JSON = ["~": .string(String(repeating: "x", count: 2_000)), "stat_t": "~/a"]
         let long = try Imported(.homeassistant, [Self.entity("sensor", entity)])

@@ -17,7 +17,7 @@ extension VDA5050 {
         /// The version cannot say it.
         case unspeakable(String)
         /// What was sent may be done, and nothing that can be read says so: why.
-        case silent(String)
+        case silent(String, wasSent: Bool)
         /// Too many callers or actions at once.
         case tooMany(limit: Int)
     }
@@ -138,14 +138,13 @@ extension VDA5050 {
         /// Why waiting longer is of no use: nobody would hear the answer.
         private func obstacle(since start: Duration) -> String? {
             if self.rests { return "its description is gone" }
-            guard let reason = self.view.unreadable, self.timeline.uptime >= start + Self.patience else {
-                return nil
-            }
-            return "the robot's states cannot be read: \(reason)"
+            guard self.timeline.uptime >= start + Self.patience else { return nil }
+            if !self.bus.isConnected { return "no connection to the broker" }
+            return self.view.unreadable.map { "the robot's states cannot be read: \($0)" }
         }
 
         private func nextLook(since start: Duration, _ deadline: Duration) -> Duration {
-            self.view.unreadable == nil
+            self.view.unreadable == nil && self.bus.isConnected
                 ? deadline : min(deadline, max(start + Self.patience, self.timeline.uptime + Self.retry))
         }
 
@@ -189,7 +188,9 @@ extension VDA5050 {
                 let open = self.actions.first { $0.action.actionId == id }
                 if let state = open?.state, state.status.isFinal { return state }
                 guard open != nil, self.timeline.uptime < deadline else { return open?.state }
-                if let obstacle = self.obstacle(since: start) { throw FleetError.silent(obstacle) }
+                if let obstacle = self.obstacle(since: start) {
+                    throw FleetError.silent(obstacle, wasSent: open?.sentAt != nil)
+                }
                 try await self.wait(until: self.nextLook(since: start, deadline))
             }
         }

@@ -65,7 +65,8 @@ extension VDA5050 {
                 case .tooMany(let limit): throw DeviceError.tooManyOpen(limit: limit)
                 case .unspeakable(let reason): throw DeviceError.value(affordance: action, reason: reason)
                 case .notActive(let order): return Outcome(.failed, .string("\(order) is not active"))
-                case .silent(let reason): return Outcome(.unknown, .string(reason))
+                case .silent(let reason, let wasSent):
+                    return Outcome(wasSent ? .unknown : .received, .string(reason))
                 case .wrongUpdate: return Outcome(.failed, .string("not the next update"))
                 }
             }
