@@ -63,7 +63,8 @@ extension DeviceHub {
                 thing: thing.name, name: property,
                 near: nearNames(property, among: thing.properties.map(\.name)))
         }
-        guard let form = target.write else {
+        // A profile has orders and actions, and nothing that is written raw.
+        guard let form = target.write, thing.vda5050 == nil else {
             throw DeviceError.notCommandable(thing: thing.name, name: property)
         }
         let order = try self.order(

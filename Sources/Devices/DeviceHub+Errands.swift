@@ -14,9 +14,15 @@ extension DeviceHub {
 
     /// The thing shall say its values: we begin to follow it, or it came back.
     func wantValues(of thing: Int) {
-        guard !self.things[thing].queries.isEmpty else { return }
+        guard self.hasQuestion(thing) else { return }
         self.unasked.insert(thing)
         self.errandStarter.yield()
+    }
+
+    /// Whether there is one that may be sent. A profile asks by itself, and is sent nothing raw.
+    private func hasQuestion(_ place: Int) -> Bool {
+        !self.retired.contains(place) && self.things[place].vda5050 == nil
+            && !self.things[place].queries.isEmpty
     }
 
     /// A report came that a form lets fall back, or one that ends it.
@@ -53,7 +59,7 @@ extension DeviceHub {
         let now = self.timeline.uptime
         let due = self.fallbacks.values.min().map { max($0 - now, Self.busPause) }
         // Without a broker a question waits.
-        let waits = self.unasked.contains { !self.retired.contains($0) && !self.things[$0].queries.isEmpty }
+        let waits = self.unasked.contains(where: self.hasQuestion)
         return waits ? min(due ?? Self.errandInterval, Self.errandInterval) : due
     }
 
@@ -76,7 +82,7 @@ extension DeviceHub {
 
     /// Asks the things that shall be asked, each within its owner's limits.
     private func ask() async throws {
-        self.unasked = self.unasked.filter { !self.retired.contains($0) && !self.things[$0].queries.isEmpty }
+        self.unasked = self.unasked.filter(self.hasQuestion)
         guard self.isListening, self.bus.isConnected else { return }
         for place in self.unasked.sorted() {
             let thing = self.things[place]

@@ -99,6 +99,32 @@ import World
         }
     }
 
+    @Test func `a robot is sent nothing raw, neither by a property nor by a question`() async throws {
+        var document = try json("mobile-robot/robot-1.td.json")
+        document["depai:query"] = [["topic": "uagv/v2/depai/robot-1/order", "payload": "raw"]]
+        document["properties"]?["raw"] = [
+            "type": "string",
+            "forms": [["op": "writeproperty", "href": "mqtt://b/uagv/v2/depai/robot-1/order"]],
+        ]
+        let bus = MemoryBus()
+        try await withHub([try Thing(description: document)], bus: bus) { hub in
+            await #expect(throws: DeviceError.notCommandable(thing: "robot-1", name: "raw")) {
+                try await hub.write("x", to: "raw", of: "robot-1", id: "a")
+            }
+            _ = try await settled {
+                Self.published(bus, "uagv/v2/depai/robot-1/instantActions").first
+            }
+            #expect(bus.published.allSatisfy { !$0.topic.hasSuffix("/order") })
+        }
+    }
+
+    @Test func `without a broker an order waits, and says so`() async throws {
+        try await withHub([try Self.robot()], bus: MemoryBus(.offline)) { hub in
+            let record = try await hub.invoke("drive", of: "robot-1", input: Self.drive, id: "d")
+            #expect(record.state == .received && record.result == "no connection to the broker")
+        }
+    }
+
     @Test func `states that cannot be read are told, counted, and the reason why a command ends`()
         async throws
     {

@@ -202,7 +202,19 @@ struct HomeAssistantDevice {
             if places.count > best?.places.count ?? 0 { best = (mode, places) }
         }
         func isShared(_ place: JSON) -> Bool { shared.contains(ByteText(place["topic"]?.plainText ?? "")) }
-        let places = (best?.places.filter { !isShared($0) } ?? []) + (best?.places.filter(isShared) ?? [])
+        // Its own topics begin as the topics of its values do.
+        let states = self.entities.compactMap { $0.config["state_topic"].value?.plainText }
+        func nearness(_ place: JSON) -> Int {
+            let topic = place["topic"]?.plainText ?? ""
+            return states.map { zip($0.utf8, topic.utf8).prefix { $0 == $1 }.count }.max() ?? 0
+        }
+        let ranked = (best?.places ?? []).enumerated().sorted { left, right in
+            let (one, two) = (isShared(left.element), isShared(right.element))
+            guard one == two else { return two }
+            let (near, far) = (nearness(left.element), nearness(right.element))
+            return near == far ? left.offset < right.offset : near > far
+        }
+        let places = ranked.map(\.element)
         for place in places { all.remove(ByteText(place["topic"]?.plainText ?? "")) }
         for topic in all.map(\.text).sorted() {
             draft.note("availability: \(topic) speaks for a part of the device")

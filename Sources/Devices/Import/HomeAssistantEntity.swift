@@ -8,10 +8,12 @@ struct HomeAssistantEntity {
     let config: JSONField
     private(set) var used: Set<String> = []
 
-    init(name: String, component: String, config: JSONField) {
+    /// - Parameter shared: members that its device says for all of its entities.
+    init(name: String, component: String, config: JSONField, shared: Set<String> = []) {
         self.name = name
         self.component = component
         self.config = config
+        self.used = shared
     }
 
     /// The entities of one message.
@@ -28,9 +30,12 @@ struct HomeAssistantEntity {
             let platform = try component["platform"].string()
             // Nothing but its kind: this is how one entity of a device is taken away.
             guard try component.members().contains(where: { $0.name != "platform" }) else { continue }
-            for shared in Self.shared where own[shared] == nil { own[shared] = config[shared].value }
+            let shared = Self.shared.filter { own[$0] == nil }
+            for member in shared { own[member] = config[member].value }
             entities.append(
-                Self(name: self.name(component, key, platform), component: platform, config: JSONField(own)))
+                Self(
+                    name: self.name(component, key, platform), component: platform, config: JSONField(own),
+                    shared: Set(shared)))
         }
         return entities
     }

@@ -101,9 +101,10 @@ private struct ZigbeeReader {
         static let gettable = 4
     }
 
-    /// Words that tell a device to do something, and that it never reports.
+    /// Words that tell a device to do something, and that it never reports. `toggle` is one for what is
+    /// switched; for what shall be after a power cut it is a setting.
     private static let commands: Set<String> = [
-        "stop", "toggle", "identify", "press", "reset", "pause_toggle", "step_up", "step_down", "play_pause",
+        "stop", "identify", "press", "reset", "pause_toggle", "step_up", "step_down", "play_pause",
     ]
 
     /// Kinds of exposes that groups of devices obey.
@@ -184,17 +185,21 @@ private struct ZigbeeReader {
         }
         let write = ThingDraft.Wire(
             topic: self.topic + "/set", map: map, body: .object(with: property, "$value"),
-            acknowledgement: isReported ? Self.echo(schema, slow: kind == "cover" || kind == "lock") : nil)
+            acknowledgement: isReported ? Self.echo(schema, of: property, kind: kind) : nil)
         draft.addProperty(
             property, title: label, schema: schema, report: isReported ? report : nil,
             write: access & Access.settable != 0 ? write : nil)
     }
 
-    private static func echo(_ schema: JSON, slow: Bool) -> JSON {
-        var echo: JSON = ["kind": "echo", "timeoutMs": slow ? 60_000 : 10_000]
+    private static func echo(_ schema: JSON, of property: String, kind: String) -> JSON {
+        let isSlow = kind == "cover" || kind == "lock"
+        var echo: JSON = ["kind": "echo", "timeoutMs": isSlow ? 60_000 : 10_000]
+        let isSwitched = property.hasPrefix("state")
         if case .array(let words)? = schema["enum"] {
             let commands = words.filter { word in
-                if case .string(let text) = word { self.commands.contains(text.lowercased()) } else { false }
+                guard case .string(let text) = word else { return false }
+                let name = text.lowercased()
+                return self.commands.contains(name) || isSwitched && name == "toggle"
             }
             if !commands.isEmpty { echo["commands"] = .array(commands) }
         }

@@ -1,4 +1,5 @@
 import Encoding
+import TestSupport
 import Testing
 import World
 
@@ -53,6 +54,26 @@ import World
         ])
     func `all others are programs`(_ text: String) {
         #expect(HomeAssistantTemplate(text) == nil)
+    }
+
+    @Test func `a template of a stranger neither stops nor hangs the reader`() {
+        var generator = Seeded(11)
+        let pieces = [
+            "{{", "}}", "value_json", "value", ".", "[", "]", "(", ")", "'a'", "|", "round", "get", ",", "1",
+            "*",
+            "/", "-", " ", "float", "default", "{%", "%}", "é", "\u{0}", "\"",
+        ]
+        for _ in 0..<20_000 {
+            let count = Int.random(in: 1...24, using: &generator)
+            let middle = (0..<count).map { _ in pieces.randomElement(using: &generator) ?? "" }.joined()
+            for text in [middle, "{{ value_json\(middle) }}", "{{\(middle)}}"] {
+                _ = HomeAssistantTemplate(text)
+                _ = HomeAssistantTemplate.body(text, variables: ["value"])
+            }
+        }
+        let deep =
+            "{{ " + String(repeating: "(", count: 500) + "value" + String(repeating: ")", count: 500) + " }}"
+        #expect(HomeAssistantTemplate(deep) == nil)
     }
 
     @Test(
@@ -445,5 +466,7 @@ import World
         #expect(try thing.read("temp", "hp/ac1/state", #"{"outdoor":7.25}"#) == .value(.number(7.25)))
         #expect(try thing.sent(by: "boost") == "hp/ac1/boost/set GO")
         #expect(thing.availability?.topic == "hp/ac1/status")
+        // What its device says for all is no member that is lost.
+        #expect(try found.notes("HP") == [])
     }
 }

@@ -63,6 +63,12 @@ import World
         let acknowledgement = try #require(try thing.property("state").write?.acknowledgement)
         #expect(acknowledgement.commands == ["STOP"] && !acknowledgement.expectsEcho(of: "STOP"))
         #expect(acknowledgement.expectsEcho(of: "OPEN") && acknowledgement.timeout == .seconds(60))
+        // A setting that is called so is reported like any other.
+        let setting: JSON = [
+            "access": 7, "property": "power_on_behavior", "type": "enum", "values": ["off", "toggle"],
+        ]
+        let plug = try Imported(.zigbee2mqtt, [("zigbee2mqtt/bridge/devices", [Self.zigbee([setting])])])
+        #expect(try plug.thing("d").property("power_on_behavior").write?.acknowledgement.commands == [])
         #expect(try thing.sent("previous", to: "startup") == #"{"startup":"previous"}"#)
         #expect(try thing.property("startup").schema.fault(in: 255) != nil)
         #expect(try thing.property("startup").schema.fault(in: 200) == nil)
