@@ -5,6 +5,8 @@ public enum DeviceError: Error, Equatable, CustomStringConvertible {
     /// `near`: those that were perhaps meant.
     case unknownThing(String, near: [String] = [])
     case unknownAffordance(thing: String, name: String, near: [String] = [])
+    /// It is there, and something else: what, and what is done with it.
+    case otherKind(thing: String, name: String, kind: String)
     /// The description has no form to write or invoke it.
     case notCommandable(thing: String, name: String)
     /// The value is not what the description allows.
@@ -39,6 +41,7 @@ public enum DeviceError: Error, Equatable, CustomStringConvertible {
         case .unknownThing(let name, let near): "no thing is called \"\(name)\"\(Self.perhaps(near))"
         case .unknownAffordance(let thing, let name, let near):
             "\(thing) has no \"\(name)\"\(Self.perhaps(near))"
+        case .otherKind(let thing, let name, let kind): "\"\(name)\" of \(thing) is \(kind)"
         case .notCommandable(let thing, let name):
             "\"\(name)\" of \(thing) can only be looked at: its description has no form to send to"
         case .noAdapter(let thing, let reason): "\(thing) cannot be commanded: \(reason)"

@@ -59,9 +59,7 @@ extension DeviceHub {
         let content = Command.Content(kind: .write, thing: thing.id, affordance: property, input: value)
         if let record = try self.settled(id, content) { return record }
         guard let target = thing.properties.first(where: { $0.name == property }) else {
-            throw DeviceError.unknownAffordance(
-                thing: thing.name, name: property,
-                near: nearNames(property, among: thing.properties.map(\.name)))
+            throw Self.unknown(property, of: thing, among: thing.properties.map(\.name))
         }
         // A profile has orders and actions, and nothing that is written raw.
         guard let form = target.write, thing.vda5050 == nil else {
@@ -87,8 +85,7 @@ extension DeviceHub {
         let content = Command.Content(kind: .invoke, thing: thing.id, affordance: action, input: input)
         if let record = try self.settled(id, content) { return record }
         guard let target = thing.actions.first(where: { $0.name == action }) else {
-            throw DeviceError.unknownAffordance(
-                thing: thing.name, name: action, near: nearNames(action, among: thing.actions.map(\.name)))
+            throw Self.unknown(action, of: thing, among: thing.actions.map(\.name))
         }
         guard let form = target.invoke else {
             throw DeviceError.notCommandable(thing: thing.name, name: action)
@@ -104,6 +101,19 @@ extension DeviceHub {
             return try await self.execute(order, by: try self.adapter(of: robot, thing.name), of: thing.name)
         }
         return try await self.execute(order, thing: index)
+    }
+
+    /// What is wrong with a name that is not among those that were meant.
+    private static func unknown(_ name: String, of thing: Thing, among names: [String]) -> DeviceError {
+        let kinds: [(names: [String], kind: String)] = [
+            (thing.properties.map(\.name), "a property: it is written, not invoked"),
+            (thing.actions.map(\.name), "an action: it is invoked, not written"),
+            (thing.events.map(\.name), "an event: it is watched"),
+        ]
+        if let (_, kind) = kinds.first(where: { $0.names.contains { sameBytes($0, name) } }) {
+            return .otherKind(thing: thing.name, name: name, kind: kind)
+        }
+        return .unknownAffordance(thing: thing.name, name: name, near: nearNames(name, among: names))
     }
 
     /// The command with this id, if one is remembered.

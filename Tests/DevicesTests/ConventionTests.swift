@@ -193,6 +193,8 @@ import World
             #expect(name == #"no thing is called "celar"; there is "cellar""#)
             let property = await words { _ = try await hub.write("OPEN", to: "P2", of: "cellar", id: "c") }
             #expect(property == #"cellar has no "P2"; there is "p""#)
+            let action = await words { _ = try await hub.invoke("p", of: "cellar", input: nil, id: "d") }
+            #expect(action.contains("is a property"), "\(action)")
         }
     }
 

@@ -25,7 +25,8 @@ struct HomeAssistantTemplate: Equatable {
         guard template.utf8.count <= Self.byteLimit else { return nil }
         guard let inner = Self.inner(Substring(template)) else { return nil }
         var parser = TemplateParser(inner)
-        guard let read = parser.expression(depth: 0), parser.isAtEnd else { return nil }
+        guard let read = parser.expression(depth: 0) else { return nil }
+        guard parser.isAtEnd || parser.isGapFilled(of: read) else { return nil }
         self = read
     }
 
@@ -111,6 +112,18 @@ private struct TemplateParser {
         }
         let isSane = read.scale.isFinite && read.offset.isFinite && read.scale != 0
         return isSane ? read : nil
+    }
+
+    /// `… if value_json.a is defined else …`: what fills a gap is left a gap.
+    mutating func isGapFilled(of read: HomeAssistantTemplate) -> Bool {
+        guard self.name() == "if", self.name() == "value_json", let pointer = self.path(), !pointer.isEmpty
+        else { return false }
+        let isAbove = read.pointer == pointer || read.pointer.hasPrefix(pointer + "/")
+        guard isAbove, self.name() == "is", self.name() == "defined", self.name() == "else" else {
+            return false
+        }
+        // A value of another place would be one that is never heard.
+        return !self.rest.holds("value")
     }
 
     private mutating func atom(depth: Int) -> HomeAssistantTemplate? {

@@ -293,15 +293,15 @@ extension ThingDraft {
         }
     }
 
-    /// The last part of a urn: what it cannot hold is replaced, and a sum over the whole keeps two that
-    /// differ only there apart.
+    /// The last part of a urn: what it cannot hold is replaced, and a sum over the whole keeps two apart that
+    /// differ only there. The colons and dots of addresses need none.
     static func identifier(_ text: String) -> String {
         var isChanged = text.isEmpty || text.utf8.count > 64
         let plain = text.utf8.prefix(64).reduce(into: "") { result, byte in
             let isPlain =
                 (0x30...0x39).contains(byte) || (0x41...0x5a).contains(byte & 0xdf)
-                || "-_.:".utf8.contains(byte)
-            isChanged = isChanged || !isPlain
+                || "-_".utf8.contains(byte)
+            isChanged = isChanged || !isPlain && !":.".utf8.contains(byte)
             result += isPlain ? String(UnicodeScalar(byte)) : "-"
         }
         guard isChanged else { return plain }

@@ -33,6 +33,8 @@ import World
             ("{{ value_json.a / 10 | round(1) }}", "/a", 0.1, 0, true),
             ("{{ (value_json.a - 32) / 2 }}", "/a", 0.5, -16, true),
             ("{{ value | multiply(0.001) }}", "", 0.001, 0, true),
+            ("{{ value_json.a if value_json.a is defined else none }}", "/a", 1, 0, false),
+            ("{{ value_json.a.b | float if value_json.a is defined else 'x' }}", "/a/b", 1, 0, true),
             ("{{ value_json['a/b']['~'] }}", "/a~1b/~0", 1, 0, false),
         ] as [(String?, String, Double, Double, Bool)])
     func `templates that are places and sums are read`(
@@ -48,6 +50,8 @@ import World
             "{{ value | upper }}", "{{ states('x') }}", "value_json.a", "{{ value_json. }}",
             "{{ value_json[ }}",
             "{% if value > 3 %}good{% endif %}", "{{ value_json.a if value_json.b else 0 }}",
+            "{{ value_json.a if value_json.b is defined else 0 }}",
+            "{{ value_json.a if value_json.a is defined else value_json.b }}",
             "{{ value_json.a + 1 * 2 }}", "{{ value_json.a / 0 }}", "{{ value_json.a.get('b' }}", "{{ }}",
             "{{",
             "{{ value.split(',')[0] }}", "{{ value_json.a }}{{ value_json.b }}", "on {{ value }}",
