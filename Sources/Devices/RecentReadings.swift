@@ -1,4 +1,4 @@
-package import Encoding
+internal import Encoding
 
 /// What was heard lately, in its order: for those who look now and then and want to miss nothing.
 struct RecentReadings: Sendable {

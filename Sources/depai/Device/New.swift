@@ -99,7 +99,7 @@ extension DeviceCommand {
         }
 
         /// Where models are looked for when nobody says it.
-        private static let places = ["Devices", "/usr/share/depai/devices"]
+        private static let places = ["Devices", "/usr/share/depai/Devices"]
 
         private func model() throws -> FilePath {
             if self.family.hasSuffix(".json") { return FilePath(self.family) }
