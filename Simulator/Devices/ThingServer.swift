@@ -35,7 +35,8 @@ struct ThingServer: Sendable {
         var messages: [(topic: String, document: JSON, isText: Bool, retain: Bool)] = []
         for (name, value) in values {
             guard let property = self.thing.properties.first(where: { $0.name == name }) else { continue }
-            for form in property.reports {
+            // What is only said in answer to a question stands elsewhere.
+            for form in property.reports where !form.filter.hasPrefix("$self/") {
                 // A value that the wire has no word for is not said.
                 guard let wire = try? form.format.wire(of: value) else { continue }
                 let isText = form.format.isText || (form.pointer.tokens.isEmpty && !form.format.map.isEmpty)

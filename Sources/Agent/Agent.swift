@@ -93,7 +93,7 @@ public struct Agent: Sendable {
                 ? "wallet \(keystore.address) is locked: nothing is spent"
                 : "wallet \(keystore.address) is open")
         if let copied = try self.home.noticeCopy() { try await store.log("home", copied) }
-        for fault in found.faults { try await store.log("device", fault) }
+        for fault in found.faults { try await store.log("fault", fault) }
         let readings = devices.readings(capacity: 1_024)
         let control = WalletControl(ledger: ledger, entropy: self.entropy)
         let owner = try self.home.owner(of: keystore)
@@ -213,13 +213,13 @@ public struct Agent: Sendable {
             guard folder.hasChanged else { continue }
             do {
                 let found = try folder.read()
-                for fault in found.faults { try await store.log("device", fault) }
+                for fault in found.faults { try await store.log("fault", fault) }
                 try await devices.replace(things: found.things)
                 try await store.log("device", "\(found.things.count) descriptions are in use")
             } catch let error as DeviceError {
-                try await store.log("device", "the descriptions stay as they were: \(error)")
+                try await store.log("fault", "the descriptions stay as they were: \(error)")
             } catch let error as BusError {
-                try await store.log("device", "the descriptions stay as they were: \(error)")
+                try await store.log("fault", "the descriptions stay as they were: \(error)")
             } catch let error as FileError {
                 try await store.log("device", "\(error)")
             }

@@ -5,12 +5,14 @@ internal import World
 
 /// What may be asked of the devices of a running robot, as one JSON object.
 ///
-///     {"ask": "devices"} | {"ask": "device", "thing": NAME}
+///     {"ask": "devices"} | {"ask": "device", "thing": NAME} | {"ask": "readings", "after": MARK}
 ///     | {"ask": "write", "thing": NAME, "property": NAME, "value": …, "id": ID}
 ///     | {"ask": "invoke", "thing": NAME, "action": NAME, "input": …, "id": ID}
 public enum DeviceRequest: Sendable, Equatable {
     case list
     case show(thing: String)
+    /// What was heard since a mark; without one only the mark of now.
+    case readings(after: UInt64?)
     /// - id: names the command; the same id again is the same command.
     case write(JSON, property: String, thing: String, id: String)
     case invoke(String, thing: String, input: JSON, id: String)
@@ -18,13 +20,13 @@ public enum DeviceRequest: Sendable, Equatable {
     /// What names the command; nil for a question.
     public var id: String? {
         switch self {
-        case .list, .show: nil
+        case .list, .show, .readings: nil
         case .write(_, _, _, let id), .invoke(_, _, _, let id): id
         }
     }
 
     /// The words after `ask`.
-    static let names: Set<String> = ["devices", "device", "write", "invoke"]
+    static let names: Set<String> = ["devices", "device", "readings", "write", "invoke"]
 
     public init(_ root: JSONField) throws(JSONError) {
         switch try root["ask"].string() {
@@ -34,6 +36,9 @@ public enum DeviceRequest: Sendable, Equatable {
         case "device":
             try root.only(["ask", "thing"])
             self = .show(thing: try root["thing"].string())
+        case "readings":
+            try root.only(["ask", "after"])
+            self = .readings(after: try root["after"].ifPresent?.integer())
         case "write":
             try root.only(["ask", "thing", "property", "value", "id"])
             self = .write(
@@ -52,6 +57,7 @@ public enum DeviceRequest: Sendable, Equatable {
         switch self {
         case .list: ["ask": "devices"]
         case .show(let thing): ["ask": "device", "thing": .string(thing)]
+        case .readings(let mark): ["ask": "readings", "after": mark.map { JSON($0) } ?? .null]
         case .write(let value, let property, let thing, let id):
             [
                 "ask": "write", "thing": .string(thing), "property": .string(property), "value": value,
@@ -70,7 +76,7 @@ extension DeviceRequest {
     /// The same under a name that no other issuer can use.
     func named(by issuer: String) -> DeviceRequest {
         switch self {
-        case .list, .show: self
+        case .list, .show, .readings: self
         case .write(let value, let property, let thing, let id):
             .write(value, property: property, thing: thing, id: Self.name(id, issuer))
         case .invoke(let action, let thing, let input, let id):
@@ -123,7 +129,7 @@ struct DeviceDesk: Sendable {
                 "devices": .array(await self.things(twins).map { Self.json($0, $1) }),
             ]
         case .show(let name):
-            guard let twin = await self.hub.twin(name) else { throw DeviceError.unknownThing(name) }
+            let twin = try await self.hub.knownTwin(name)
             var json = await self.things([twin]).first.map { Self.json($0, $1) } ?? .null
             json["schema"] = "depai.device/1"
             json["faults"] = .array(
@@ -134,6 +140,7 @@ struct DeviceDesk: Sendable {
                     ]
                 })
             return json
+        case .readings(let mark): return Self.json(await self.hub.news(after: mark), await self.hub.twins())
         case .write(let value, let property, let thing, let id):
             return Self.json(try await self.hub.write(value, to: property, of: thing, id: id))
         case .invoke(let action, let thing, let input, let id):
@@ -145,7 +152,7 @@ struct DeviceDesk: Sendable {
     private func outcome(of request: DeviceRequest) async throws -> JSON? {
         let (affordance, input, id): (String, JSON, String)
         switch request {
-        case .list, .show: return nil
+        case .list, .show, .readings: return nil
         case .write(let value, let property, _, let name): (affordance, input, id) = (property, value, name)
         case .invoke(let action, _, let value, let name): (affordance, input, id) = (action, value, name)
         }
@@ -184,10 +191,14 @@ struct DeviceDesk: Sendable {
             "availability": .string(twin.availability.rawValue),
             "properties": .array(thing.properties.map { self.json($0, twin) }),
             "actions": .array(
-                thing.actions.map {
-                    ["name": .string($0.name), "idempotent": .bool($0.isIdempotent)]
+                thing.actions.map { action in
+                    [
+                        "name": .string(action.name), "idempotent": .bool(action.isIdempotent),
+                        "input": action.input?.document ?? .null, "limits": action.limits.json ?? .null,
+                    ]
                 }),
             "events": .array(thing.events.map { .string($0.name) }),
+            "limits": thing.limits.json ?? .null, "notes": .array(thing.notes.map { .string($0) }),
         ]
     }
 
@@ -195,6 +206,7 @@ struct DeviceDesk: Sendable {
         var json: JSON = [
             "name": .string(property.name), "type": JSON(property.schema.kind?.rawValue),
             "unit": JSON(property.schema.unit), "writable": .bool(property.isWritable),
+            "allowed": property.schema.document, "limits": property.limits.json ?? .null,
         ]
         if let reported = twin.reported[property.name] {
             json["reported"] = [
@@ -209,6 +221,27 @@ struct DeviceDesk: Sendable {
             ]
         }
         return json
+    }
+
+    private static func json(_ news: DeviceHub.News, _ twins: [Twin]) -> JSON {
+        let names = Dictionary(twins.map { ($0.id, $0.name) }) { first, _ in first }
+        return [
+            "schema": "depai.device-readings/1", "mark": JSON(news.mark), "lost": JSON(news.lost),
+            "readings": .array(
+                news.readings.map { reading, isEvent in
+                    var json = reading.json
+                    json["device"] = .string(names[reading.thing] ?? reading.thing)
+                    json["event"] = .bool(isEvent)
+                    return json
+                }),
+            "availability": .array(
+                twins.map {
+                    [
+                        "device": .string($0.name), "id": .string($0.id),
+                        "availability": .string($0.availability.rawValue),
+                    ]
+                }),
+        ]
     }
 
     private static func json(_ record: CommandRecord) -> JSON {

@@ -16,6 +16,10 @@ struct DeviceFolder: Sendable {
     private var seen: [Entry] = []
     /// The last good description of each file.
     private var good: [ExactText: Thing] = [:]
+    /// Files whose things are in use: who came first keeps its name.
+    private var inUse: Set<ExactText> = []
+    /// Files that say what another one says already, as it was told.
+    private var doubled: [ExactText: String] = [:]
 
     /// The largest description, in bytes.
     static let byteLimit = 256 << 10
@@ -44,7 +48,35 @@ struct DeviceFolder: Sendable {
         let names = Set(entries.map(\.name))
         self.good = self.good.filter { names.contains($0.key) }
         self.seen = entries
-        return (entries.compactMap { self.good[$0.name] }, faults)
+        let (files, doubled) = self.standing(entries.map(\.name))
+        for file in doubled.keys.sorted() where self.doubled[file] != doubled[file] {
+            faults.append("\(self.path.appending(file.text)): \(doubled[file] ?? "")")
+        }
+        (self.inUse, self.doubled) = (Set(files), doubled)
+        return (files.compactMap { self.good[$0] }, faults)
+    }
+
+    /// The files whose things can stand together, in the order of their names, and why the others cannot: a
+    /// name or an id that two files have refuses the one that came later, and no other.
+    private func standing(_ names: [ExactText]) -> (files: [ExactText], doubled: [ExactText: String]) {
+        var owners: [ExactText: ExactText] = [:]
+        var (files, doubled): ([ExactText], [ExactText: String]) = ([], [:])
+        for name in names.filter(self.inUse.contains) + names.filter({ !self.inUse.contains($0) }) {
+            guard let thing = self.good[name] else { continue }
+            let words = [("id", thing.id), ("name", thing.name)]
+            if let (kind, word, owner) = words.lazy.compactMap({ kind, word in
+                owners[ExactText(word)].map { (kind, word, $0) }
+            }).first {
+                doubled[name] =
+                    "its \(kind) \"\(word)\" is that of \(self.path.appending(owner.text)), which stays"
+            } else if files.count >= DeviceHub.thingLimit {
+                doubled[name] = "more than \(DeviceHub.thingLimit) things"
+            } else {
+                for (_, word) in words { owners[ExactText(word)] = name }
+                files.append(name)
+            }
+        }
+        return (files.sorted(), doubled)
     }
 
     private func thing(_ name: String) throws -> Thing {

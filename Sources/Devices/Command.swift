@@ -38,6 +38,8 @@ struct Command: Sendable {
         case notSent
         /// It may or may not have left.
         case maybeSent
+        /// The broker does not take it, in these words: the device has not heard of it.
+        case refused(String)
         case done(JSON?)
         case failed(JSON)
     }
@@ -94,6 +96,9 @@ struct Command: Sendable {
         case .maybeSent:
             self.mayHaveActed = true
             return self.proof == .broker ? self.settle(.unknown) : [.awaitReport]
+        case .refused(let reason):
+            self.result = .string(reason)
+            return self.settle(self.mayHaveActed ? .unknown : .failed)
         case .done(let result):
             // An answer to what was never sent is a lie or a mistake.
             guard self.state != .received else { return [] }

@@ -29,8 +29,12 @@ public struct DataSchema: Sendable {
     let required: [String]
     let oneOf: [DataSchema]
 
+    /// The schema as the description has it, without what only titles it and says where it is spoken.
+    package let document: JSON
+
     /// The schema that allows everything.
     init(_ field: JSONField) throws(JSONError) {
+        self.document = Self.bare(field.value)
         let name = try field["type"].ifPresent?.string()
         self.kind = name.flatMap(Kind.init(rawValue:))
         if name != nil, self.kind == nil { throw field["type"].fault("no such type") }
@@ -63,6 +67,19 @@ public struct DataSchema: Sendable {
         self.oneOf = oneOf
     }
 
+    private static func bare(_ value: JSON?) -> JSON {
+        guard case .object(let object)? = value else { return [:] }
+        var result = JSON.Object()
+        for (name, member) in object.members where Self.shownMembers.contains(name) { result[name] = member }
+        return .object(result)
+    }
+
+    private static let shownMembers: Set<String> = [
+        "type", "unit", "const", "enum", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum",
+        "multipleOf", "minLength", "maxLength", "minItems", "maxItems", "items", "properties", "required",
+        "oneOf",
+    ]
+
     private static func range(_ low: JSONField, _ high: JSONField) throws(JSONError) -> ClosedRange<Int> {
         let minimum = try low.ifPresent?.integer(Int.self) ?? 0
         let maximum = try high.ifPresent?.integer(Int.self) ?? Int.max
@@ -84,13 +101,15 @@ public struct DataSchema: Sendable {
     private func fault(in value: JSON, at pointer: String) -> String? {
         let place = pointer.isEmpty ? "the value" : pointer
         if let kind = self.kind, !Self.isKind(kind, value) {
+            let values = self.choices.map { ": allowed are \(Self.shown($0))" }
             return "\(place) is not of type \(kind.rawValue)"
+                + (values ?? (kind == .boolean ? " (true or false)" : ""))
         }
         if let constant = self.constant, !constant.isSameValue(as: value) {
-            return "\(place) is not the constant"
+            return "\(place) is not \(Self.shown(constant))"
         }
         if let choices = self.choices, !choices.contains(where: { $0.isSameValue(as: value) }) {
-            return "\(place) is not one of the allowed values"
+            return "\(place) is not one of the allowed values: \(Self.shown(choices))"
         }
         if !self.oneOf.isEmpty, self.oneOf.count(where: { $0.fault(in: value, at: pointer) == nil }) != 1 {
             return "\(place) does not fit exactly one of the alternatives"
@@ -105,6 +124,20 @@ public struct DataSchema: Sendable {
         case .null, .bool: return nil
         }
     }
+
+    private static func shown(_ value: JSON) -> String { String(value.text.prefix(64)) }
+
+    /// As many as fit a line that is read.
+    private static func shown(_ values: [JSON]) -> String {
+        let words = values.prefix(24).map(self.shown).joined(separator: ", ")
+        return values.count > 24 ? words + ", ..." : words
+    }
+
+    /// The value, where only one is allowed.
+    var onlyValue: JSON? { self.constant ?? (self.choices?.count == 1 ? self.choices?.first : nil) }
+
+    /// Whether only some values are allowed at all.
+    var isClosed: Bool { self.choices != nil || self.constant != nil }
 
     private func fault(inNumber number: Double, _ place: String) -> String? {
         if let limit = self.minimum, number < limit { return "\(place) is below \(limit)" }
@@ -142,7 +175,7 @@ public struct DataSchema: Sendable {
         return nil
     }
 
-    private static func isKind(_ kind: Kind, _ value: JSON) -> Bool {
+    static func isKind(_ kind: Kind, _ value: JSON) -> Bool {
         switch (kind, value) {
         case (.boolean, .bool), (.integer, .integer), (.number, .integer), (.number, .number),
             (.string, .string),
@@ -169,6 +202,23 @@ extension JSON {
         default:
             guard let left = self.double, let right = other.double else { return self == other }
             return (left - right).magnitude <= 1e-9 * max(1, left.magnitude, right.magnitude)
+        }
+    }
+
+    /// Whether a device that was told `written` and now reports this has obeyed: an object may have more
+    /// members than were written, and a number may have gone through single precision.
+    func isEcho(of written: JSON) -> Bool {
+        switch (self, written) {
+        case (.object(let reported), .object(let members)):
+            return members.members.allSatisfy { member in
+                reported[member.name].map { $0.isEcho(of: member.value) } ?? false
+            }
+        case (.array(let reported), .array(let elements)):
+            return reported.count == elements.count
+                && zip(reported, elements).allSatisfy { $0.isEcho(of: $1) }
+        default:
+            guard let left = self.double, let right = written.double else { return self == written }
+            return (left - right).magnitude <= 1e-6 * max(1, left.magnitude, right.magnitude)
         }
     }
 

@@ -3,12 +3,13 @@ internal import Encoding
 /// Which `depai:` terms may stand where. A misspelt one must not be silently ignored.
 enum DepaiTerms {
     static let ofThing: Set<String> = [
-        "depai:name", "depai:availability", "depai:limits", "depai:profile",
+        "depai:name", "depai:availability", "depai:limits", "depai:profile", "depai:query",
+        "depai:notes",
     ]
     static let ofAffordance: Set<String> = ["depai:limits"]
     static let ofForm: Set<String> = [
         "depai:pointer", "depai:when", "depai:map", "depai:scale", "depai:offset", "depai:merge",
-        "depai:body", "depai:ack",
+        "depai:body", "depai:ack", "depai:fallback", "depai:rendered", "depai:empty",
     ]
 
     /// Refuses a `depai:` term that is unknown or stands at the wrong place.

@@ -2,8 +2,11 @@ public import World
 
 /// Why a command was not taken, or a hub does not start. Nothing was sent.
 public enum DeviceError: Error, Equatable, CustomStringConvertible {
-    case unknownThing(String)
-    case unknownAffordance(thing: String, name: String)
+    /// `near`: those that were perhaps meant.
+    case unknownThing(String, near: [String] = [])
+    case unknownAffordance(thing: String, name: String, near: [String] = [])
+    /// It is there, and something else: what, and what is done with it.
+    case otherKind(thing: String, name: String, kind: String)
     /// The description has no form to write or invoke it.
     case notCommandable(thing: String, name: String)
     /// The value is not what the description allows.
@@ -28,14 +31,20 @@ public enum DeviceError: Error, Equatable, CustomStringConvertible {
     case tooManyThings(limit: Int)
     /// Two things have one id or name.
     case ambiguous(String)
+    /// The thing's profile has nothing that could command it.
+    case noAdapter(thing: String, reason: String)
     /// A hub runs once.
     case ranBefore
 
     public var description: String {
         switch self {
-        case .unknownThing(let name): "no thing is called \"\(name)\""
-        case .unknownAffordance(let thing, let name): "\(thing) has no \"\(name)\""
-        case .notCommandable(let thing, let name): "\"\(name)\" of \(thing) has no form to send to"
+        case .unknownThing(let name, let near): "no thing is called \"\(name)\"\(Self.perhaps(near))"
+        case .unknownAffordance(let thing, let name, let near):
+            "\(thing) has no \"\(name)\"\(Self.perhaps(near))"
+        case .otherKind(let thing, let name, let kind): "\"\(name)\" of \(thing) is \(kind)"
+        case .notCommandable(let thing, let name):
+            "\"\(name)\" of \(thing) can only be looked at: its description has no form to send to"
+        case .noAdapter(let thing, let reason): "\(thing) cannot be commanded: \(reason)"
         case .value(let affordance, let reason): "\(affordance): \(reason)"
         case .outOfRange(let affordance, let range):
             "\(affordance): the owner allows \(range.lowerBound) to \(range.upperBound)"
@@ -54,6 +63,10 @@ public enum DeviceError: Error, Equatable, CustomStringConvertible {
         case .ambiguous(let name): "two things are called \"\(name)\""
         case .ranBefore: "the hub ran before"
         }
+    }
+
+    private static func perhaps(_ near: [String]) -> String {
+        near.isEmpty ? "" : "; there is \(near.map { "\"\($0)\"" }.joined(separator: ", "))"
     }
 }
 

@@ -59,9 +59,10 @@ extension DeviceHub {
         let content = Command.Content(kind: .write, thing: thing.id, affordance: property, input: value)
         if let record = try self.settled(id, content) { return record }
         guard let target = thing.properties.first(where: { $0.name == property }) else {
-            throw DeviceError.unknownAffordance(thing: thing.name, name: property)
+            throw Self.unknown(property, of: thing, among: thing.properties.map(\.name))
         }
-        guard let form = target.write else {
+        // A profile has orders and actions, and nothing that is written raw.
+        guard let form = target.write, thing.vda5050 == nil else {
             throw DeviceError.notCommandable(thing: thing.name, name: property)
         }
         let order = try self.order(
@@ -76,10 +77,15 @@ extension DeviceHub {
     ) async throws -> CommandRecord {
         let index = try self.index(of: thing)
         let thing = self.things[index]
+        var input = input
+        // A button that knows one word needs not be told which.
+        if case .null = input, let schema = thing.actions.first(where: { $0.name == action })?.input {
+            input = schema.onlyValue ?? input
+        }
         let content = Command.Content(kind: .invoke, thing: thing.id, affordance: action, input: input)
         if let record = try self.settled(id, content) { return record }
         guard let target = thing.actions.first(where: { $0.name == action }) else {
-            throw DeviceError.unknownAffordance(thing: thing.name, name: action)
+            throw Self.unknown(action, of: thing, among: thing.actions.map(\.name))
         }
         guard let form = target.invoke else {
             throw DeviceError.notCommandable(thing: thing.name, name: action)
@@ -90,10 +96,24 @@ extension DeviceHub {
         let order = try self.order(
             id, content, form, schema: target.input, isRepeatable: target.isIdempotent, limits: target.limits,
             of: thing)
-        if let adapter = self.adapters[index] {
-            return try await self.execute(order, by: adapter, of: thing.name)
+        if let robot = thing.vda5050 {
+            // What its protocol wants to be told is no raw message, whatever stands in the form.
+            return try await self.execute(order, by: try self.adapter(of: robot, thing.name), of: thing.name)
         }
         return try await self.execute(order, thing: index)
+    }
+
+    /// What is wrong with a name that is not among those that were meant.
+    private static func unknown(_ name: String, of thing: Thing, among names: [String]) -> DeviceError {
+        let kinds: [(names: [String], kind: String)] = [
+            (thing.properties.map(\.name), "a property: it is written, not invoked"),
+            (thing.actions.map(\.name), "an action: it is invoked, not written"),
+            (thing.events.map(\.name), "an event: it is watched"),
+        ]
+        if let (_, kind) = kinds.first(where: { $0.names.contains { sameBytes($0, name) } }) {
+            return .otherKind(thing: thing.name, name: name, kind: kind)
+        }
+        return .unknownAffordance(thing: thing.name, name: name, near: nearNames(name, among: names))
     }
 
     /// The command with this id, if one is remembered.
@@ -147,7 +167,7 @@ extension DeviceHub {
 
     private func execute(_ order: Order, thing: Int) async throws -> CommandRecord {
         if self.open[order.id] != nil { return try await self.follow(order) }
-        let proof = Command.Proof(order.form)
+        let proof = Command.Proof(order.form, order.content.input)
         if proof == .anonymous {
             let isBusy = self.open.contains { _, open in
                 open.command.proof == .anonymous && open.command.content.thing == order.content.thing
@@ -253,7 +273,17 @@ extension DeviceHub {
                     retained: order.form.retain))
             return .sent
         } catch {
-            return error == .unacknowledged ? .maybeSent : .notSent
+            switch error {
+            case .unacknowledged: return .maybeSent
+            case .offline: return .notSent
+            case .refused(let words):
+                let reason = "the broker refuses it: \(words)"
+                if let index = self.indices[ByteText(order.content.thing)] {
+                    self.note(
+                        reason, thing: index, affordance: order.content.affordance, filter: order.form.topic)
+                }
+                return .refused(reason)
+            }
         }
     }
 
@@ -283,7 +313,7 @@ extension DeviceHub {
 
     // MARK: the owner's limits
 
-    private static func rateKey(_ thing: String, _ affordance: String?) -> String {
+    static func rateKey(_ thing: String, _ affordance: String?) -> String {
         affordance.map { "\(thing)\u{1f}\($0)" } ?? thing
     }
 
@@ -320,8 +350,9 @@ extension DeviceHub {
 }
 
 extension Command.Proof {
-    init(_ form: CommandForm) {
+    init(_ form: CommandForm, _ value: JSON) {
         switch form.acknowledgement.kind {
+        case .echo where !form.acknowledgement.expectsEcho(of: value): self = .broker
         case .puback: self = .broker
         case .echo: self = .anonymous
         case .reply: self = form.acknowledgement.idPointer == nil ? .anonymous : .identified

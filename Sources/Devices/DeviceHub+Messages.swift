@@ -11,18 +11,26 @@ extension DeviceHub {
                 self.receive(arrival, source, thing: thing, property: property, form: form)
             case .event(let thing, let event, let form):
                 self.receive(arrival, source, thing: thing, event: event, form: form)
-            case .availability(let thing):
-                if let isOnline = self.things[thing].availability?.isOnline(arrival.message.payload) {
-                    self.twinStates[thing].availability(isOnline: isOnline, at: arrival.uptime)
-                } else if !arrival.message.payload.isEmpty {
-                    // An empty retained message only clears the topic.
-                    self.note(
-                        "neither online nor offline", thing: thing, affordance: "availability",
-                        filter: source.filter)
-                }
+            case .availability(let thing, let place):
+                self.receiveAvailability(arrival, source, thing: thing, place: place)
             case .answer(let thing, let affordance, let form):
                 self.receiveAnswer(arrival, source, thing: thing, affordance: affordance, form: form)
             }
+        }
+    }
+
+    private func receiveAvailability(_ arrival: Inbox.Arrival, _ source: Source, thing: Int, place: Int) {
+        let payload = arrival.message.payload
+        guard let places = self.things[thing].availability?.places, places.indices.contains(place) else {
+            return
+        }
+        if let word = places[place].word(payload) {
+            let cameBack = self.twinStates[thing].availability(word, place: place, at: arrival.uptime)
+            if cameBack { self.wantValues(of: thing) }
+        } else if !payload.isEmpty {
+            // An empty message only clears the topic.
+            self.note(
+                "neither online nor offline", thing: thing, affordance: "availability", filter: source.filter)
         }
     }
 
@@ -39,7 +47,7 @@ extension DeviceHub {
         switch route {
         case .report(let thing, let property, _): (thing, self.things[thing].properties[property].name)
         case .event(let thing, let event, _): (thing, self.things[thing].events[event].name)
-        case .availability(let thing): (thing, "availability")
+        case .availability(let thing, _): (thing, "availability")
         case .answer(let thing, let affordance, _): (thing, affordance)
         }
     }
@@ -49,11 +57,21 @@ extension DeviceHub {
         let message = arrival.message
         do {
             let report = try property.reports[form].report(message.payload, schema: property.schema)
+            if report == .gone {
+                self.fallbacks[FallbackKey(thing: thing, property: property.name)] = nil
+                // Who was told the empty text, and kept it, says nothing.
+                if message.payload.isEmpty { self.receiveEcho("", of: property, form, thing: thing, arrival) }
+            }
             let value = try self.twinStates[thing].report(
                 report, of: property, at: arrival.at, uptime: arrival.uptime, isOld: message.retained)
-            guard let value, !message.retained else { return }
-            self.send(value, of: property.name, unit: property.schema.unit, thing: thing, arrival)
-            self.receiveEcho(value, of: property.name, thing: thing, arrival)
+            guard let value else { return }
+            self.schedule(
+                property.reports[form].fallback, value, of: property.name, thing: thing, arrival.uptime)
+            guard !message.retained else { return }
+            self.send(
+                value, of: property.name, unit: property.schema.unit, thing: thing, at: arrival.at,
+                uptime: arrival.uptime)
+            self.receiveEcho(value, of: property, form, thing: thing, arrival)
         } catch {
             self.note(error.description, thing: thing, affordance: property.name, filter: source.filter)
         }
@@ -69,24 +87,34 @@ extension DeviceHub {
                     arrival.message.payload, schema: event.data)
             else { return }
             self.twinStates[thing].heard(at: arrival.uptime)
-            self.send(value, of: event.name, unit: event.data?.unit, thing: thing, arrival)
+            self.send(
+                value, of: event.name, unit: event.data?.unit, thing: thing, at: arrival.at,
+                uptime: arrival.uptime, isEvent: true)
         } catch {
             self.note(error.description, thing: thing, affordance: event.name, filter: source.filter)
         }
     }
 
-    /// The property reports a value: whoever waits for exactly that has it.
-    private func receiveEcho(_ value: JSON, of property: String, thing: Int, _ arrival: Inbox.Arrival) {
-        let id = self.waiting(thing: thing, affordance: property, since: arrival) { open in
-            open.form.acknowledgement.kind == .echo && open.form.acknowledgement.filter == nil
-                && open.command.content.input.isSameValue(as: value)
+    /// The property reports a value: whoever waits for it has it. Also where the device announces what it
+    /// will do on a topic of its own: not every device does.
+    private func receiveEcho(
+        _ value: JSON, of property: Thing.Property, _ form: Int, thing: Int, _ arrival: Inbox.Arrival
+    ) {
+        // We would hear ourselves and take it for the device.
+        guard let write = property.write, property.reports.indices.contains(form),
+            !TopicFilter.matches(write.topic, filter: property.reports[form].filter)
+        else { return }
+        let id = self.waiting(thing: thing, affordance: property.name, since: arrival) { open in
+            open.form.acknowledgement.kind == .echo && value.isEcho(of: open.command.content.input)
         }
-        if let id { self.settle(id, .done(nil), thing, property, source: open[id]?.form.topic ?? "") }
+        if let id { self.settle(id, .done(nil), thing, property.name, source: open[id]?.form.topic ?? "") }
     }
 
     private func receiveAnswer(
         _ arrival: Inbox.Arrival, _ source: Source, thing: Int, affordance: String, form: CommandForm
     ) {
+        // Nothing is how a kept topic is cleared.
+        guard !arrival.message.payload.isEmpty else { return }
         do throws(PayloadError) {
             let document = try form.format.document(arrival.message.payload)
             if form.acknowledgement.kind == .echo {
@@ -124,7 +152,7 @@ extension DeviceHub {
         let schema = self.things[thing].properties.first { $0.name == affordance }?.schema
         let value = try form.format.value(ofWire: wire, schema: schema)
         let id = self.waiting(thing: thing, affordance: affordance, since: arrival) { open in
-            open.command.content.input.isSameValue(as: value)
+            value.isEcho(of: open.command.content.input)
         }
         if let id { self.settle(id, .done(nil), thing, affordance, source: open[id]?.form.topic ?? "") }
     }

@@ -1,3 +1,4 @@
+internal import Encoding
 internal import World
 
 extension DeviceHub {
@@ -12,14 +13,15 @@ extension DeviceHub {
         var places: [(offset: Int, element: Thing)] = []
         var next = self.things.count
         for thing in things {
-            let known = self.things.firstIndex { $0.id == thing.id }
+            let known = self.things.firstIndex { sameBytes($0.id, thing.id) }
             places.append((known ?? next, thing))
             if known == nil { next += 1 }
         }
         guard next <= Self.thingLimit else { throw DeviceError.tooManyThings(limit: Self.thingLimit) }
         let indices = try Self.places(of: places)
         let wanted = Source.all(places, ownName: self.ownName)
-        let new = wanted.filter { source in !self.sources.contains { $0.filter == source.filter } }
+        let known = Set(self.sources.map { ByteText($0.filter) })
+        let new = wanted.filter { source in !known.contains(ByteText(source.filter)) }
         guard self.sources.count + new.count <= Self.sourceLimit else {
             throw DeviceError.tooManyThings(limit: Self.thingLimit)
         }
@@ -27,23 +29,32 @@ extension DeviceHub {
         let first = self.sources.count
         self.sources += new.map { Source(filter: $0.filter, quality: $0.quality, routes: []) }
         if self.isListening { for index in first..<self.sources.count { try self.listen(to: index) } }
+        let (before, gone) = (self.things, self.retired)
         self.retired = Set(self.things.indices)
         for (place, thing) in places {
             self.retired.remove(place)
             if place < self.things.count {
                 self.things[place] = thing
                 self.twinStates[place].adopt(thing)
+                self.fallbacks = self.fallbacks.filter { $0.key.thing != place }
             } else {
                 self.things.append(thing)
                 self.twinStates.append(TwinState(thing))
             }
         }
         self.indices = indices
-        let routes = Dictionary(uniqueKeysWithValues: wanted.map { ($0.filter, $0.routes) })
+        let routes = Dictionary(wanted.map { (ByteText($0.filter), $0.routes) }) { first, _ in first }
         for index in self.sources.indices {
-            self.sources[index].routes = routes[self.sources[index].filter] ?? []
+            self.sources[index].routes = routes[ByteText(self.sources[index].filter)] ?? []
         }
         self.keeper?.adopt(self.things, self.sources)
+        self.adaptAll()
+        for (place, thing) in places
+        where !before.indices.contains(place) || gone.contains(place)
+            || before[place].queries != thing.queries
+        {
+            self.wantValues(of: place)
+        }
     }
 
     func listen(to index: Int) throws(BusError) {
@@ -56,12 +67,12 @@ extension DeviceHub {
     }
 
     /// Places by name and by id.
-    static func places(of things: [(offset: Int, element: Thing)]) throws(DeviceError) -> [String: Int] {
+    static func places(of things: [(offset: Int, element: Thing)]) throws(DeviceError) -> [ByteText: Int] {
         guard things.count <= Self.thingLimit else { throw .tooManyThings(limit: Self.thingLimit) }
-        var indices: [String: Int] = [:]
+        var indices: [ByteText: Int] = [:]
         for (index, thing) in things {
-            for name in Set([thing.id, thing.name]).sorted() {
-                guard indices.updateValue(index, forKey: name) == nil else { throw .ambiguous(name) }
+            for name in Set([ByteText(thing.id), ByteText(thing.name)]).sorted(by: { $0.text < $1.text }) {
+                guard indices.updateValue(index, forKey: name) == nil else { throw .ambiguous(name.text) }
             }
         }
         return indices

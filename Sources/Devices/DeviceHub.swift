@@ -17,10 +17,28 @@ public actor DeviceHub {
     let keeper: ReadingKeeper?
     var sources: [Source]
     /// Places by name and by id, of the things that are there.
-    var indices: [String: Int]
+    var indices: [ByteText: Int]
     let inbox: Inbox
-    /// What commands the things with a profile, by index.
-    let adapters: [Int: VDA5050.ThingAdapter]
+    /// What commands the things with a profile, by the robot. One whose description is gone rests here: the
+    /// bus knows no end of a subscription, and it may come back.
+    var adapters: [VDA5050.Identity: VDA5050.ThingAdapter] = [:]
+    /// Adapters that have to be run.
+    let newAdapters: AsyncStream<VDA5050.ThingAdapter>
+    let adapterStarter: AsyncStream<VDA5050.ThingAdapter>.Continuation
+    /// What adapters could not read.
+    let adapterFaults: AsyncStream<AdapterFault>
+    let adapterFaultTeller: AsyncStream<AdapterFault>.Continuation
+    /// Where the journals of the adapters are kept; nil is memory.
+    let folder: FilePath?
+    /// What was heard lately, for those who look now and then.
+    var recent = RecentReadings()
+    /// Values that fall back by themselves, and when.
+    var fallbacks: [FallbackKey: Duration] = [:]
+    /// Places of things that shall be asked for their values.
+    var unasked: Set<Int>
+    /// Wakes what waits for either.
+    let errands: AsyncStream<Void>
+    let errandStarter: AsyncStream<Void>.Continuation
     private let broadcast = Broadcast<Reading>(listenerLimit: DeviceHub.listenerLimit)
     private let onFault: @Sendable (DeviceFault) -> Void
 
@@ -56,19 +74,18 @@ public actor DeviceHub {
         let ownName = try journal.ownName { "depai-" + Hex.encode(entropy.bytes(6)) }
         var states = things.map(TwinState.init)
         for entry in try journal.lastWrites() {
-            guard let index = indices[entry.content.thing] else { continue }
+            guard let index = indices[ByteText(entry.content.thing)] else { continue }
             states[index].desire(
                 entry.content.input, of: entry.content.affordance, version: entry.sequence, command: entry.id,
                 at: entry.at)
         }
-        let folder = store?.removingLastComponent()
-        var adapters: [Int: VDA5050.ThingAdapter] = [:]
-        for (index, thing) in things.enumerated() {
-            adapters[index] = try thing.vda5050.map {
-                try VDA5050.ThingAdapter($0, bus: bus, folder: folder, timeline: timeline)
-            }
-        }
-        self.adapters = adapters
+        (self.newAdapters, self.adapterStarter) = AsyncStream.makeStream(
+            bufferingPolicy: .bufferingOldest(Self.thingLimit))
+        (self.adapterFaults, self.adapterFaultTeller) = AsyncStream.makeStream(
+            bufferingPolicy: .bufferingOldest(AdapterFault.room))
+        (self.errands, self.errandStarter) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+        self.folder = store?.removingLastComponent()
+        self.unasked = Set(things.indices)
         self.things = things
         self.indices = indices
         self.bus = bus
@@ -99,16 +116,19 @@ public actor DeviceHub {
         guard !self.ran else { throw DeviceError.ranBefore }
         self.ran = true
         try self.listenToAll()
+        self.adaptAll()
         defer {
             self.isListening = false
+            self.adapterStarter.finish()
+            self.errandStarter.finish()
+            self.adapterFaultTeller.finish()
             self.inbox.close()
             self.broadcast.finish()
         }
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await self.listen() }
-            for (_, adapter) in self.adapters.sorted(by: { $0.key < $1.key }) {
-                group.addTask { try await adapter.control.run() }
-            }
+            group.addTask { try await self.runAdapters() }
+            group.addTask { try await self.runErrands() }
             defer { group.cancelAll() }
             try await group.next()
         }
@@ -129,7 +149,12 @@ public actor DeviceHub {
     }
 
     /// The thing called so, by name or id.
-    public func twin(_ thing: String) -> Twin? { self.indices[thing].map(self.snapshot) }
+    public func twin(_ thing: String) -> Twin? { self.indices[ByteText(thing)].map(self.snapshot) }
+
+    /// The same, or an error that names those that were perhaps meant.
+    package func knownTwin(_ thing: String) throws(DeviceError) -> Twin {
+        self.snapshot(try self.index(of: thing))
+    }
 
     /// All things, in the order in which they were given.
     public func twins() -> [Twin] { self.present.map { self.snapshot($0.offset) } }
@@ -155,16 +180,22 @@ public actor DeviceHub {
     }
 
     func index(of thing: String) throws(DeviceError) -> Int {
-        guard let index = self.indices[thing] else { throw .unknownThing(thing) }
+        guard let index = self.indices[ByteText(thing)] else {
+            throw .unknownThing(thing, near: nearNames(thing, among: self.present.map(\.element.name)))
+        }
         return index
     }
 
-    func send(_ value: JSON, of property: String, unit: String?, thing: Int, _ arrival: Inbox.Arrival) {
+    func send(
+        _ value: JSON, of affordance: String, unit: String?, thing: Int, at: Timestamp, uptime: Duration,
+        isEvent: Bool = false
+    ) {
         self.sequence += 1
-        self.broadcast.send(
-            Reading(
-                thing: self.things[thing].id, property: property, value: value, unit: unit, at: arrival.at,
-                uptime: arrival.uptime, boot: self.boot, sequence: self.sequence))
+        let reading = Reading(
+            thing: self.things[thing].id, property: affordance, value: value, unit: unit, at: at,
+            uptime: uptime, boot: self.boot, sequence: self.sequence)
+        self.recent.add(reading, isEvent: isEvent)
+        self.broadcast.send(reading)
     }
 
     /// Counts a fault and tells the first of each source. What was lost for want of room says nothing of what

@@ -22,6 +22,14 @@ package struct ReportForm: Sendable {
     package let when: [Condition]
     /// `depai:merge` is "overlay": an absent key is unchanged, null is gone.
     package let isOverlay: Bool
+    /// `depai:fallback`: another value falls back to this one by itself.
+    package let fallback: Fallback?
+
+    /// What a value becomes when nothing more is heard: motion that ends without a message.
+    package struct Fallback: Sendable, Equatable {
+        package let value: JSON
+        package let after: Duration
+    }
 
     func hasSamePlace(as other: ReportForm) -> Bool {
         (self.filter, self.pointer) == (other.filter, other.pointer) && self.when == other.when
@@ -39,16 +47,19 @@ package struct ReportForm: Sendable {
 
     /// Reads one payload.
     package func report(_ payload: [UInt8], schema: DataSchema?) throws(PayloadError) -> Report {
+        // Nothing is how a kept topic is cleared.
+        if payload.isEmpty { return .gone }
         let document = try self.format.document(payload)
         guard self.when.allSatisfy({ $0.holds(in: document) }) else { return .nothing }
         guard let wire = self.pointer.value(in: document) else {
             if self.isOverlay { return .nothing }
             throw .missing
         }
+        if self.format.isRendered, self.format.saysNothing(wire, schema: schema) { return .gone }
         if self.isOverlay {
             if case .null = wire { return .gone }
             // Only the merged object can be held against the schema.
-            if case .object = wire { return .changes(wire) }
+            if case .object = wire, !self.format.isRendered { return .changes(wire) }
         }
         return .value(try self.format.value(ofWire: wire, schema: schema))
     }
@@ -77,7 +88,15 @@ package struct Acknowledgement: Sendable {
     /// Something other than null there means that the command failed.
     package let errorPointer: Pointer?
     package let valuePointer: Pointer?
+    /// For `echo`: values that are commands and no states, such as STOP. No device reports them; the broker's
+    /// word is all the proof there is.
+    package let commands: [JSON]
     package let timeout: Duration
+
+    /// Whether the device will report `value` when it has obeyed.
+    func expectsEcho(of value: JSON) -> Bool {
+        self.kind == .echo && !self.commands.contains { $0.isSameValue(as: value) }
+    }
 
     /// Waited for when the description says nothing.
     package static let standardTimeout: Duration = .seconds(5)
@@ -125,38 +144,6 @@ package struct CommandForm: Sendable {
     }
 }
 
-/// `depai:availability`: where the device says that it is there.
-package struct AvailabilityForm: Sendable {
-    /// Nil when only silence tells.
-    package let topic: String?
-    /// A word, or a list of words that all mean it.
-    package let online: JSON
-    package let offline: JSON
-    /// Nothing heard for so long: silent.
-    package let staleAfter: Duration?
-
-    /// Whether the payload says online or offline; nil when it says neither.
-    package func isOnline(_ payload: [UInt8]) -> Bool? {
-        guard payload.count <= 1_024, let text = String(validating: payload, as: UTF8.self) else {
-            return nil
-        }
-        let document = try? JSON.read(text, limits: JSON.Limits(bytes: 1_024, depth: 8))
-        func says(_ words: JSON) -> Bool {
-            Self.list(words).contains { $0.plainText == text || $0 == document }
-        }
-        return says(self.online) ? true : says(self.offline) ? false : nil
-    }
-
-    private static func list(_ words: JSON) -> [JSON] {
-        if case .array(let words) = words { words } else { [words] }
-    }
-
-    /// What the device itself says when it comes and when it goes.
-    package func word(isOnline: Bool) -> JSON {
-        Self.list(isOnline ? self.online : self.offline).first ?? .null
-    }
-}
-
 /// `depai:limits`: what the owner lets an agent do.
 public struct DeviceLimits: Sendable, Hashable {
     /// Allowed numbers, within the data schema's.
@@ -170,4 +157,16 @@ public struct DeviceLimits: Sendable, Hashable {
     static let none = DeviceLimits(range: nil, perMinute: nil, hours: nil)
     /// The largest `perMinute`.
     static let perMinuteLimit = 6_000
+
+    /// As a description has them; nil where nothing is limited.
+    package var json: JSON? {
+        guard self != .none else { return nil }
+        var json: JSON = [:]
+        if let range = self.range {
+            json["range"] = ["min": .number(range.lowerBound), "max": .number(range.upperBound)]
+        }
+        if let perMinute = self.perMinute { json["perMinute"] = JSON(perMinute) }
+        if let hours = self.hours { json["hours"] = .string("\(hours)") }
+        return json
+    }
 }

@@ -32,7 +32,7 @@ struct FormReader {
                 quality: try Self.quality(form), retain: try form["mqv:retain"].ifPresent?.bool() ?? false,
                 format: try Self.format(form), pointer: pointer,
                 when: try Self.conditions(form["depai:when"]),
-                isOverlay: merge == "overlay")
+                isOverlay: merge == "overlay", fallback: try Self.fallback(form["depai:fallback"]))
             // Reading and observing are one thing here; two forms for them must not count every message
             // twice.
             if !reports.contains(where: { $0.hasSamePlace(as: report) }) { reports.append(report) }
@@ -65,28 +65,6 @@ struct FormReader {
             if command == nil { command = read }
         }
         return command
-    }
-
-    static func availability(_ field: JSONField) throws(JSONError) -> AvailabilityForm? {
-        guard field.exists else { return nil }
-        try field.only(["topic", "online", "offline", "staleAfterMs"])
-        let topic = try field["topic"].ifPresent?.string()
-        if let topic {
-            guard TopicFilter.isTopic(topic) else { throw field["topic"].fault("not an MQTT topic") }
-            guard !topic.holds("{{") else { throw field["topic"].fault("a placeholder is not filled") }
-            for word in ["online", "offline"] where !field[word].exists {
-                throw field[word].fault("is missing")
-            }
-        } else if !field["staleAfterMs"].exists {
-            throw field.fault("needs a topic or staleAfterMs")
-        }
-        let stale = try field["staleAfterMs"].ifPresent?.integer(Int.self)
-        if let stale, !(1...86_400_000).contains(stale) {
-            throw field["staleAfterMs"].fault("must be 1 ms to one day")
-        }
-        return AvailabilityForm(
-            topic: topic, online: field["online"].value ?? .null, offline: field["offline"].value ?? .null,
-            staleAfter: stale.map { .milliseconds($0) })
     }
 
     /// - Throws: when the address and the binding's term name different topics.
@@ -219,6 +197,17 @@ struct FormReader {
         return conditions
     }
 
+    private static func fallback(_ field: JSONField) throws(JSONError) -> ReportForm.Fallback? {
+        guard field.exists else { return nil }
+        try field.only(["value", "afterMs"])
+        guard let value = field["value"].value else { throw field["value"].fault("is missing") }
+        let after = try field["afterMs"].integer(Int.self)
+        guard (1...AvailabilityForm.staleLimitMs).contains(after) else {
+            throw field["afterMs"].fault("must be 1 ms to one day")
+        }
+        return ReportForm.Fallback(value: value, after: .milliseconds(after))
+    }
+
     private static func format(_ form: JSONField) throws(JSONError) -> WireFormat {
         var map: [(word: String, value: JSON)] = []
         for (word, field) in try form["depai:map"].ifPresent?.members() ?? [] {
@@ -231,7 +220,10 @@ struct FormReader {
             throw form["depai:map"].fault("excludes scale and offset")
         }
         let content = try form["contentType"].ifPresent?.string() ?? "application/json"
-        return WireFormat(isText: content.hasPrefix("text/"), map: map, scale: scale, offset: offset)
+        return WireFormat(
+            isText: content.hasPrefix("text/"), map: map, scale: scale, offset: offset,
+            isRendered: try form["depai:rendered"].ifPresent?.bool() ?? false,
+            empty: try form["depai:empty"].ifPresent?.string())
     }
 
     private static func acknowledgement(
@@ -240,9 +232,11 @@ struct FormReader {
         guard field.exists else {
             return Acknowledgement(
                 kind: .puback, filter: nil, idPointer: nil, okWhen: [], errorPointer: nil, valuePointer: nil,
-                timeout: Acknowledgement.standardTimeout)
+                commands: [], timeout: Acknowledgement.standardTimeout)
         }
-        try field.only(["kind", "filter", "idPointer", "okWhen", "errorPointer", "valuePointer", "timeoutMs"])
+        try field.only([
+            "kind", "filter", "idPointer", "okWhen", "errorPointer", "valuePointer", "commands", "timeoutMs",
+        ])
         guard let kind = Acknowledgement.Kind(rawValue: try field["kind"].string()) else {
             throw field["kind"].fault("is puback, echo or reply")
         }
@@ -266,6 +260,7 @@ struct FormReader {
             kind: kind, filter: filter, idPointer: idPointer, okWhen: try Self.conditions(field["okWhen"]),
             errorPointer: try Self.pointer(field["errorPointer"]),
             valuePointer: try Self.pointer(field["valuePointer"]),
+            commands: try field["commands"].ifPresent?.elements().compactMap(\.value) ?? [],
             timeout: timeout.map { .milliseconds($0) } ?? Acknowledgement.standardTimeout)
     }
 }

@@ -85,6 +85,9 @@ package final class Inbox: Sendable {
         self.waker.yield()
     }
 
+    /// Has the owner look, though nothing came.
+    func wake() { self.waker.yield() }
+
     /// Everything that waits, and how much was lost since the last call.
     package func take() -> Haul {
         self.state.withLock { state in

@@ -1,11 +1,25 @@
+internal import Encoding
 internal import World
+
+/// A text that is compared byte for byte, as MQTT compares topics: Swift's own `==` would take "é" for "e" +
+/// accent.
+struct ByteText: Hashable, Sendable {
+    let text: String
+
+    init(_ text: String) { self.text = text }
+
+    static func == (left: ByteText, right: ByteText) -> Bool { sameBytes(left.text, right.text) }
+
+    func hash(into hasher: inout Hasher) { for byte in self.text.utf8 { hasher.combine(byte) } }
+}
 
 /// What is done with the messages of one subscription.
 enum Route: Sendable {
     /// Index of the thing, of the property, of its form.
     case report(thing: Int, property: Int, form: Int)
     case event(thing: Int, event: Int, form: Int)
-    case availability(thing: Int)
+    /// A place of `depai:availability`.
+    case availability(thing: Int, place: Int)
     /// The answer to commands of one affordance.
     case answer(thing: Int, affordance: String, form: CommandForm)
 }
@@ -19,13 +33,13 @@ struct Source: Sendable {
     /// All subscriptions of the things, each filter once, in the order of the descriptions.
     static func all(_ things: [(offset: Int, element: Thing)], ownName: String) -> [Source] {
         var sources: [Source] = []
-        var places: [String: Int] = [:]
+        var places: [ByteText: Int] = [:]
         func add(_ filter: String, _ quality: DeliveryQuality, _ route: Route) {
-            if let place = places[filter] {
+            if let place = places[ByteText(filter)] {
                 sources[place].routes.append(route)
                 if quality == .atLeastOnce { sources[place].quality = quality }
             } else {
-                places[filter] = sources.count
+                places[ByteText(filter)] = sources.count
                 sources.append(Source(filter: filter, quality: quality, routes: [route]))
             }
         }
@@ -36,17 +50,23 @@ struct Source: Sendable {
                 .answer(thing: thing, affordance: affordance, form: command))
         }
         for (index, thing) in things {
-            if let topic = thing.availability?.topic { add(topic, .atLeastOnce, .availability(thing: index)) }
+            for (place, form) in (thing.availability?.places ?? []).enumerated() {
+                add(form.topic, .atLeastOnce, .availability(thing: index, place: place))
+            }
             for (number, property) in thing.properties.enumerated() {
                 for (place, form) in property.reports.enumerated() {
-                    add(form.filter, form.quality, .report(thing: index, property: number, form: place))
+                    add(
+                        Self.named(form.filter, ownName), form.quality,
+                        .report(thing: index, property: number, form: place))
                 }
                 addAnswer(property.write, index, property.name)
             }
             for action in thing.actions { addAnswer(action.invoke, index, action.name) }
             for (number, event) in thing.events.enumerated() {
                 for (place, form) in event.reports.enumerated() {
-                    add(form.filter, form.quality, .event(thing: index, event: number, form: place))
+                    add(
+                        Self.named(form.filter, ownName), form.quality,
+                        .event(thing: index, event: number, form: place))
                 }
             }
         }

@@ -12,7 +12,11 @@ public struct Thing: Sendable {
     public let events: [EventSource]
     /// What the owner lets an agent do with the whole thing.
     public let limits: DeviceLimits
+    /// What its importer could not put into the description, in words.
+    public let notes: [String]
     package let availability: AvailabilityForm?
+    /// What makes it say its values, where its convention has a question for that.
+    package let queries: [Query]
     /// Who the robot is whose `depai:profile` is VDA 5050: its actions are orders, not messages.
     package let vda5050: VDA5050.Identity?
 
@@ -72,7 +76,9 @@ public struct Thing: Sendable {
             ?? self.id
         self.limits = try Self.limits(root["depai:limits"], kind: nil)
         if self.limits.range != nil { throw root["depai:limits"]["range"].fault("stands at an affordance") }
-        self.availability = try FormReader.availability(root["depai:availability"])
+        self.availability = try AvailabilityForm(root["depai:availability"])
+        self.queries = try Query.all(root["depai:query"])
+        self.notes = try Self.notes(root["depai:notes"])
         var properties: [Property] = []
         for (name, field) in try Self.affordances(root["properties"]) {
             properties.append(try Self.property(name, field, forms))
@@ -158,6 +164,14 @@ public struct Thing: Sendable {
         }
         guard !text.holds("{{") else { throw field.fault("a placeholder is not filled") }
         return text
+    }
+
+    private static func notes(_ field: JSONField) throws(JSONError) -> [String] {
+        let notes = try field.ifPresent?.strings() ?? []
+        guard notes.count <= Self.affordanceLimit else {
+            throw field.fault("more than \(Self.affordanceLimit)")
+        }
+        return notes
     }
 
     private static func limits(_ field: JSONField, kind: DataSchema.Kind?) throws(JSONError) -> DeviceLimits {

@@ -43,15 +43,11 @@ public struct Twin: Sendable {
 /// Tracks one device: values in, availability out. A value without clock or I/O.
 struct TwinState: Sendable {
     private(set) var twin: Twin
-    private var staleAfter: Duration?
-    /// What the device, or the broker for it, said last.
-    private var word: Bool?
-    /// Time since boot when anything fresh was heard.
-    private var heardAt: Duration?
+    private var presence: Presence
 
     init(_ thing: Thing) {
         self.twin = Twin(id: thing.id, name: thing.name, title: thing.title, availability: .silent)
-        self.staleAfter = thing.availability?.staleAfter
+        self.presence = Presence(thing.availability)
     }
 
     /// Another description of the same thing: what does not fit it any more is forgotten.
@@ -66,7 +62,7 @@ struct TwinState: Sendable {
             }
         }
         self.twin = twin
-        self.staleAfter = thing.availability?.staleAfter
+        self.presence = self.presence.adopting(thing.availability)
     }
 
     mutating func desire(_ value: JSON, of property: String, version: UInt64, command: String, at: Timestamp)
@@ -96,29 +92,27 @@ struct TwinState: Sendable {
         return value
     }
 
-    /// Something fresh came: whoever talks is there, also after a word that it left.
-    mutating func heard(at uptime: Duration) {
-        self.heardAt = uptime
-        self.word = true
+    /// Something fresh came from the device.
+    mutating func heard(at uptime: Duration) { self.presence.heard(at: uptime) }
+
+    /// A place of `depai:availability` spoke.
+    /// - Returns: whether the device was not known to be there before, and now is.
+    mutating func availability(_ word: AvailabilityForm.Word, place: Int, at uptime: Duration) -> Bool {
+        self.presence.hear(word, place: place, at: uptime)
     }
 
-    /// The availability topic spoke. A retained "online" counts: that is what it is kept for.
-    mutating func availability(isOnline: Bool, at uptime: Duration) {
-        self.word = isOnline
-        if isOnline { self.heardAt = uptime }
+    /// The value falls back by itself; nil when it is something else by now.
+    mutating func fallBack(to value: JSON, of property: String, at: Timestamp) -> JSON? {
+        guard let reported = self.twin.reported[property] else { return nil }
+        self.twin.reported[property] = Twin.Reported(
+            value: value, version: reported.version &+ 1, at: at)
+        return value
     }
 
     func snapshot(at uptime: Duration, isConnected: Bool) -> Twin {
         var twin = self.twin
-        twin.availability = self.availability(at: uptime, isConnected: isConnected)
+        twin.availability = self.presence.availability(at: uptime, isConnected: isConnected)
         return twin
-    }
-
-    private func availability(at uptime: Duration, isConnected: Bool) -> Availability {
-        if self.word == false { return .offline }
-        guard isConnected, self.word == true, let heardAt = self.heardAt else { return .silent }
-        if let limit = self.staleAfter, uptime - heardAt > limit { return .silent }
-        return .online
     }
 
     /// Absent key: unchanged; null: gone. Bounded by ``memberLimit``.

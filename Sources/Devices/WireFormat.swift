@@ -37,6 +37,10 @@ package struct WireFormat: Sendable {
     /// value = wire * scale + offset.
     package let scale: Double?
     package let offset: Double?
+    /// `depai:rendered`: what stands there counts as the text that a template would make of it.
+    package let isRendered: Bool
+    /// `depai:empty`: what stands for the empty text, which some conventions cannot send.
+    package let empty: String?
 
     /// The longest payload that is read or written, in bytes.
     package static let payloadLimit = 64 << 10
@@ -63,18 +67,16 @@ package struct WireFormat: Sendable {
 
     /// What the device means.
     package func value(ofWire wire: JSON, schema: DataSchema?) throws(PayloadError) -> JSON {
-        var value = wire
+        var value = self.isRendered ? .string(Self.rendered(wire)) : wire
+        if let empty = self.empty, case .string(let text) = value, sameBytes(text, empty) { value = "" }
         if !self.map.isEmpty {
-            let word = wire.plainText
+            let word = value.plainText
             guard let known = self.map.first(where: { sameBytes($0.word, word) }) else {
                 throw .unknownWord(word)
             }
             value = known.value
-        } else if self.isText, case .string(let text) = wire, let kind = schema?.kind, kind != .string {
-            guard let read = try? JSON.read(text, limits: JSON.Limits(bytes: 1_024, depth: 8)) else {
-                throw .notJSON("not a value of type \(kind.rawValue)")
-            }
-            value = read
+        } else if self.isText || self.isRendered, case .string(let text) = value {
+            value = try Self.typed(text, schema)
         }
         if self.scale != nil || self.offset != nil {
             guard let number = value.double else { throw .notANumber }
@@ -93,6 +95,7 @@ package struct WireFormat: Sendable {
             let raw = (number - (self.offset ?? 0)) / (self.scale ?? 1)
             wire = Self.number(raw, whole: (raw - raw.rounded()).magnitude < 1e-9)
         }
+        if let empty = self.empty, case .string(let text) = wire, text.isEmpty { return .string(empty) }
         guard !self.map.isEmpty else { return wire }
         guard let known = self.map.first(where: { $0.value.isSameValue(as: wire) }) else {
             throw .unknownWord(wire.plainText)
@@ -103,6 +106,46 @@ package struct WireFormat: Sendable {
     /// The bytes of a wire value that stands alone.
     package func payload(_ wire: JSON) -> [UInt8] {
         Array((self.isText || !self.map.isEmpty ? wire.plainText : wire.text).utf8)
+    }
+
+    /// A text as the schema's type wants it.
+    private static func typed(_ text: String, _ schema: DataSchema?) throws(PayloadError) -> JSON {
+        guard let schema, schema.kind != .string else { return .string(text) }
+        guard let kind = schema.kind else {
+            // Values of several types: the text itself comes first.
+            guard schema.fault(in: .string(text)) != nil else { return .string(text) }
+            return (try? JSON.read(text, limits: JSON.Limits(bytes: 1_024, depth: 8))) ?? .string(text)
+        }
+        let bare =
+            text.utf8.first.map { $0 <= 0x20 } ?? false || text.utf8.last.map { $0 <= 0x20 } ?? false
+            ? text.filter { !$0.isWhitespace } : text
+        if let read = try? JSON.read(bare, limits: JSON.Limits(bytes: 1_024, depth: 8)) { return read }
+        // Devices write +5, .5 and 007, which JSON does not.
+        if kind == .number || kind == .integer, bare.utf8.count <= 64,
+            bare.utf8.allSatisfy({ (0x30...0x39).contains($0) || "+-.eE".utf8.contains($0) }),
+            let number = Double(bare), number.isFinite
+        {
+            return .number(number)
+        }
+        throw .notJSON("not a value of type \(kind.rawValue)")
+    }
+
+    /// As a template of Home Assistant writes it.
+    private static func rendered(_ wire: JSON) -> String {
+        switch wire {
+        case .null: "None"
+        case .bool(let flag): flag ? "True" : "False"
+        default: wire.plainText
+        }
+    }
+
+    /// Whether a rendered value says that there is none.
+    func saysNothing(_ wire: JSON, schema: DataSchema?) -> Bool {
+        if case .null = wire { return true }
+        guard case .string(let text) = wire, sameBytes(text, "None"),
+            !self.map.contains(where: { sameBytes($0.word, text) })
+        else { return false }
+        return schema?.fault(in: wire) != nil || schema?.kind == .string && !(schema?.isClosed ?? false)
     }
 
     private static func number(_ number: Double, whole: Bool) -> JSON {

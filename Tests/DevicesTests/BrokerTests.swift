@@ -174,11 +174,12 @@ struct BrokerTests {
             for payload in garbage {
                 try await scene.bus.publish(Message(topic: "env/env-1/state", payload: payload))
             }
-            let count = try await eventually("six faults") {
+            let count = try await eventually("five faults") {
                 let faults = await scene.hub.faults().filter { $0.affordance == "temperature" }
-                return faults.first.flatMap { $0.count >= 6 ? $0.count : nil }
+                return faults.first.flatMap { $0.count >= 5 ? $0.count : nil }
             }
-            #expect(count == 6)
+            // Nothing is how a kept topic is cleared.
+            #expect(count == 5)
             #expect(await scene.hub.faults().count == 2)
             let version = await scene.hub.twin("env-1")?.reported["temperature"]?.version ?? 0
             _ = try await eventually("a later reading") {

@@ -127,6 +127,54 @@ import Testing
         #expect(DescriptionChecker.faults(in: optional).map(\.pointer) == ["/tm:optional/1"])
     }
 
+    /// eclipse-thingweb/playground, tds/invalid/usingTM.json: a number that is one of three words.
+    @Test func `values that are not of their own schema's type are faults, wherever a schema stands`() {
+        let wrong: JSON = ["type": "number", "enum": ["a", 1], "const": "b"]
+        func faults(_ path: [String], _ schema: JSON) -> [String] {
+            DescriptionChecker.faults(in: Self.changed(Self.valid, path[...], schema)).map {
+                "\($0.pointer) \($0.reason)"
+            }
+        }
+        #expect(
+            faults(["properties", "on", "enum"], ["a"]).first { $0.hasPrefix("/properties/on/enum/0") }
+                == "/properties/on/enum/0 is not of type boolean")
+        for place in [
+            ["schemaDefinitions", "s"], ["actions", "go", "input"], ["properties", "on", "items"],
+        ] {
+            let pointer = "/" + place.joined(separator: "/")
+            #expect(
+                faults(place, wrong) == [
+                    "\(pointer)/const is not of type number", "\(pointer)/enum/0 is not of type number",
+                ])
+        }
+        let list: JSON = [
+            "type": "array", "items": ["type": "integer", "enum": [.number(1.0), .number(1.5)]],
+        ]
+        #expect(
+            faults(["schemaDefinitions", "s"], list) == [
+                "/schemaDefinitions/s/items/enum/1 is not of type integer"
+            ])
+        #expect(
+            faults(["schemaDefinitions", "s"], ["type": "number", "minimum": 3, "maximum": 2]) == [
+                "/schemaDefinitions/s/minimum is above maximum"
+            ])
+        #expect(faults(["schemaDefinitions", "s"], ["enum": ["a", 1]]) == [])
+    }
+
+    /// W3C Thing Description 1.1, section "Placeholder": `"version": "{{VERSION_INFO}}"`.
+    @Test(
+        arguments: [
+            (["version"], "{{VERSION_INFO}}"), (["properties"], "{{P}}"),
+            (["properties", "on", "enum"], "{{E}}"),
+            (["properties", "on", "forms"], "{{F}}"), (["properties", "on", "items"], "{{I}}"),
+            (["securityDefinitions"], "{{S}}"), (["links"], "{{L}}"),
+            (["properties", "on", "enum"], ["{{A}}", true]),
+        ] as [([String], JSON)])
+    func `a placeholder stands for an object or an array, too`(_ path: [String], _ value: JSON) {
+        let model = Self.changed(Self.valid, ["@type"], "tm:ThingModel")
+        #expect(DescriptionChecker.faults(in: Self.changed(model, path[...], value)) == [])
+    }
+
     @Test func `every family of this repository is valid, models and instances`() throws {
         let devices = URL(filePath: #filePath).appending(path: "../../../Devices").standardizedFileURL
         let files = try #require(FileManager.default.enumerator(at: devices, includingPropertiesForKeys: nil))

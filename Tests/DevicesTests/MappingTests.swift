@@ -63,7 +63,7 @@ import Testing
         (["type": "number"], [:], "\"7\"", .schema("the value is not of type number")),
         (["type": "number", "maximum": 100], [:], "1e99", .schema("the value is above 100.0")),
         (["type": "object", "required": ["x"]], [:], "{}", .schema("the value lacks \"x\"")),
-        (["enum": ["a"]], [:], "\"b\"", .schema("the value is not one of the allowed values")),
+        (["enum": ["a"]], [:], "\"b\"", .schema("the value is not one of the allowed values: \"a\"")),
     ]
 
     @Test(arguments: MappingTests.bad)
@@ -125,10 +125,10 @@ import Testing
     @Test func `availability takes words and JSON`() throws {
         var document = description(["p": ["forms": []]])
         document["depai:availability"] = ["topic": "a", "online": ["state": "online"], "offline": "Offline"]
-        let form = try #require(try Thing(description: document).availability)
-        #expect(form.isOnline(Array(#"{ "state": "online" }"#.utf8)) == true)
-        #expect(form.isOnline(Array("Offline".utf8)) == false)
-        #expect(form.isOnline([0xff]) == nil)
-        #expect(form.isOnline([]) == nil)
+        let form = try #require(try Thing(description: document).availability?.places.first)
+        #expect(form.word(Array(#"{ "state": "online" }"#.utf8)) == .online)
+        #expect(form.word(Array("Offline".utf8)) == .offline)
+        #expect(form.word([0xff]) == nil)
+        #expect(form.word([]) == nil)
     }
 }

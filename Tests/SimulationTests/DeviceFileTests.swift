@@ -63,9 +63,36 @@ struct DeviceFileTests {
                 try "mine".write(toFile: file, atomically: true, encoding: .utf8)
                 #expect(try await imported() == "is there already")
                 #expect(try String(contentsOfFile: file, encoding: .utf8) == "mine")
+                #expect(try await imported("--update") == "is there already")
                 #expect(try await imported("--force") == "replaced")
+                #expect(try await imported("--update") == "is as it was")
                 #expect(try String(contentsOfFile: file, encoding: .utf8).contains("shed/state"))
             }
+        }
+    }
+
+    @Test func `a family's model becomes a device's description`() async throws {
+        try await withFolder { folder in
+            let models = URL(filePath: #filePath).appending(path: "../../../Devices").standardizedFileURL.path
+            @Sendable func make(_ arguments: String...) async throws -> (code: Int32, talk: String) {
+                let answer = try await LoneRobot.depai(
+                    ["device", "new"] + arguments + [
+                        "--models", models, "--out", folder.string, "--home", folder.string,
+                    ])
+                return (answer.code, answer.talk)
+            }
+            let nobody = try await make("relay-plugg", "--id", "plug-9", "--broker", "host:1883")
+            #expect(nobody.code == 1 && nobody.talk.contains("relay-plug"), "\(nobody)")
+            let broker = try await make("relay-plug", "--id", "plug-9")
+            #expect(broker.code == 2 && broker.talk.contains("--broker"), "\(broker)")
+            let made = try await make("relay-plug", "--id", "plug-9", "--broker", "host:1883")
+            #expect(made.code == 0, "\(made)")
+            let file = folder.appending("plug-9.td.json").string
+            let checked = try await LoneRobot.depai(["device", "check", file])
+            #expect(checked.code == 0 && checked.text == "\(file): valid\n", "\(checked)")
+            #expect(try String(contentsOfFile: file, encoding: .utf8).contains("cmnd/plug-9/POWER"))
+            let again = try await make("relay-plug", "--id", "plug-9", "--broker", "host:1883")
+            #expect(again.code == 1 && again.talk.contains("is there already"), "\(again)")
         }
     }
 

@@ -21,6 +21,8 @@ indirect enum Shape: Sendable {
     case object([String: Shape], required: [String] = [])
     /// One alone, or a list of them.
     case oneOrMore(Shape, atLeast: Int = 0)
+    /// An affordance that is a data schema itself.
+    case property([String: Shape])
     /// A data schema: refers to itself.
     case dataSchema
     /// Decided by the member `scheme`.
@@ -47,9 +49,9 @@ struct ShapeChecker {
 
     mutating func check(_ place: JSONField, _ shape: Shape) {
         guard let value = place.value else { return }
-        if self.isModel, case .string(let text) = value, Self.isPlaceholder(text) {
-            return self.checkPlaceholder(place, shape)
-        }
+        // In a Thing Model a placeholder stands for a value of any shape: W3C Thing Description 1.1, section
+        // "Placeholder", has one for an object.
+        if self.isModel, case .string(let text) = value, Self.isPlaceholder(text) { return }
         switch shape {
         case .anything: break
         case .text: self.expect(place, "a string") { if case .string = $0 { true } else { false } }
@@ -80,25 +82,19 @@ struct ShapeChecker {
             self.checkList(place, element, atLeast: atLeast, unique: unique)
         case .map(let member, let atLeast): self.checkMap(place, member, atLeast: atLeast)
         case .object(let members, let required): self.checkObject(place, members, required)
+        case .property(let members):
+            self.checkObject(place, members, ["forms"])
+            self.checkValues(place)
         case .oneOrMore(let one, let atLeast):
             if case .array = value {
                 self.checkList(place, one, atLeast: atLeast, unique: false)
             } else {
                 self.check(place, one)
             }
-        case .dataSchema: self.checkObject(place, DescriptionShapes.dataSchema, [])
+        case .dataSchema:
+            self.checkObject(place, DescriptionShapes.dataSchema, [])
+            self.checkValues(place)
         case .securityScheme: self.checkSecurityScheme(place)
-        }
-    }
-
-    /// Where text is wanted any text will do; elsewhere the placeholder stands for the value.
-    private mutating func checkPlaceholder(_ place: JSONField, _ shape: Shape) {
-        switch shape {
-        case .list, .map, .object, .dataSchema, .securityScheme:
-            self.note(place, "a placeholder cannot stand for a whole part of the description")
-        case .languageTag, .thingType, .anything, .text, .truth, .number, .positive, .count, .word,
-            .oneOrMore:
-            break
         }
     }
 
@@ -142,6 +138,25 @@ struct ShapeChecker {
         for (name, field) in members {
             self.checkName(name, field)
             if let shape = shapes[name] { self.check(field, shape) }
+        }
+    }
+
+    /// Whether the values that a data schema names are of its own type: else no value can ever be valid.
+    private mutating func checkValues(_ place: JSONField) {
+        guard case .string(let name)? = place["type"].value, let kind = DataSchema.Kind(rawValue: name)
+        else { return }
+        let named = [place["const"]] + ((try? place["enum"].elements()) ?? [])
+        for field in named {
+            guard let value = field.value, !DataSchema.isKind(kind, value) else { continue }
+            if self.isModel, case .string(let text) = value, Self.isPlaceholder(text) { continue }
+            self.note(field, "is not of type \(name)")
+        }
+        for (low, high) in [
+            ("minimum", "maximum"), ("minLength", "maxLength"), ("minItems", "maxItems"),
+        ] {
+            guard let least = place[low].value?.double, let most = place[high].value?.double, least > most
+            else { continue }
+            self.note(place[low], "is above \(high)")
         }
     }
 

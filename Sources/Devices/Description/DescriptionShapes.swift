@@ -13,7 +13,7 @@ enum DescriptionShapes {
         "profile": .oneOrMore(.text, atLeast: 1),
         "links": .list(of: .object(link, required: ["href"])),
         "forms": .list(of: form(rootOperations, mustName: true), atLeast: 1),
-        "properties": .map(of: .object(property, required: ["forms"])),
+        "properties": .map(of: .property(property)),
         "actions": .map(of: .object(action, required: ["forms"])),
         "events": .map(of: .object(event, required: ["forms"])),
     ]

@@ -15,10 +15,11 @@ public enum DiscoveryConvention: String, Sendable, CaseIterable {
     /// - Parameter base: the first level, where an owner changed it; nil for the convention's own.
     public func filters(base: String?) -> [String] {
         switch self {
-        case .zigbee2mqtt: ["\(base ?? "zigbee2mqtt")/bridge/devices"]
+        case .zigbee2mqtt:
+            ["devices", "groups"].map { "\(base ?? "zigbee2mqtt")/bridge/\($0)" }
         case .tasmota: ["\(base ?? "tasmota")/discovery/#"]
         case .homeassistant: ["\(base ?? "homeassistant")/#"]
-        case .homie: ["\(base ?? "homie")/5/+/$description"]
+        case .homie: DiscoveryReader.homieFilters(base: base ?? "homie")
         case .esphome: ["\(base ?? "homeassistant")/#", "esphome/discover/#"]
         }
     }
@@ -36,7 +37,7 @@ public enum DiscoveryConvention: String, Sendable, CaseIterable {
         switch self {
         case .zigbee2mqtt: importer.readZigbee2MQTT(messages, base: base ?? "zigbee2mqtt")
         case .tasmota: importer.readTasmota(messages, base: base ?? "tasmota")
-        case .homeassistant: importer.readHomeAssistant(messages, base: base ?? "homeassistant") { _ in true }
+        case .homeassistant: importer.readHomeAssistant(messages, base: base ?? "homeassistant")
         case .esphome: importer.readESPHome(messages, base: base ?? "homeassistant")
         case .homie: importer.readHomie(messages, base: base ?? "homie")
         }
@@ -48,9 +49,18 @@ public enum DiscoveryConvention: String, Sendable, CaseIterable {
 public struct DiscoveredThing: Sendable {
     /// Its `depai:name`; good as a file's name.
     public let name: String
+    /// The description's `id`: the same whatever the device is called.
+    public let id: String
     public let description: JSON
     /// What of it could not be described, in words.
     public let notes: [String]
+
+    /// The same device under another name.
+    func named(_ name: String) -> DiscoveredThing {
+        var description = self.description
+        description["depai:name"] = .string(name)
+        return DiscoveredThing(name: name, id: self.id, description: description, notes: self.notes)
+    }
 }
 
 /// Collects what the conventions say.
@@ -61,12 +71,14 @@ struct DiscoveryReader {
 
     /// The most devices that are described at once.
     static let thingLimit = DeviceHub.thingLimit
+    /// The longest announcement, in bytes: a list of all devices of a large house is one.
+    static let announcementLimit = 32 << 20
 
     init(broker: String) { self.broker = broker }
 
     mutating func skip(_ what: String, _ reason: String) {
         guard self.skipped.count < Self.thingLimit else { return }
-        self.skipped.append("\(what): \(reason)")
+        self.skipped.append(ThingDraft.line("\(what): \(reason)"))
     }
 
     /// The document in a message; nil, and said so, when it is none.
@@ -74,7 +86,8 @@ struct DiscoveryReader {
         // Nothing clears the topic.
         guard !message.payload.isEmpty else { return nil }
         do {
-            return JSONField(try JSON.read(message.payload, limits: .init(bytes: 4 << 20, depth: 32)))
+            return JSONField(
+                try JSON.read(message.payload, limits: .init(bytes: Self.announcementLimit, depth: 32)))
         } catch {
             self.skip(message.topic, "\(error)")
             return nil
@@ -91,26 +104,59 @@ struct DiscoveryReader {
     func finished() -> (things: [DiscoveredThing], skipped: [String]) {
         var things: [DiscoveredThing] = []
         var skipped = self.skipped
-        var names: Set<String> = []
-        for draft in self.drafts {
+        let names = self.names()
+        var ids: Set<ByteText> = []
+        for (draft, name) in zip(self.drafts, names) {
             guard !draft.isEmpty else {
-                skipped.append("\(draft.title): says nothing that can be described")
+                let kinds = draft.notes.isEmpty ? "" : " (\(draft.notes.joined(separator: "; ")))"
+                skipped.append("\(draft.title): says nothing that can be described\(kinds)")
+                continue
+            }
+            guard ids.insert(ByteText(draft.id)).inserted else {
+                skipped.append("\(draft.title): another device has the id \(draft.id)")
                 continue
             }
             var draft = draft
-            var number = 2
-            while !names.insert(draft.name).inserted {
-                draft.name = "\(draft.plainName)-\(number)"
-                number += 1
+            draft.name = name
+            var description = draft.description(broker: self.broker)
+            var fault = DescriptionChecker.faults(in: description).first
+            while let known = fault, draft.drop(known), !draft.isEmpty {
+                description = draft.description(broker: self.broker)
+                fault = DescriptionChecker.faults(in: description).first
             }
-            let description = draft.description(broker: self.broker)
-            if let fault = DescriptionChecker.faults(in: description).first {
+            if let fault {
                 skipped.append("\(draft.title): \(fault)")
             } else {
                 things.append(
-                    DiscoveredThing(name: draft.name, description: description, notes: draft.notes))
+                    DiscoveredThing(
+                        name: draft.name, id: "urn:depai:\(draft.source):\(draft.id)",
+                        description: description, notes: draft.notes))
             }
         }
-        return (things, skipped)
+        return (things, Array(skipped.prefix(Self.thingLimit)))
+    }
+
+    /// A name for each draft that no other has, whatever the order in which they were met: of those that
+    /// share one, the lowest id keeps it, and the others carry theirs.
+    private func names() -> [String] {
+        var names = self.drafts.map(\.plainName)
+        var taken: Set<String> = []
+        let order = self.drafts.indices.sorted { left, right in
+            let ids = (self.drafts[left].id, self.drafts[right].id)
+            return sameBytes(ids.0, ids.1)
+                ? left < right : ids.0.utf8.lexicographicallyPrecedes(ids.1.utf8)
+        }
+        for index in order {
+            var name = self.drafts[index].plainName
+            if taken.contains(name.lowercased()) { name = self.drafts[index].longName }
+            let long = name
+            var number = 2
+            while !taken.insert(name.lowercased()).inserted {
+                name = "\(long)-\(number)"
+                number += 1
+            }
+            names[index] = name
+        }
+        return names
     }
 }

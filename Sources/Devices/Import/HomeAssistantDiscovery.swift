@@ -4,256 +4,232 @@ internal import World
 /// `BASE/COMPONENT/[NODE/]ID/config` for one entity, and `BASE/device/ID/config` for all of a device (Home
 /// Assistant, "MQTT discovery").
 extension DiscoveryReader {
-    /// - Parameter isWanted: by the description of the device.
-    mutating func readHomeAssistant(_ messages: [Message], base: String, where isWanted: (JSONField) -> Bool)
-    {
-        /// Entities by device, in the order in which the devices were met.
-        var devices: [(device: HomeAssistantDevice, entities: [HomeAssistantEntity])] = []
+    /// - Parameter isWanted: by the whole announcement and the levels of its topic.
+    mutating func readHomeAssistant(
+        _ messages: [Message], base: String, where isWanted: (JSONField, [String]) -> Bool = { _, _ in true }
+    ) {
+        var devices = HomeAssistantDevices()
+        var names = HomeAssistantNames()
         for message in messages
         where message.topic.hasPrefix("\(base)/") && message.topic.hasSuffix("/config") {
-            let levels = message.topic.dropFirst(base.utf8.count + 1).split(separator: "/").map(String.init)
-            guard levels.count >= 3, let short = self.document(message)?.value else { continue }
-            let config = JSONField(HomeAssistantNames.full(short))
-            guard isWanted(config["device"]) else { continue }
+            let levels = message.topic.utf8.dropFirst(base.utf8.count + 1).split(separator: UInt8(ascii: "/"))
+                .map { String(decoding: $0, as: UTF8.self) }
+            guard levels.count >= 3, let short = self.document(message) else { continue }
             do throws(JSONError) {
-                let device = try HomeAssistantDevice(config, fallback: levels[levels.count - 2])
+                let config = JSONField(try names.full(short))
+                guard isWanted(config, levels) else { continue }
                 let entities = try HomeAssistantEntity.all(config, levels: levels)
-                if let index = devices.firstIndex(where: { $0.device.id == device.id }) {
-                    devices[index].entities += entities
-                } else {
-                    devices.append((device, entities))
-                }
+                guard !entities.isEmpty else { continue }
+                devices.add(entities, of: config["device"], fallback: levels[levels.count - 2])
             } catch {
                 self.skip(message.topic, "\(error)")
             }
         }
-        for (device, entities) in devices {
-            var draft = ThingDraft(
-                id: device.id, name: device.name, title: device.title, source: "homeassistant")
-            for entity in entities {
-                do throws(JSONError) {
-                    try entity.add(to: &draft)
-                } catch {
-                    draft.note("\(entity.name): \(error)")
-                }
-            }
-            self.add(draft)
-        }
+        for device in devices.all { self.add(device.draft(sharing: devices.sharedTopics)) }
     }
 
     /// ESPHome's devices among them, and those that announce no entities.
     mutating func readESPHome(_ messages: [Message], base: String) {
-        var described: Set<String> = []
-        self.readHomeAssistant(messages, base: base) { device in
-            let version = try? device["sw_version"].string()
-            guard version?.lowercased().holds("esphome") == true else { return false }
-            if let name = try? device["name"].string() { described.insert(name) }
-            return true
-        }
+        var nodes: [(name: String, words: Set<ByteText>)] = []
         for message in messages where message.topic.hasPrefix("esphome/discover/") {
-            guard let name = try? self.document(message)?["name"].string() else { continue }
-            let friendly = try? self.document(message)?["friendly_name"].string()
-            guard !described.contains(name), !described.contains(friendly ?? name) else { continue }
+            guard let document = self.document(message), let name = try? document["name"].string() else {
+                continue
+            }
+            let mac = (try? document["mac"].string())?.lowercased().filter { $0 != ":" }
+            let friendly = try? document["friendly_name"].string()
+            let words = [name, friendly, mac].compactMap { $0 }.map { ByteText($0) }
+            nodes.append((name, Set(words)))
+        }
+        var described: Set<ByteText> = []
+        self.readHomeAssistant(messages, base: base) { config, levels in
+            let words = Self.words(of: config["device"], levels)
+            let node = nodes.filter { !$0.words.isDisjoint(with: words) }
+            for known in node { described.insert(ByteText(known.name)) }
+            return !node.isEmpty || Self.isESPHome(config)
+        }
+        for (name, _) in nodes where !described.contains(ByteText(name)) {
             self.skip(name, "announces no entities; set discovery in its mqtt section")
         }
     }
-}
 
-/// Whose entities they are.
-struct HomeAssistantDevice {
-    let id: String
-    let name: String
-    let title: String
-
-    init(_ config: JSONField, fallback: String) throws(JSONError) {
-        let device = config["device"]
-        let identifiers = device["identifiers"]
-        let first = try? identifiers[0].string()
-        let alone = try? identifiers.string()
-        self.id = first ?? alone ?? fallback
-        self.name = try device["name"].ifPresent?.string() ?? fallback
-        let maker = [
-            try device["manufacturer"].ifPresent?.string(), try device["model"].ifPresent?.string(),
-        ].compactMap(\.self)
-        self.title = maker.isEmpty ? self.name : "\(self.name) (\(maker.joined(separator: " ")))"
-    }
-}
-
-/// One entity: a sensor, a switch.
-struct HomeAssistantEntity {
-    let name: String
-    let component: String
-    let config: JSONField
-
-    /// The entities of one message.
-    static func all(_ config: JSONField, levels: [String]) throws(JSONError) -> [HomeAssistantEntity] {
-        let id = levels[levels.count - 2]
-        guard levels[0] == "device" else {
-            return [
-                HomeAssistantEntity(name: try self.name(config, id), component: levels[0], config: config)
-            ]
+    /// What may name the device in `esphome/discover`: its node in the topic, its name, its address.
+    private static func words(of device: JSONField, _ levels: [String]) -> Set<ByteText> {
+        var words = levels.count >= 4 ? [levels[levels.count - 3]] : []
+        if let name = try? device["name"].string() { words.append(name) }
+        words += HomeAssistantDevices.texts(device["identifiers"]).map {
+            $0.lowercased().filter { $0 != ":" }
         }
-        var entities: [HomeAssistantEntity] = []
-        for (key, component) in try config["components"].members() {
-            var own = component.value ?? .null
-            // What the device says for all of them.
-            for shared in [
-                "availability", "availability_topic", "payload_available", "payload_not_available",
-                "state_topic", "command_topic",
-            ] where own[shared] == nil {
-                own[shared] = config[shared].value
+        for connection in (try? device["connections"].elements()) ?? [] {
+            if let address = try? connection[1].string() {
+                words.append(address.lowercased().filter { $0 != ":" })
             }
-            entities.append(
-                HomeAssistantEntity(
-                    name: try self.name(component, key), component: try component["platform"].string(),
-                    config: JSONField(own)))
         }
-        return entities
+        return Set(words.map { ByteText($0) })
     }
 
-    private static func name(_ config: JSONField, _ id: String) throws(JSONError) -> String {
-        let object = try config["object_id"].ifPresent?.string()
-        let name = try config["name"].ifPresent?.string()
-        return ThingDraft.plain(object ?? name ?? id)
+    /// ESPHome announces itself in its version, unless the project has one of its own, and in its maker.
+    private static func isESPHome(_ config: JSONField) -> Bool {
+        let device = config["device"]
+        let claims = [
+            device["sw_version"], device["model"], config["origin"]["name"], config["origin"]["sw_version"],
+        ].compactMap { try? $0.string().lowercased() }
+        if claims.contains(where: { $0.holds("esphome") }) { return true }
+        let maker = try? device["manufacturer"].string().lowercased()
+        let version = try? device["sw_version"].string()
+        return maker == "espressif" && version?.holds("(config hash") == true
+    }
+}
+
+/// Entities by device: announcements that share an identifier or a connection are of one.
+struct HomeAssistantDevices {
+    private(set) var all: [HomeAssistantDevice] = []
+    /// Places of devices by what identifies them.
+    private var places: [ByteText: Int] = [:]
+
+    /// The text, or the texts, that stand there.
+    static func texts(_ field: JSONField) -> [String] {
+        if let text = try? field.string() { return [text] }
+        return ((try? field.elements()) ?? []).compactMap { $0.value?.plainText }
     }
 
-    func add(to draft: inout ThingDraft) throws(JSONError) {
-        switch self.component {
-        case "sensor": try self.addSensor(to: &draft)
-        case "binary_sensor":
-            try self.addSwitch(to: &draft, on: "payload_on", off: "payload_off", isReadOnly: true)
-        case "switch": try self.addSwitch(to: &draft, on: "state_on", off: "state_off")
-        case "light": try self.addLight(to: &draft)
-        case "number": try self.addNumber(to: &draft)
-        case "select":
-            try self.addValue(
-                to: &draft,
-                schema: [
-                    "type": "string",
-                    "enum": .array(try self.config["options"].elements().compactMap(\.value)),
-                ])
-        case "text": try self.addValue(to: &draft, schema: ["type": "string"])
-        case "button":
-            draft.addAction(
-                self.name, title: nil,
-                invoke: .init(
-                    topic: try self.config["command_topic"].string(), isText: true,
-                    body: .string(try self.text("payload_press") ?? "PRESS")))
-        default: return draft.note("\(self.name): a \(self.component)")
+    mutating func add(_ entities: [HomeAssistantEntity], of device: JSONField, fallback: String) {
+        let identifiers = Self.texts(device["identifiers"]).prefix(64)
+        var keys = identifiers.map { ByteText("id \($0)") }
+        var addresses: [String] = []
+        for connection in ((try? device["connections"].elements()) ?? []).prefix(64) {
+            let parts = Self.texts(connection)
+            guard parts.count == 2 else { continue }
+            keys.append(ByteText("at \(parts[0]) \(parts[1].lowercased())"))
+            addresses.append(parts[1])
         }
-        try self.addAvailability(to: &draft)
-    }
-
-    private func text(_ member: String) throws(JSONError) -> String? {
-        guard let value = self.config[member].ifPresent?.value else { return nil }
-        return value.plainText
-    }
-
-    /// Where the state is reported; nil where it is not. - Throws: for a template that is a program.
-    private func report(
-        map: [(word: String, value: JSON)] = [], topic: String = "state_topic",
-        template: String = "value_template"
-    ) throws(JSONError) -> ThingDraft.Wire? {
-        guard let place = try self.config[topic].ifPresent?.string() else { return nil }
-        guard let pointer = HomeAssistantNames.pointer(try self.text(template)) else {
-            throw self.config[template].fault("a template that is a program")
+        if keys.isEmpty { keys = [ByteText("node \(fallback)")] }
+        let known = Set(keys.compactMap { self.places[$0] }).sorted()
+        var place = self.all.count
+        if let first = known.first {
+            place = first
+            for other in known.dropFirst() { self.join(other, into: first) }
+        } else {
+            self.all.append(HomeAssistantDevice(fallback: fallback))
         }
-        return ThingDraft.Wire(
-            topic: place, isText: pointer.isEmpty, pointer: pointer.isEmpty ? nil : pointer, map: map,
-            isOverlay: !pointer.isEmpty)
+        for key in keys { self.places[key] = place }
+        self.all[place].adopt(device, identifiers: Array(identifiers), addresses: addresses)
+        self.all[place].entities += entities
     }
 
-    private func command(
-        map: [(word: String, value: JSON)] = [], isReported: Bool, topic: String = "command_topic"
-    ) throws(JSONError) -> ThingDraft.Wire? {
-        guard let place = try self.config[topic].ifPresent?.string() else { return nil }
-        if let template = try self.text("command_template"),
-            template.filter({ !$0.isWhitespace }) != "{{value}}"
-        {
-            throw self.config["command_template"].fault("a template that is a program")
+    /// Two devices that turn out to be one.
+    private mutating func join(_ other: Int, into first: Int) {
+        let joined = self.all[other]
+        self.all[other] = HomeAssistantDevice(fallback: "")
+        self.all[first].take(joined)
+        for (key, place) in self.places where place == other { self.places[key] = first }
+    }
+
+    /// Topics where a bridge speaks for several devices.
+    var sharedTopics: Set<ByteText> {
+        var seen: [ByteText: Int] = [:]
+        for device in self.all {
+            for topic in Set(device.entities.flatMap(\.availabilityTopics).map { ByteText($0) }) {
+                seen[topic, default: 0] += 1
+            }
         }
-        return ThingDraft.Wire(
-            topic: place, isText: true, map: map, retain: try self.config["retain"].ifPresent?.bool(),
-            acknowledgement: isReported ? ["kind": "echo", "timeoutMs": 10_000] : nil)
+        return Set(seen.filter { $0.value > 1 }.keys)
     }
+}
 
-    private func addSensor(to draft: inout ThingDraft) throws(JSONError) {
-        let unit = ThingDraft.unit(try self.text("unit_of_measurement"))
-        let kind = try self.text("state_class")
-        let isNumber = unit != nil || kind != nil
-        var schema: JSON = ["type": isNumber ? "number" : "string"]
-        schema["unit"] = unit
-        draft.addProperty(self.name, title: try self.text("name"), schema: schema, report: try self.report())
-    }
+/// Whose entities they are: what is known of it from all its announcements.
+struct HomeAssistantDevice {
+    private let fallback: String
+    private var identifiers: [String] = []
+    private var addresses: [String] = []
+    private var name: String?
+    private var maker: String?
+    private var model: String?
+    var entities: [HomeAssistantEntity] = []
 
-    private func addSwitch(
-        to draft: inout ThingDraft, on: String, off: String, isReadOnly: Bool = false
-    ) throws(JSONError) {
-        let words = (try self.text("payload_on") ?? "ON", try self.text("payload_off") ?? "OFF")
-        let states: [(word: String, value: JSON)] = [
-            (try self.text(on) ?? words.0, true), (try self.text(off) ?? words.1, false),
-        ]
-        let report = try self.report(map: states)
-        let write = try self.command(map: [(words.0, true), (words.1, false)], isReported: report != nil)
-        draft.addProperty(
-            self.name, title: try self.text("name"), schema: ["type": "boolean"], report: report,
-            write: isReadOnly ? nil : write)
-    }
+    init(fallback: String) { self.fallback = fallback }
 
-    private func addNumber(to draft: inout ThingDraft) throws(JSONError) {
-        var schema: JSON = ["type": "number"]
-        // The convention's own bounds where nothing is said.
-        schema["minimum"] = self.config["min"].ifPresent?.value ?? 1
-        schema["maximum"] = self.config["max"].ifPresent?.value ?? 100
-        schema["unit"] = ThingDraft.unit(try self.text("unit_of_measurement"))
-        try self.addValue(to: &draft, schema: schema)
-    }
-
-    private func addValue(to draft: inout ThingDraft, schema: JSON) throws(JSONError) {
-        let report = try self.report()
-        draft.addProperty(
-            self.name, title: try self.text("name"), schema: schema, report: report,
-            write: try self.command(isReported: report != nil))
-    }
-
-    private func addLight(to draft: inout ThingDraft) throws(JSONError) {
-        let scale = self.config["brightness_scale"].ifPresent?.value ?? 255
-        let brightness: JSON = ["type": "integer", "minimum": 0, "maximum": scale]
-        guard try self.text("schema") == "json" else {
-            try self.addSwitch(to: &draft, on: "payload_on", off: "payload_off")
-            let report = try self.report(
-                topic: "brightness_state_topic", template: "brightness_value_template")
-            return draft.addProperty(
-                "\(self.name)-brightness", title: nil, schema: brightness, report: report,
-                write: try self.command(isReported: report != nil, topic: "brightness_command_topic"))
+    /// The first announcement that says it counts.
+    mutating func adopt(_ device: JSONField, identifiers: [String], addresses: [String]) {
+        self.identifiers += identifiers
+        self.addresses += addresses
+        func text(_ field: JSONField) -> String? {
+            guard let text = field.ifPresent?.value?.plainText, !text.isEmpty else { return nil }
+            return text
         }
-        let topic = try self.config["command_topic"].string()
-        let state = try self.config["state_topic"].ifPresent?.string()
-        func add(_ name: String, _ member: String, _ schema: JSON, _ map: [(word: String, value: JSON)]) {
-            draft.addProperty(
-                name, title: nil, schema: schema,
-                report: state.map { .init(topic: $0, pointer: "/\(member)", map: map, isOverlay: true) },
-                write: .init(
-                    topic: topic, map: map, body: .object(with: member, "$value"),
-                    acknowledgement: state == nil ? nil : ["kind": "echo", "timeoutMs": 10_000]))
-        }
-        add(self.name, "state", ["type": "boolean"], [("ON", true), ("OFF", false)])
-        if try self.config["brightness"].ifPresent?.bool() ?? false {
-            add("\(self.name)-brightness", "brightness", brightness, [])
-        }
+        self.name = self.name ?? text(device["name"])
+        self.maker = self.maker ?? text(device["manufacturer"])
+        self.model = self.model ?? text(device["model"])
     }
 
-    /// The first place where it says that it is there counts for the whole device.
-    private func addAvailability(to draft: inout ThingDraft) throws(JSONError) {
-        guard draft.availability == nil else { return }
-        let list = self.config["availability"]
-        let place = list[0].exists ? list[0] : self.config
-        guard let topic = try (place["availability_topic"].ifPresent ?? list[0]["topic"].ifPresent)?.string()
-        else { return }
-        draft.availability = [
-            "topic": .string(topic), "online": place["payload_available"].ifPresent?.value ?? "online",
-            "offline": place["payload_not_available"].ifPresent?.value ?? "offline",
-        ]
-        if list[1].exists { draft.note("availability: only \(topic) of several places is followed") }
+    mutating func take(_ other: HomeAssistantDevice) {
+        self.identifiers += other.identifiers
+        self.addresses += other.addresses
+        self.name = self.name ?? other.name
+        self.maker = self.maker ?? other.maker
+        self.model = self.model ?? other.model
+        self.entities += other.entities
+    }
+
+    func draft(sharing shared: Set<ByteText>) -> ThingDraft {
+        // Whatever came first this time: the id is the same the next time.
+        let byBytes: (String, String) -> Bool = { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+        let id = self.identifiers.min(by: byBytes) ?? self.addresses.min(by: byBytes) ?? self.fallback
+        let name = self.name ?? self.fallback
+        let kind = [self.maker, self.model].compactMap { $0 }.joined(separator: " ")
+        var draft = ThingDraft(
+            id: id, name: name, title: kind.isEmpty ? name : "\(name) (\(kind))", source: "homeassistant")
+        for entity in self.entities {
+            var entity = entity
+            do throws(JSONError) {
+                try entity.add(to: &draft)
+            } catch {
+                draft.note("\(entity.name): \(error)")
+            }
+            entity.noteRest(&draft)
+        }
+        self.addAvailability(to: &draft, shared)
+        return draft
+    }
+
+    /// The entity that names the most places speaks for the device; its own places come before a bridge's.
+    private func addAvailability(to draft: inout ThingDraft, _ shared: Set<ByteText>) {
+        var best: (mode: String, places: [JSON])?
+        var all: Set<ByteText> = []
+        for entity in self.entities {
+            let (mode, places, faults) = entity.availability
+            for fault in faults { draft.note("availability: \(fault)") }
+            for place in places { all.insert(ByteText(place["topic"]?.plainText ?? "")) }
+            if places.count > best?.places.count ?? 0 { best = (mode, places) }
+        }
+        func isShared(_ place: JSON) -> Bool { shared.contains(ByteText(place["topic"]?.plainText ?? "")) }
+        // Its own topics begin as the topics of its values do.
+        let states = self.entities.compactMap { $0.config["state_topic"].value?.plainText }
+        func nearness(_ place: JSON) -> Int {
+            let topic = place["topic"]?.plainText ?? ""
+            return states.map { zip($0.utf8, topic.utf8).prefix { $0 == $1 }.count }.max() ?? 0
+        }
+        let ranked = (best?.places ?? []).enumerated().sorted { left, right in
+            let (one, two) = (isShared(left.element), isShared(right.element))
+            guard one == two else { return two }
+            let (near, far) = (nearness(left.element), nearness(right.element))
+            return near == far ? left.offset < right.offset : near > far
+        }
+        let places = ranked.map(\.element)
+        for place in places { all.remove(ByteText(place["topic"]?.plainText ?? "")) }
+        for topic in all.map(\.text).sorted() {
+            draft.note("availability: \(topic) speaks for a part of the device")
+        }
+        var form: JSON = [:]
+        if places.count == 1, let place = places.first {
+            form = place
+        } else if let best, !places.isEmpty {
+            form = ["places": .array(places), "mode": .string(best.mode)]
+        }
+        let expiries = self.entities.compactMap(\.expiry)
+        if let least = expiries.min() {
+            if Set(expiries).count > 1 { draft.note("expire_after: the shortest of several counts for all") }
+            form["staleAfterMs"] = JSON(least)
+        }
+        if form != [:] { draft.availability = form }
     }
 }

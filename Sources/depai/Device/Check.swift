@@ -17,7 +17,7 @@ extension DeviceCommand {
         @Argument(help: "Files with one description each.") var files: [String]
 
         /// The largest file that is read, in bytes.
-        static let byteLimit = 1 << 20
+        private static let byteLimit = 1 << 20
 
         func run() async throws {
             let checked = self.files.map { file in (file, Self.faults(in: file)) }
@@ -42,9 +42,8 @@ extension DeviceCommand {
                 for (file, faults) in checked {
                     if faults.isEmpty { Terminal.out("\(file): \(Terminal.paint("valid", .green))") }
                     for fault in faults {
-                        let place = fault.pointer.isEmpty ? "/" : fault.pointer
-                        let reason = fault.reason.plain(limit: .max)
-                        Terminal.out("\(file): \(Terminal.paint(place, .bold)): \(reason)")
+                        let place = fault.pointer.isEmpty ? "" : "\(Terminal.paint(fault.pointer, .bold)): "
+                        Terminal.out("\(file): \(place)\(fault.reason.plain(limit: .max))")
                     }
                 }
             }
@@ -56,8 +55,10 @@ extension DeviceCommand {
                 let bytes = try DurableFile.read(FilePath(file), limit: self.byteLimit)
                 return DescriptionChecker.faults(in: try JSON.read(bytes, limits: .init(depth: 32)))
             } catch {
-                // Not there, or no JSON: a fault of the whole.
-                return [ThingError(pointer: "", reason: "\(error)")]
+                // Not there, or no JSON: a fault of the whole. The file is named already.
+                let text = "\(error)"
+                let reason = text.hasPrefix("\(file): ") ? String(text.dropFirst(file.count + 2)) : text
+                return [ThingError(pointer: "", reason: reason)]
             }
         }
     }

@@ -32,12 +32,23 @@ struct CommandOption: ParsableArguments {
                     shownValue(result, unit: nil) == "-" ? "done" : "done: \(result?.lineText ?? "")")
             }
         case "failed":
-            throw Failure(1, "the device refused: \(result?.lineText ?? "")")
-        default:
+            let reason = result.map(Self.words) ?? "without a reason"
+            let isOurs = reason.hasPrefix("the broker ")
+            throw Failure(1, isOurs ? reason : "the device refused: \(reason)")
+        case "received":
             throw Failure(
-                7, "the command \(id) is \(state): nothing says that the device did it",
+                Failure.unreachable, "no connection to the broker: the command \(id) was not sent",
+                hint: "the same command with --id \(name ?? id) goes on and does nothing twice")
+        default:
+            let reason = result.map { ": \(Self.words($0))" } ?? ", and nothing says that the device did it"
+            throw Failure(
+                7, "the command \(id) was sent\(reason)",
                 hint: "the same command with --id \(name ?? id) goes on and does nothing twice")
         }
+    }
+
+    private static func words(_ result: JSON) -> String {
+        if case .string(let text) = result { text } else { result.text }
     }
 }
 

@@ -9,10 +9,10 @@ import Linux
 struct DeviceCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "device", abstract: "Look at devices, command them, and check their descriptions.",
-        discussion: "All but check and import ask the robot that runs in the home.",
+        discussion: "All but check, import and new ask the robot that runs in the home.",
         subcommands: [
             List.self, Show.self, Watch.self, Read.self, Write.self, Invoke.self, Check.self,
-            Import.self,
+            Import.self, New.self,
         ], defaultSubcommand: List.self)
 }
 
@@ -38,6 +38,12 @@ extension Home {
         }
         return answer
     }
+}
+
+/// Files with descriptions.
+enum DescriptionFile {
+    /// The largest that a robot reads, in bytes.
+    static let byteLimit = 256 << 10
 }
 
 /// A value as a person types it: JSON, and what is no JSON is a text.

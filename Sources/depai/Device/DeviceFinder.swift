@@ -13,8 +13,9 @@ struct DeviceFinder {
     /// The first level of a convention's topics, where it was changed.
     var base: String?
 
-    /// Kept messages that are looked at.
+    /// Kept messages and bytes that are looked at.
     private static let messageLimit = 8_192
+    private static let byteLimit = 64 << 20
 
     init(_ broker: BrokerAddress) {
         var broker = broker
@@ -39,14 +40,22 @@ struct DeviceFinder {
     ) async throws -> [(
         convention: DiscoveryConvention, found: (things: [DiscoveredThing], skipped: [String])
     )] {
-        let messages = try await self.listen(to: conventions.flatMap { $0.filters(base: self.base) })
-        return conventions.map { ($0, $0.things(from: messages, base: self.base, broker: self.place)) }
+        let heard = try await self.listen(to: conventions.flatMap { $0.filters(base: self.base) })
+        return conventions.map { convention in
+            var found = convention.things(from: heard.messages, base: self.base, broker: self.place)
+            found.skipped += heard.troubles
+            return (convention, found)
+        }
     }
 
-    /// The newest message of each topic that comes within the time.
-    private func listen(to filters: [String]) async throws -> [Message] {
-        let bus = MosquittoBus(self.broker, entropy: SystemEntropy())
-        let heard = Heard(limit: Self.messageLimit)
+    /// The newest message of each topic that comes within the time, and what kept others from coming.
+    private func listen(to filters: [String]) async throws -> (messages: [Message], troubles: [String]) {
+        // A list of all devices of a large house is one message.
+        var limits = LinkLimits()
+        limits.packetBytes = UInt32(Self.byteLimit)
+        let troubles = Troubles()
+        let bus = MosquittoBus(self.broker, entropy: SystemEntropy(), limits: limits) { troubles.take($0) }
+        let heard = Heard(messages: Self.messageLimit, bytes: Self.byteLimit)
         for filter in Set(filters).sorted() {
             try bus.subscribe(to: filter, quality: .atLeastOnce) { heard.take($0) }
         }
@@ -57,27 +66,88 @@ struct DeviceFinder {
             group.cancelAll()
         }
         guard bus.connections > 0 else {
+            if let refusal = troubles.refusal {
+                throw Failure(
+                    Failure.unreachable, "the broker at \(self.place) refuses us: \(refusal)",
+                    hint: "check --username and --password-file")
+            }
+            let reason = troubles.end.map { ": \($0)" } ?? ""
             throw Failure(
-                Failure.unreachable, "the broker at \(self.place) does not answer",
-                hint: "check --broker, --username and --password-file")
+                Failure.unreachable, "no connection to the broker at \(self.place)\(reason)",
+                hint: "check --broker")
         }
-        return heard.messages
+        let (messages, lost) = heard.taken
+        var reasons = troubles.filters.map { "\($0.filter): the broker refuses it: \($0.reason)" }
+        if lost > 0 { reasons.append("\(lost) messages: more was kept than is looked at") }
+        if let end = troubles.end { reasons.append("the connection ended meanwhile: \(end)") }
+        return (messages, reasons)
     }
 }
 
-/// What was heard, by topic.
-private final class Heard: Sendable {
-    private let state = Mutex<[String: Message]>([:])
-    private let limit: Int
+/// What went wrong with a connection.
+private final class Troubles: Sendable {
+    private struct State {
+        var refusal: String?
+        var end: String?
+        var filters: [(filter: String, reason: String)] = []
+    }
 
-    init(limit: Int) { self.limit = limit }
+    private let state = Mutex(State())
 
-    func take(_ message: Message) {
-        self.state.withLock { messages in
-            guard messages.count < self.limit || messages[message.topic] != nil else { return }
-            messages[message.topic] = message
+    /// Called on the bus's thread.
+    func take(_ event: LinkEvent) {
+        self.state.withLock { state in
+            switch event {
+            case .connected, .refusedBirth: break
+            case .refused(let reason): state.refusal = reason
+            case .ended(let reason): state.end = reason
+            case .refusedFilter(let filter, let reason):
+                if state.filters.count < 64 { state.filters.append((filter, reason)) }
+            }
         }
     }
 
-    var messages: [Message] { self.state.withLock { $0.values.sorted { $0.topic < $1.topic } } }
+    var refusal: String? { self.state.withLock { $0.refusal } }
+    var end: String? { self.state.withLock { $0.end } }
+    var filters: [(filter: String, reason: String)] { self.state.withLock { $0.filters } }
+}
+
+/// What was heard, by topic: bounded in number and in bytes.
+private final class Heard: Sendable {
+    private struct State {
+        var messages: [[UInt8]: Message] = [:]
+        var bytes = 0
+        var lost = 0
+    }
+
+    private let state = Mutex(State())
+    private let messageLimit: Int
+    private let byteLimit: Int
+
+    init(messages: Int, bytes: Int) {
+        self.messageLimit = messages
+        self.byteLimit = bytes
+    }
+
+    func take(_ message: Message) {
+        let topic = Array(message.topic.utf8)
+        self.state.withLock { state in
+            let old = state.messages[topic]
+            let bytes = state.bytes - (old?.payload.count ?? 0) + message.payload.count
+            guard state.messages.count < self.messageLimit || old != nil, bytes <= self.byteLimit else {
+                state.lost += 1
+                return
+            }
+            state.messages[topic] = message
+            state.bytes = bytes
+        }
+    }
+
+    /// In the order of their topics, and how many more there were.
+    var taken: (messages: [Message], lost: Int) {
+        self.state.withLock { state in
+            let order = state.messages.keys.sorted { $0.lexicographicallyPrecedes($1) }
+            return (order.compactMap { state.messages[$0] }, state.lost)
+        }
+    }
 }

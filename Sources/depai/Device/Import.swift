@@ -14,7 +14,8 @@ extension DeviceCommand {
             abstract: "Write descriptions of the devices that describe themselves at a broker.",
             discussion: """
                 Listens to what the broker keeps of a convention, and writes NAME.td.json for each device. A \
-                file that is there already stays as it is. What could not be described is said.
+                device is known by its id, whatever it is called now: a file that has it already stays as it \
+                is. What could not be described is said, and kept in the description.
                 """)
         @OptionGroup var home: HomeOption
         @OptionGroup var output: OutputOption
@@ -27,6 +28,8 @@ extension DeviceCommand {
             String?
         @Option(help: "The first level of the convention's topics, where it was changed.") var base: String?
         @Option(help: "How long to listen, in seconds.") var wait = 3
+        @Flag(help: "Bring files that are there up to date; the owner's names and limits stay.")
+        var update = false
         @Flag(help: "Replace files that are there.") var force = false
         @Flag(help: "Write nothing, show what would be written.") var dryRun = false
 
@@ -40,6 +43,9 @@ extension DeviceCommand {
 
         func validate() throws {
             guard (1...600).contains(self.wait) else { throw ValidationError("--wait is 1 to 600 seconds") }
+            guard !(self.update && self.force) else {
+                throw ValidationError("--update keeps what --force replaces: give one of them")
+            }
             guard self.base?.contains(where: { "#+".contains($0) }) != true else {
                 throw ValidationError("--base is a topic")
             }
@@ -52,23 +58,43 @@ extension DeviceCommand {
             finder.base = self.base
             let place = finder.place
             let found = try await finder.find(self.from)
+            var skipped = found.skipped
+            let plan = ImportPlan(
+                found.things, files: try Self.files(settings.folder),
+                mode: self.force ? .replace : self.update ? .update : .keep)
             var written: [(thing: DiscoveredThing, file: FilePath, state: String)] = []
-            for thing in found.things {
-                let file = settings.folder.appending("\(thing.name).td.json")
-                let isThere = DurableFile.exists(file)
-                if self.dryRun || isThere && !self.force {
-                    written.append((thing, file, isThere ? "is there already" : "would be written"))
-                } else {
-                    try DurableFile.createFolder(settings.folder)
-                    try DurableFile.write(Array((thing.description.prettyText + "\n").utf8), to: file)
-                    written.append((thing, file, isThere ? "replaced" : "written"))
+            for entry in plan.entries {
+                let file = settings.folder.appending(entry.file)
+                let bytes = Array((entry.thing.description.prettyText + "\n").utf8)
+                guard bytes.count <= DescriptionFile.byteLimit else {
+                    skipped.append("\(entry.thing.name): the description is larger than a robot reads")
+                    continue
                 }
+                if entry.isNews, !self.dryRun {
+                    try DurableFile.createFolder(settings.folder)
+                    try DurableFile.write(bytes, to: file)
+                }
+                let word = entry.outcome.rawValue
+                written.append((entry.thing, file, entry.isNews && self.dryRun ? "would be \(word)" : word))
             }
-            self.tell(written, found.skipped)
+            self.tell(written, skipped)
             if found.things.isEmpty {
                 throw Failure(
                     1, "no device of \(self.from.rawValue) describes itself at \(place)",
-                    hint: "is discovery switched on there, and kept by the broker? --wait listens longer")
+                    hint: found.skipped.isEmpty
+                        ? "is discovery switched on there, and kept by the broker? --wait listens longer"
+                        : nil)
+            }
+        }
+
+        /// The descriptions that are there; one that is none stands without its document.
+        private static func files(_ folder: FilePath) throws -> [ImportPlan.File] {
+            guard DurableFile.exists(folder) else { return [] }
+            return try DurableFile.names(in: folder).filter { $0.hasSuffix(".td.json") }.sorted().map {
+                name in
+                let bytes = try? DurableFile.read(folder.appending(name), limit: DescriptionFile.byteLimit)
+                let document = bytes.flatMap { try? JSON.read($0, limits: .init(depth: 32)) }
+                return ImportPlan.File(name: name, document: document)
             }
         }
 
@@ -81,8 +107,8 @@ extension DeviceCommand {
                     "things": .array(
                         written.map {
                             [
-                                "name": .string($0.thing.name), "file": .string($0.file.string),
-                                "state": .string($0.state),
+                                "name": .string($0.thing.name), "id": .string($0.thing.id),
+                                "file": .string($0.file.string), "state": .string($0.state),
                                 "notes": .array($0.thing.notes.map { .string($0) }),
                             ]
                         }), "skipped": .array(skipped.map { .string($0) }),

@@ -127,10 +127,10 @@ extension RobotPlan {
     /// A name that no other client of the broker has.
     static func newClientID() -> String { "depai-\(Hex.encode(SystemEntropy().bytes(4)))" }
 
-    /// Takes descriptions; of two with one name the first.
+    /// Takes descriptions; of two of one device the first.
     mutating func add(_ things: [DiscoveredThing]) {
-        for thing in things where !self.things.contains(where: { $0.name == thing.name }) {
-            self.things.append(thing)
-        }
+        // A device is known by its id; two of one name are two devices.
+        let files = self.things.map { ImportPlan.File(name: "\($0.name).td.json", document: $0.description) }
+        self.things += ImportPlan(things, files: files, mode: .keep).entries.filter(\.isNews).map(\.thing)
     }
 }

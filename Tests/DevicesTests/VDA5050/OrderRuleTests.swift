@@ -140,17 +140,56 @@ import Testing
     }
 
     @Test func `a new order begins at 0, where the robot is`() {
-        var bench = MachineBench()
+        var bench = MachineBench(.three)
         bench.send(order(update: 1))
-        #expect(bench.errors == ["validationError"])
+        #expect(bench.errors == ["VALIDATION_FAILURE"])
         bench.send(order(from: 2))
-        #expect(bench.errors == ["validationError", "validationError"])
+        #expect(bench.errors == ["VALIDATION_FAILURE", "VALIDATION_FAILURE"])
         var far = order()
         far.nodes[0].nodeId = "elsewhere"
         far.edges[0].startNodeId = "elsewhere"
         bench.send(far)
-        #expect(bench.errors.last == "noRouteError")
+        #expect(bench.errors.last == "START_NODE_OUT_OF_RANGE")
         #expect(bench.state.orderId.isEmpty)
+    }
+
+    /// 2.1.0 says nowhere with which numbers an order begins (section 6.6.1); 3.0.0 does.
+    @Test func `a new order of 2.1.0 begins with any number`() {
+        var bench = MachineBench(.two)
+        bench.send(order(update: 1))
+        #expect(bench.errors.isEmpty && bench.state.orderUpdateId == 1)
+        for place in [2, 4] as [UInt32] { bench.arrive(place) }
+        #expect(bench.machine.isIdle)
+        var next = order("p", from: 4, nodes: 2)
+        next.nodes[0].nodeId = bench.state.lastNodeId
+        next.edges[0].startNodeId = bench.state.lastNodeId
+        bench.send(next)
+        #expect(bench.errors.isEmpty && bench.state.lastNodeSequenceId == 4)
+        bench.arrive(6)
+        #expect(bench.machine.isIdle)
+    }
+
+    /// VDA 5050 2.1.0 section 6.6.2, figure 8: the decision point is named by nodeId and sequenceId.
+    @Test(arguments: V.Version.allCases)
+    func `a decision point that leaves out what it said is taken in 2_1_0`(_ version: V.Version) {
+        var bench = MachineBench(version)
+        let pick = [2: [V.Action("pick", id: "a")]] as [UInt32: [V.Action]]
+        bench.send(order(nodes: 3, base: 2, nodeActions: pick))
+        bench.send(order(update: 1, from: 2, nodes: 2))
+        guard version == .two else {
+            #expect(bench.errors == ["VALIDATION_FAILURE"])
+            return
+        }
+        #expect(bench.errors.isEmpty && bench.state.orderUpdateId == 1)
+        bench.arrive(2)
+        // The first instructions hold.
+        #expect(bench.begun == ["a"])
+        bench.say(.action("a", .finished(nil)))
+        // Again, with them and without, and not with others.
+        bench.arrive(4)
+        #expect(bench.machine.isIdle)
+        bench.send(order(update: 2, from: 4, nodes: 2))
+        #expect(bench.errors.isEmpty && bench.state.orderUpdateId == 2)
     }
 
     @Test func `a start node counts within its deviation, on its map, in its direction`() {

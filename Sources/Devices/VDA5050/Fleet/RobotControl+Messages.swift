@@ -13,6 +13,8 @@ extension VDA5050 {
         package internal(set) var age: Duration?
         /// Messages that were none.
         package fileprivate(set) var faults: UInt64 = 0
+        /// Why the last state could not be read; nil when it could.
+        package fileprivate(set) var unreadable: String?
 
         /// A robot tells its state every 30 seconds: two that are missing are silence.
         package static let staleAfter = Duration.seconds(61)
@@ -24,24 +26,33 @@ extension VDA5050 {
             return .online
         }
 
-        mutating func take(_ arrival: Inbox.Arrival, _ version: Version) -> State? {
+        mutating func take(
+            _ arrival: Inbox.Arrival, _ version: Version
+        ) -> (state: State?, fault: (topic: Topic, reason: String)?) {
             let payload = arrival.message.payload
+            // Nothing is how a kept topic is cleared.
+            guard !payload.isEmpty else { return (nil, nil) }
             do throws(JSONError) {
                 switch arrival.source {
                 case 0:
                     // The standard keeps no state: a kept one is from another time.
-                    guard !arrival.message.retained else { return nil }
+                    guard !arrival.message.retained else { return (nil, nil) }
                     let state = try State(payload: payload, version)
                     self.state = state
                     self.heardAt = arrival.uptime
-                    return state
+                    self.unreadable = nil
+                    return (state, nil)
                 case 1: self.connection = try Connection(payload: payload, version).connectionState
                 default: self.factsheet = try Factsheet(payload: payload, version)
                 }
             } catch {
                 self.faults += 1
+                let topic: Topic =
+                    arrival.source == 0 ? .state : arrival.source == 1 ? .connection : .factsheet
+                if topic == .state { self.unreadable = error.description }
+                return (nil, (topic, error.description))
             }
-            return nil
+            return (nil, nil)
         }
     }
 }
@@ -171,7 +182,7 @@ extension VDA5050.RobotControl {
         self.sleeper?.finish()
     }
 
-    private func tellWaiters() {
+    func tellWaiters() {
         for waiter in self.waiters { waiter.yield() }
     }
 
@@ -190,12 +201,12 @@ extension VDA5050.RobotControl {
     func sleep() async throws {
         guard !self.hasMail else { return }
         let now = self.timeline.uptime
-        var due = self.dispatch?.due
-        for action in self.actions where action.state == nil {
+        var due = self.rests ? now + .seconds(3_600) : self.dispatch?.due
+        for action in self.actions where action.state == nil && !self.rests {
             let next = action.sentAt.map { $0 + VDA5050.Dispatch.resend } ?? now
             due = min(due ?? next, next)
         }
-        if self.stateIsMissing {
+        if self.stateIsMissing, !self.rests {
             let next = self.askedAt.map { $0 + VDA5050.Dispatch.resend } ?? now
             due = min(due ?? next, next)
         }

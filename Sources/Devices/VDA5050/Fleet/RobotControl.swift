@@ -1,4 +1,5 @@
 internal import Encoding
+internal import Synchronization
 package import SystemPackage
 package import World
 
@@ -15,6 +16,8 @@ extension VDA5050 {
         case wrongUpdate(expected: UInt32, actual: UInt32)
         /// The version cannot say it.
         case unspeakable(String)
+        /// What was sent may be done, and nothing that can be read says so: why.
+        case silent(String, wasSent: Bool)
         /// Too many callers or actions at once.
         case tooMany(limit: Int)
     }
@@ -36,6 +39,10 @@ extension VDA5050 {
         var waiters: [AsyncStream<Void>.Continuation] = []
         var hasMail = false
         var sleeper: AsyncStream<Void>.Continuation?
+        /// Nobody wants it now: it listens, and sends nothing.
+        private let isResting = Mutex(false)
+        /// Told of each message that cannot be read.
+        private let onFault: @Sendable (Topic, String) -> Void
 
         /// An instant action until the robot shows its end.
         struct OpenAction {
@@ -47,14 +54,20 @@ extension VDA5050 {
         /// The most callers that wait, and the most instant actions on their way.
         package static let waiterLimit = 64
         package static let actionLimit = 32
+        /// How long a caller waits for a robot whose states cannot be read: three times sent again.
+        static let patience = Dispatch.resend * 3
         /// How often it looks whether the broker is back.
         static let retry = Duration.milliseconds(100)
 
-        /// - Parameter store: the journal of orders; nil keeps it in memory, for tests.
+        /// - Parameters:
+        ///   - store: the journal of orders; nil keeps it in memory, for tests.
+        ///   - onFault: told of each message that cannot be read; must not wait.
         package init(
-            _ identity: Identity, bus: any MessageBus, store: FilePath?, timeline: any Timeline
+            _ identity: Identity, bus: any MessageBus, store: FilePath?, timeline: any Timeline,
+            onFault: @escaping @Sendable (Topic, String) -> Void = { _, _ in }
         ) throws {
             self.identity = identity
+            self.onFault = onFault
             self.bus = bus
             self.timeline = timeline
             self.store = try FleetStore(path: store)
@@ -63,6 +76,17 @@ extension VDA5050 {
                 separator: "/")
             self.dispatch = try self.store.open(robot: self.key)
         }
+
+        /// Begins or ends a rest: its description is gone, or came back. An order that is open stays open.
+        nonisolated func rest(_ isResting: Bool) {
+            let isNews = self.isResting.withLock { state in
+                defer { state = isResting }
+                return state != isResting
+            }
+            if isNews { self.inbox.wake() }
+        }
+
+        var rests: Bool { self.isResting.withLock { $0 } }
 
         /// What is known of the robot.
         package var robot: RobotView {
@@ -90,7 +114,8 @@ extension VDA5050 {
         package func follow(
             _ orderId: String, update: UInt32? = nil, for duration: Duration
         ) async throws -> OrderRecord? {
-            let deadline = self.timeline.uptime + duration
+            let start = self.timeline.uptime
+            let deadline = start + duration
             while let record = try self.record(orderId) {
                 let refusals = self.dispatch?.orderId == orderId ? self.dispatch?.refusals ?? [] : []
                 if let refusal = refusals.first(where: { $0.update == update }) {
@@ -99,10 +124,28 @@ extension VDA5050 {
                         acknowledged: record.acknowledged)
                 }
                 if record.state.isFinal || record.state == .unknown { return record }
-                guard self.timeline.uptime < deadline else { return record }
-                try await self.wait(until: deadline)
+                let obstacle = self.obstacle(since: start)
+                guard obstacle == nil, self.timeline.uptime < deadline else {
+                    return OrderRecord(
+                        orderId: orderId, state: record.state, reason: record.reason ?? obstacle,
+                        acknowledged: record.acknowledged)
+                }
+                try await self.wait(until: self.nextLook(since: start, deadline))
             }
             return nil
+        }
+
+        /// Why waiting longer is of no use: nobody would hear the answer.
+        private func obstacle(since start: Duration) -> String? {
+            if self.rests { return "its description is gone" }
+            guard self.timeline.uptime >= start + Self.patience else { return nil }
+            if !self.bus.isConnected { return "no connection to the broker" }
+            return self.view.unreadable.map { "the robot's states cannot be read: \($0)" }
+        }
+
+        private func nextLook(since start: Duration, _ deadline: Duration) -> Duration {
+            self.view.unreadable == nil && self.bus.isConnected
+                ? deadline : min(deadline, max(start + Self.patience, self.timeline.uptime + Self.retry))
         }
 
         /// How far an order came; nil for one that was never given.
@@ -139,12 +182,16 @@ extension VDA5050 {
                 self.wake()
             }
             defer { self.actions.removeAll { $0.action.actionId == id } }
-            let deadline = self.timeline.uptime + duration
+            let start = self.timeline.uptime
+            let deadline = start + duration
             while true {
                 let open = self.actions.first { $0.action.actionId == id }
                 if let state = open?.state, state.status.isFinal { return state }
                 guard open != nil, self.timeline.uptime < deadline else { return open?.state }
-                try await self.wait(until: deadline)
+                if let obstacle = self.obstacle(since: start) {
+                    throw FleetError.silent(obstacle, wasSent: open?.sentAt != nil)
+                }
+                try await self.wait(until: self.nextLook(since: start, deadline))
             }
         }
 
@@ -176,9 +223,19 @@ extension VDA5050 {
                 try Task.checkCancellation()
                 self.hasMail = false
                 for arrival in self.inbox.take().arrivals {
-                    guard let state = self.view.take(arrival, self.identity.version) else { continue }
+                    let taken = self.view.take(arrival, self.identity.version)
+                    if let (topic, reason) = taken.fault {
+                        self.onFault(topic, reason)
+                        self.tellWaiters()
+                    }
+                    guard let state = taken.state, !self.rests else { continue }
                     self.follow(state)
                     try await self.step(.state(state))
+                }
+                guard !self.rests else {
+                    self.tellWaiters()
+                    try await self.sleep()
+                    continue
                 }
                 try await self.step(.due)
                 await self.sendActions()

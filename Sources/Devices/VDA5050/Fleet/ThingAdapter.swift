@@ -7,6 +7,8 @@ extension VDA5050 {
     /// order's, or the action's: repeated, it is the same one.
     struct ThingAdapter: Sendable {
         let control: RobotControl
+        /// The file of its journal.
+        let fileName: String
 
         /// What a thing of this profile can be told.
         static let actions = ["drive", "cancel", "pause", "resume"]
@@ -24,11 +26,17 @@ extension VDA5050 {
 
         /// - Parameter folder: where the journal of orders is kept, one file a robot; nil is memory.
         init(
-            _ identity: Identity, bus: any MessageBus, folder: FilePath?, timeline: any Timeline
+            _ identity: Identity, bus: any MessageBus, folder: FilePath?, timeline: any Timeline,
+            onFault: @escaping @Sendable (Topic, String) -> Void = { _, _ in }
         ) throws {
-            let name = "vda5050-\(identity.manufacturer)%\(identity.serialNumber).db"
+            self.fileName = Self.fileName(identity)
             self.control = try RobotControl(
-                identity, bus: bus, store: folder?.appending(name), timeline: timeline)
+                identity, bus: bus, store: folder?.appending(self.fileName), timeline: timeline,
+                onFault: onFault)
+        }
+
+        static func fileName(_ identity: Identity) -> String {
+            "vda5050-\(identity.manufacturer)%\(identity.serialNumber).db"
         }
 
         func perform(
@@ -57,6 +65,8 @@ extension VDA5050 {
                 case .tooMany(let limit): throw DeviceError.tooManyOpen(limit: limit)
                 case .unspeakable(let reason): throw DeviceError.value(affordance: action, reason: reason)
                 case .notActive(let order): return Outcome(.failed, .string("\(order) is not active"))
+                case .silent(let reason, let wasSent):
+                    return Outcome(wasSent ? .unknown : .received, .string(reason))
                 case .wrongUpdate: return Outcome(.failed, .string("not the next update"))
                 }
             }
@@ -74,14 +84,17 @@ extension VDA5050 {
             guard let record = try await self.control.follow(order, for: duration) else {
                 return Outcome(.unknown)
             }
-            guard record.state.isFinal else { return Outcome(.started) }
+            guard record.state.isFinal else {
+                return Outcome(record.reason == nil ? .started : .unknown, record.reason.map { .string($0) })
+            }
             return record.reason == Dispatch.cancelled
                 ? Outcome(.done)
                 : Outcome(.failed, .string(record.reason ?? "the order ended before"))
         }
 
         private static func outcome(_ record: OrderRecord) -> Outcome {
-            Outcome(record.state, record.reason.map { .string($0) })
+            let hasObstacle = record.state == .started && record.reason != nil
+            return Outcome(hasObstacle ? .unknown : record.state, record.reason.map { .string($0) })
         }
 
         private static func outcome(_ state: ActionState?) -> Outcome {

@@ -204,16 +204,27 @@ extension Bool: WireValue {
     func written(_ dialect: WireDialect, at pointer: String) throws(JSONError) -> JSON { .bool(self) }
 }
 
+extension JSONField {
+    /// A whole number that fits `Value`; `1.0` is one, as JSON Schema has it.
+    func whole<Value: FixedWidthInteger>(_ type: Value.Type = Value.self) throws(JSONError) -> Value {
+        guard case .number(let number)? = self.value else { return try self.integer() }
+        guard let value = Value(exactly: number) else {
+            throw self.fault("\(number) is no whole number that fits")
+        }
+        return value
+    }
+}
+
 extension Int64: WireValue {
     static func read(_ field: JSONField, _ dialect: WireDialect) throws(JSONError) -> Int64 {
-        try field.integer()
+        try field.whole()
     }
     func written(_ dialect: WireDialect, at pointer: String) throws(JSONError) -> JSON { .integer(self) }
 }
 
 extension UInt32: WireValue {
     static func read(_ field: JSONField, _ dialect: WireDialect) throws(JSONError) -> UInt32 {
-        try field.integer()
+        try field.whole()
     }
     func written(_ dialect: WireDialect, at pointer: String) throws(JSONError) -> JSON {
         .integer(Int64(self))

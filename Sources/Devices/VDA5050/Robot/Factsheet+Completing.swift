@@ -30,6 +30,12 @@ extension VDA5050.Factsheet {
                 parameter.parameter = "order.\(field.rawValue)"
                 return parameter
             }
+        if abilities.needsPosition {
+            var parameter = VDA5050.OptionalParameter()
+            parameter.parameter = "order.nodes.nodePosition"
+            parameter.support = .required
+            sheet.features.optionalParameters.append(parameter)
+        }
         return sheet
     }
 

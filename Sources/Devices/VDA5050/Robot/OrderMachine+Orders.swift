@@ -31,7 +31,10 @@ extension VDA5050.OrderMachine {
         }
         guard self.isIdle else { throw Refusal(kind: .otherOrder, reason: "another order is active") }
         try self.checkAvailable()
-        guard let first = order.nodes.first, first.sequenceId == 0, order.orderUpdateId == 0 else {
+        // 2.1.0 says nowhere with which numbers an order begins.
+        guard let first = order.nodes.first,
+            self.version == .two || first.sequenceId == 0 && order.orderUpdateId == 0
+        else {
             throw Refusal(kind: .validation, reason: "a new order begins with sequenceId and orderUpdateId 0")
         }
         guard self.isInRange(first) else {
@@ -69,9 +72,13 @@ extension VDA5050.OrderMachine {
         }
         try self.checkAvailable()
         guard let decision = self.memory.decision, let first = order.nodes.first,
-            Self.isSame(first, decision)
+            (first.nodeId, first.sequenceId) == (decision.nodeId, decision.sequenceId)
         else {
             throw Refusal(kind: .wrongStitch, reason: "the first node is not the last one of the base")
+        }
+        guard self.stitches(first, decision) else {
+            throw Refusal(
+                kind: .wrongStitch, reason: "the first node is not as it was", references: [.node(first)])
         }
         let horizon = self.memory.actions.filter { ($0.place ?? 0) > decision.sequenceId }
         let new = order.places.filter { $0.sequenceId > decision.sequenceId }
@@ -84,6 +91,8 @@ extension VDA5050.OrderMachine {
         self.memory.edges = self.memory.edges.filter(\.released) + order.edges
         self.memory.actions = kept + added
         self.accept(order)
+        // Of a node that stands in both messages the first one's instructions hold.
+        if self.memory.decision?.sequenceId == decision.sequenceId { self.memory.decision = decision }
     }
 
     private mutating func accept(_ order: Order) {
@@ -163,11 +172,19 @@ extension VDA5050.OrderMachine {
         return left == right
     }
 
-    /// The decision point must come again as it was; what people read may differ.
-    private static func isSame(_ left: VDA5050.Node, _ right: VDA5050.Node) -> Bool {
-        var left = left
-        left.descriptor = right.descriptor
-        return left == right
+    /// Whether the first node of an update is the decision point. In 3.0.0 it must come again as it was; in
+    /// 2.1.0 its node and its place are named, and what was said before need not be said again. What people
+    /// read may differ. Source: VDA 5050 2.1.0 section 6.6.2, figure 8.
+    private func stitches(_ first: VDA5050.Node, _ decision: VDA5050.Node) -> Bool {
+        var first = first
+        first.descriptor = decision.descriptor
+        if self.version == .two {
+            first.position = first.position ?? decision.position
+            // A new action there would be lost in silence.
+            guard first.actions.allSatisfy(decision.actions.contains) else { return false }
+            first.actions = decision.actions
+        }
+        return first == decision
     }
 
     /// Whether the robot can be on the node without driving. Source: VDA 5050 2.1.0 section 6.6.2.

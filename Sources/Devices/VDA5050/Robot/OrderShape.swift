@@ -24,6 +24,13 @@ extension VDA5050 {
                     kind: .unsupportedField, reason: "this robot does not honour \(field.rawValue)",
                     references: [Reference("parameter", field.rawValue)])
             }
+            if abilities.needsPosition,
+                let node = order.nodes.dropFirst().first(where: { $0.position == nil })
+            {
+                throw Refusal(
+                    kind: .validation, reason: "this robot needs the nodePosition of every node it drives to",
+                    references: [Reference("parameter", "nodePosition"), .node(node)])
+            }
             if let maps = abilities.maps {
                 for node in order.nodes {
                     guard let map = node.position?.mapId, !maps.contains(map) else { continue }

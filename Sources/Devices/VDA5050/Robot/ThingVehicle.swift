@@ -81,7 +81,7 @@ extension VDA5050 {
                 actions: settings.actions.map {
                     // The journal of commands does each id once, however often it is begun.
                     ActionAbility($0.type, scopes: [.node, .edge, .instant], isIdempotent: true)
-                }, maps: [settings.map], startRange: settings.cell)
+                }, maps: [settings.map], startRange: settings.cell, needsPosition: true)
         }
 
         package func listen() -> AsyncStream<VehicleReport> {

@@ -116,15 +116,18 @@ extension VDA5050 {
         package var maps: Set<String>?
         /// How far a start node may be when the order does not say it, in metres.
         package var startRange: Double
+        /// It finds a node by its position alone.
+        package var needsPosition: Bool
 
         package init(
             actions: [ActionAbility] = [], fields: Set<OptionalField> = [], maps: Set<String>? = nil,
-            startRange: Double = 0.5
+            startRange: Double = 0.5, needsPosition: Bool = false
         ) {
             self.actions = actions
             self.fields = fields
             self.maps = maps
             self.startRange = startRange
+            self.needsPosition = needsPosition
         }
 
         func action(_ type: String, in scope: ActionScope) -> ActionAbility? {

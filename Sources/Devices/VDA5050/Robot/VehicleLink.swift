@@ -200,8 +200,8 @@ extension VDA5050 {
                 if let heard, heard.connectionState != .online { self.isAnnounced = false }
                 return nil
             default:
-                // A kept order is from another time: the standard keeps none.
-                guard !message.retained else { return nil }
+                // A kept order is from another time: the standard keeps none. Nothing is how one is cleared.
+                guard !message.retained, !message.payload.isEmpty else { return nil }
                 return self.command(message.payload, arrival.source == 0 ? .order : .instantActions)
             }
         }
