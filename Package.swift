@@ -83,7 +83,8 @@ let package = Package(
         library("Ledger", ["World", "Encoding", "Sodium", "Database", system]),
         // Floor 3
         library("Solana", ["World", "Encoding", "Sodium"]),
-        library("Wallet", ["CUnistring", "Ledger", "Solana", "World", "Encoding", "Sodium", "Database", system]),
+        library(
+            "Wallet", ["CUnistring", "Ledger", "Solana", "World", "Encoding", "Sodium", "Database", system]),
         // Floor 4
         library("Payments", ["Wallet", "Ledger", "Solana", "World", "Encoding", "Sodium", "Database"]),
         library(
@@ -221,7 +222,10 @@ let package = Package(
             ["TestSupport", subprocess, "depai-payments", "World", "Encoding", "Sodium", "Database", system]),
         tests(
             of: "Wallet",
-            ["TestSupport", subprocess, "Ledger", "Solana", "World", "Encoding", "Sodium", "Database", system]),
+            [
+                "TestSupport", subprocess, "Ledger", "Solana", "World", "Encoding", "Sodium", "Database",
+                system,
+            ]),
         tests(of: "Solana", ["TestSupport", "World", "Encoding", "Sodium"]),
         tests(of: "SimulatedChain", ["TestSupport", "Solana", "World", "Encoding", "Sodium"]),
         tests(

@@ -211,7 +211,9 @@ extension DeviceCommand {
                 return Terminal.out(line: json)
             }
             let unit = try property["unit"].ifPresent?.string()
-            self.tell(at, "\(device.plain()).\(name.plain())", shownValue(property["reported"]["value"].value, unit: unit))
+            self.tell(
+                at, "\(device.plain()).\(name.plain())",
+                shownValue(property["reported"]["value"].value, unit: unit))
         }
 
         private func tell(_ reading: JSONField, of device: String) throws {
@@ -226,7 +228,8 @@ extension DeviceCommand {
             }
             let unit = try reading["unit"].ifPresent?.string()
             self.tell(
-                try reading["at"].integer(Int64.self), "\(device.plain()).\(name.plain())\(isEvent ? "!" : "")",
+                try reading["at"].integer(Int64.self),
+                "\(device.plain()).\(name.plain())\(isEvent ? "!" : "")",
                 shownValue(reading["value"].value, unit: unit))
         }
 
