@@ -160,7 +160,7 @@ actor AgentStore {
 
     /// How many readings wait for a batch.
     func waitingReadings() throws -> Int {
-        Int(try self.database.query("SELECT COUNT(*) FROM reading").first?.integer(0) ?? 0)
+        Int(clamping: try self.database.query("SELECT COUNT(*) FROM reading").first?.integer(0) ?? 0)
     }
 
     /// The oldest readings as JSON lines, with the number of the last one: at most `count`, and as many as
@@ -300,6 +300,6 @@ public struct AgentView: ~Copyable {
 
     /// Readings that wait for the next batch.
     public borrowing func waitingReadings() throws -> Int {
-        Int(try self.database.query("SELECT COUNT(*) FROM reading").first?.integer(0) ?? 0)
+        Int(clamping: try self.database.query("SELECT COUNT(*) FROM reading").first?.integer(0) ?? 0)
     }
 }

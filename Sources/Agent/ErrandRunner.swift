@@ -59,7 +59,7 @@ struct ErrandRunner: Sendable {
                 let input = try map.routeInput(
                     fromX: try place["x"].integer(), fromY: try place["y"].integer(),
                     toX: self.settings.goalX,
-                    toY: self.settings.goalY, batteryPermille: Int(percent * 10))
+                    toY: self.settings.goalY, batteryPermille: Int(percent * 10))  // bounded: 0 to 1000
                 return try await self.store.open(
                     kind: "errand", bytes: input, context: self.settings.map.string)
             }

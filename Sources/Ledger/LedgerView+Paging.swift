@@ -3,7 +3,7 @@ internal import Database
 /// Looking through books of any length, a page at a time.
 extension LedgerView {
     /// Intents that are read at once.
-    static let page = 1_000
+    package static var page: Int { 1_000 }
 
     /// Hands over the intents that were made from a moment on and before another one, newest first.
     /// - Parameter limit: how many at most.

@@ -16,7 +16,11 @@ extension Shop {
         // everything that was paid for.
         let now = await self.ledger.now
         guard now.quality != .none else { return }
-        let end = now.adding(seconds: -Self.grace.components.seconds).milliseconds
+        try self.expire(at: now.milliseconds)
+    }
+
+    func expire(at now: Int64) throws {
+        let end = Timestamp(milliseconds: now).adding(seconds: -Self.grace.components.seconds).milliseconds
         for cid in try self.sales.expired(before: end, limit: Self.portion) {
             try DurableFile.remove(self.blobs.appending(cid))
             try self.sales.forget(object: cid)

@@ -27,4 +27,15 @@ import Testing
         #expect("\u{212a}ind" == "Kind")
         #expect(throws: JSONError.self) { try field.only(["Kind"]) }
     }
+
+    @Test func `a stranger's number of any size can be passed on under a signature`() throws {
+        let json = try JSON.read(
+            "{\"a\":[9007199254740993,-9223372036854775808,9007199254740992],\"b\":1e300}")
+        #expect(throws: JSONError.self) { try json.canonicalBytes() }
+        let text = String(decoding: try json.signable.canonicalBytes(), as: UTF8.self)
+        #expect(
+            text == "{\"a\":[\"9007199254740993\",\"-9223372036854775808\",9007199254740992],\"b\":1e+300}")
+        #expect(try JSONField(["a": 5])["a"].integer(in: 1...5) == 5)
+        #expect(throws: JSONError.self) { try JSONField(["a": 6])["a"].integer(in: 1...5) }
+    }
 }

@@ -107,6 +107,67 @@ struct OwnerTests {
         }
     }
 
+    @Test func `a command to what is no wallet is not sent`() async throws {
+        try await self.withScene { scene in
+            for wallet in ["HAgk14Jp", "", scene.wallet + "1", String(scene.wallet.dropLast())] {
+                let answer = try await OwnerScene.depai([
+                    "owner", "freeze", "--wallet", wallet, "--broker", "127.0.0.1:1", "--key-file",
+                    scene.folder.appending("owner.key").string, "--passphrase-file",
+                    scene.folder.appending("owner-passphrase").string,
+                ])
+                #expect(answer.code == 2 && answer.talk.contains("--wallet"), "\(wallet): \(answer.talk)")
+            }
+        }
+    }
+
+    @Test func `the owner's tool signs nothing that nobody can mean`() async throws {
+        try await self.withScene { scene in
+            let owner = try String(
+                contentsOfFile: scene.folder.appending("owner.pub").string, encoding: .utf8
+            ).trimmingCharacters(in: .whitespacesAndNewlines)
+            let asset = "solana:EtWTRABZaYq6iMfeYKouRu166VU2xqa1/token:\(scene.wallet)"
+            let account = "solana:EtWTRABZaYq6iMfeYKouRu166VU2xqa1:\(scene.wallet)"
+            let good: JSON = [
+                "schema": "depai-policy/1", "wallet": .string(scene.wallet), "owner": .string(owner),
+                "seq": 1,
+                "issued_at": "2026-11-24T08:00:00Z", "mode": "active",
+                "assets": [["asset": .string(asset), "symbol": "USD", "decimals": 6]],
+                "payees": [["id": "p", "account": .string(account), "purposes": ["storage"]]],
+                "limits": [["id": "each", "asset": .string(asset), "per_payment": "10"]],
+            ]
+            let file = scene.folder.appending("draft.json").string
+            func sign(_ document: JSON) async throws -> OwnerScene.Answer {
+                try Data(document.text.utf8).write(to: URL(filePath: file))
+                return try await OwnerScene.depai([
+                    "owner", "policy", file, "--key-file", scene.folder.appending("owner.key").string,
+                    "--passphrase-file", scene.folder.appending("owner-passphrase").string,
+                ])
+            }
+            let signed = try await sign(good)
+            #expect(signed.code == 0, "\(signed.talk)")
+            for (member, value, words) in [
+                ("owner", .string(scene.wallet), "owner"), ("issued_at", "yesterday", "/issued_at"),
+                ("limits", [], "/limits"),
+                ("limits", [["id": "each", "asset": .string(asset)]], "/limits/0"),
+                (
+                    "payees", [["id": "p", "account": .string(scene.wallet), "purposes": ["storage"]]],
+                    "/payees/0/account"
+                ),
+                (
+                    "payees", [["id": "p", "account": "solana:x:2jqCc", "purposes": ["storage"]]],
+                    "/payees/0/account"
+                ),
+                ("assets", [["asset": "token", "symbol": "USD", "decimals": 6]], "/assets/0/asset"),
+            ] as [(String, JSON, String)] {
+                var document = good
+                document[member] = value
+                let refused = try await sign(document)
+                #expect(refused.code == 1 && refused.text.isEmpty, "\(member)")
+                #expect(refused.talk.contains(words), "\(refused.talk)")
+            }
+        }
+    }
+
     @Test func `without a terminal a change needs the digest of what is meant`() async throws {
         try await self.withScene { scene in
             let document = """

@@ -1,6 +1,7 @@
 import Console
 import Database
 import Devices
+import Encoding
 import Glibc
 import Home
 import Linux
@@ -136,7 +137,7 @@ struct Dialogue {
         }
         var things: [DiscoveredThing] = []
         for (convention, found) in found {
-            let names = found.things.prefix(8).map(\.name).joined(separator: ", ")
+            let names = found.things.prefix(8).map { $0.name.plain(limit: 64) }.joined(separator: ", ")
             let more = found.things.count > 8 ? " and \(found.things.count - 8) more" : ""
             if try self.confirm("\(convention.rawValue): \(names)\(more). Take them?") {
                 things += found.things
@@ -181,7 +182,7 @@ struct Dialogue {
     ) throws -> Value {
         for _ in 0..<Self.patience {
             let shown = preset.map { $0.isEmpty ? " [nothing]" : " [\($0)]" } ?? ""
-            _ = try? FileDescriptor.standardError.writeAll("\(question)\(shown): ".utf8)
+            _ = try? FileDescriptor.standardError.writeAll("\(question)\(shown): ".plainLines.utf8)
             guard let line = readLine() else { throw Failure(1, "the answers ended; nothing was made") }
             let words = line.split(whereSeparator: \.isWhitespace).joined(separator: " ")
             do {
