@@ -78,12 +78,17 @@ extension DeviceCommand {
                 Terminal.out(Terminal.paint("left out when it was imported: \(try note.string())", .dim))
             }
             for fault in try answer["faults"].elements() {
-                Terminal.out(
-                    Terminal.paint(
-                        "\(try fault["affordance"].string()): \(try fault["count"].integer(Int64.self)) "
-                            + "messages on \(try fault["filter"].string()) were wrong, the first: "
-                            + "\(try fault["reason"].string())", .yellow))
+                Terminal.out(Terminal.paint(try Self.words(fault), .yellow))
             }
+        }
+
+        private static func words(_ fault: JSONField) throws -> String {
+            let (name, filter) = (try fault["affordance"].string(), try fault["filter"].string())
+            let (count, reason) = (try fault["count"].integer(Int64.self), try fault["reason"].string())
+            // What the broker does not take is no message of the device.
+            return reason.hasPrefix("the broker ")
+                ? "\(name): \(reason) (\(count) times on \(filter))"
+                : "\(name): \(count) messages on \(filter) were wrong, the first: \(reason)"
         }
 
         private static func properties(_ answer: JSONField) throws -> Table {
