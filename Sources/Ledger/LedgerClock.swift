@@ -1,4 +1,4 @@
-public import World
+internal import World
 
 /// The ledger's time. Limits and leases are counted by it, so a wall clock that somebody moves must neither
 /// refill a window nor stop a wallet for good.

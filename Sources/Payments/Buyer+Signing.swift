@@ -36,12 +36,13 @@ extension Buyer {
     ) throws -> [UInt8] {
         let transfer = ExactTransfer(
             feePayer: quote.feePayer, payer: self.payer, payTo: quote.payTo, mint: quote.mint,
-            tokenProgram: tokenProgram, amount: quote.proposal.amount, decimals: UInt8(quote.asset.decimals),
+            tokenProgram: tokenProgram, amount: quote.proposal.amount,
+            decimals: UInt8(clamping: quote.asset.decimals),
             memo: quote.requirements.memo ?? Hex.encode(self.entropy.bytes(16)), nonce: try self.nonce())
         let bytes = try transfer.message(recentBlockhash: recent.blockhash).bytes
         let payment = try ExactPayment(decoding: try TransactionMessage(decoding: bytes))
         try payment.pays(quote.requirements)
-        guard payment.payer == self.payer, Int(payment.transfer.decimals) == quote.asset.decimals,
+        guard payment.payer == self.payer, payment.transfer.decimals == quote.asset.decimals,
             payment.transfer.tokenProgram == tokenProgram
         else {
             throw X402Error.malformed("the message is not ours")

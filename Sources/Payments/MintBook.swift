@@ -38,7 +38,7 @@ actor MintBook {
     /// The same, where `asset` says as many decimals as the mint: what a person reads as 15 must not be 0.15.
     func tokenProgram(of address: Address, as asset: Asset, from rpc: RPCClient) async throws -> Address {
         let found = try await self.mint(at: address, from: rpc)
-        guard Int(found.mint.decimals) == asset.decimals else {
+        guard found.mint.decimals == asset.decimals else {
             throw X402Error.invalid(
                 code: Self.prefix + "decimals",
                 reason: "the policy says that \(asset.symbol) has \(asset.decimals) decimals, and the token "

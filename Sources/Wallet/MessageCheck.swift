@@ -61,7 +61,7 @@ struct MessageCheck {
                     == .associatedToken(owner: self.payer, mint: mint, tokenProgram: transfer.tokenProgram)
             ),
             ("payee", transfer.destination == destination), ("amount", transfer.amount == proposal.amount),
-            ("number of decimals", Int(transfer.decimals) == proposal.asset.decimals),
+            ("number of decimals", transfer.decimals == proposal.asset.decimals),
         ]
         if let broken = rules.first(where: { !$0.holds }) { throw .otherPayment("another \(broken.what)") }
     }
@@ -117,8 +117,8 @@ struct MessageCheck {
             default: break
             }
         }
-        let (priced, overflow) = price.multipliedReportingOverflow(by: UInt64(units))
-        let cost = 5_000 * UInt64(message.requiredSignatures) + priced / 1_000_000
+        let (priced, overflow) = price.multipliedReportingOverflow(by: UInt64(units))  // bounded: 32 bits
+        let cost = 5_000 * UInt64(clamping: message.requiredSignatures) + priced / 1_000_000
         guard !overflow, cost <= proposal.amount else { throw .otherPayment("a higher fee") }
         // The channels' program lends rent and pays out; nobody else is handed the sponsor's account.
         let handed = message.instructions.contains { instruction in

@@ -34,7 +34,7 @@ import World
             // Everybody else's threads are free.
             let start = ContinuousClock.now
             for _ in 0..<20 { try await Task.sleep(for: .milliseconds(5)) }
-            #expect(ContinuousClock.now - start < .seconds(5))
+            #expect(ContinuousClock.now - start < .seconds(60))
             group.cancelAll()
             while let result = await group.nextResult() {
                 #expect(throws: CancellationError.self) { try result.get() }

@@ -88,7 +88,6 @@ import Testing
         // An open reservation counts.
         _ = try await ledger.answer(to: Scene.proposal(50, job: "2"))
         let policy = try #require(await ledger.policyInForce)
-        let now = clock.now.milliseconds
         let usage = try await ledger.read { try $0.usage(of: policy, at: clock) }
         #expect(
             usage.map { "\($0.rule) \($0.measure.rawValue) \($0.used)/\($0.limit)" } == [

@@ -59,7 +59,8 @@ extension HomeAssistantEntity {
             &draft, templates: ["state_value_template", "value_template"],
             map: [(self.word(on) ?? words.0, true), (self.word(off) ?? words.1, false)])
         if let delay = self.number("off_delay")?.double, delay > 0, delay * 1_000 < 86_400_000 {
-            report?.fallback = ["value": false, "afterMs": .integer(max(1, Int64(delay * 1_000)))]
+            let milliseconds = max(1, Int64(delay * 1_000))  // bounded: a day
+            report?.fallback = ["value": false, "afterMs": .integer(milliseconds)]
         }
         let write =
             isReadOnly

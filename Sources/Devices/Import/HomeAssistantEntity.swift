@@ -221,9 +221,9 @@ struct HomeAssistantEntity {
         }
         let milliseconds = (seconds * 1_000).rounded()
         guard milliseconds < Double(AvailabilityForm.staleLimitMs) else {
-            return Int64(AvailabilityForm.staleLimitMs)
+            return Int64(clamping: AvailabilityForm.staleLimitMs)
         }
-        return max(1, Int64(milliseconds))
+        return max(1, Int64(milliseconds))  // bounded: the limit above
     }
 
     // MARK: The rest

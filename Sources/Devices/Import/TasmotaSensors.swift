@@ -32,7 +32,8 @@ struct TasmotaSensors {
     }
 
     private static func switchNumber(_ name: String) -> Int? {
-        guard name.hasPrefix("Switch"), let number = Int(name.dropFirst(6)), (1...32).contains(number) else {
+        guard name.hasPrefix("Switch"), let number = Int(name.dropFirst(6)), (1...32).contains(number)
+        else {
             return nil
         }
         return number

@@ -52,7 +52,7 @@ struct DeviceFinder {
     private func listen(to filters: [String]) async throws -> (messages: [Message], troubles: [String]) {
         // A list of all devices of a large house is one message.
         var limits = LinkLimits()
-        limits.packetBytes = UInt32(Self.byteLimit)
+        limits.packetBytes = UInt32(clamping: Self.byteLimit)
         let troubles = Troubles()
         let bus = MosquittoBus(self.broker, entropy: SystemEntropy(), limits: limits) { troubles.take($0) }
         let heard = Heard(messages: Self.messageLimit, bytes: Self.byteLimit)
