@@ -81,7 +81,7 @@ import Testing
             for peer in held { #expect(Self.heard(peer) == "") }
             close(held.removeLast())
             _ = try await eventually("an answer to one that came later") { () -> Bool? in
-                let late = Self.connection(port, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+                let late = Self.connection(port, "GET /x HTTP/1.1\r\nHost: a\r\n\r\n")
                 defer { close(late) }
                 try await Task.sleep(for: .milliseconds(50))
                 return Self.heard(late)?.contains("hello") == true ? true : nil
