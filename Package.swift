@@ -211,7 +211,7 @@ let package = Package(
             of: "Node",
             [
                 "PaymentSupport", "TestSupport", "Linux", "Payments", "Storage", "Compute", "Market",
-                "Wallet", "Ledger", "Solana", "SimulatedChain", "World", "Encoding", system,
+                "Wallet", "Ledger", "Solana", "SimulatedChain", "World", "Encoding", system, hummingbird,
             ]),
         tests(of: "Encoding", ["TestSupport"]),
         tests(of: "Sodium", ["TestSupport", "Encoding"]),

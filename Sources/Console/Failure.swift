@@ -55,6 +55,10 @@ package struct Failure: Error {
             self.init(
                 1, "\(error)",
                 hint: "bring the keystore back: depai wallet restore, or from its words in another home")
+        case HomeError.otherOwner:
+            self.init(
+                8, "\(error)",
+                hint: "somebody exchanged a file of this home; bring owner.pub back from a backup")
         case let error as HomeError: self.init(1, "\(error)", hint: nil)
         case RPCError.otherNetwork:
             self.init(1, "\(error)", hint: "check --network and --rpc")

@@ -70,7 +70,11 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     private func begin(_ context: ChannelHandlerContext) {
         guard self.address == nil else { return }
         let address = context.remoteAddress?.ipAddress ?? ""
-        guard self.addresses.open(address) else { return context.close(promise: nil) }
+        guard self.addresses.open(address) else {
+            // Once its pipeline is whole, as for whoever takes too long.
+            let channel = context.channel
+            return context.eventLoop.execute { channel.close(promise: nil) }
+        }
         self.address = address
         self.wait(self.limits.readSeconds, context)
     }

@@ -3,6 +3,7 @@ internal import Encoding
 internal import HTTPTypes
 public import Home
 internal import Hummingbird
+internal import HummingbirdCore
 internal import Ledger
 public import Logging
 internal import Market
@@ -87,16 +88,12 @@ public struct NodeServer: Sendable {
                 router.on(path, method: method) { request, _ in try await self.answer(request, from: shop) }
             }
         }
-        let (limits, addresses) = (listen.limits, AddressCount(limit: listen.limits.perAddress))
         let application = Application(
             router: router,
-            server: .http1(
-                configuration: .init(
-                    additionalChannelHandlers: [ConnectionGuard(limits, addresses)],
-                    idleTimeout: .seconds(Int64(clamping: limits.readSeconds)))),
+            server: Self.http(listen.limits),
             configuration: .init(
                 address: .hostname(listen.host, port: listen.port), serverName: "depai-node",
-                availableConnectionsDelegate: .maximum(limits.connections, logger: self.logger)),
+                availableConnectionsDelegate: .maximum(listen.limits.connections, logger: self.logger)),
             onServerRunning: { channel in
                 let port = channel.localAddress?.port ?? 0
                 self.logger.info(
@@ -104,6 +101,15 @@ public struct NodeServer: Sendable {
                 await ready(port)
             }, logger: self.logger)
         try await application.run()
+    }
+
+    /// HTTP/1.1 with a watch over each connection.
+    static func http(_ limits: ConnectionLimits) -> HTTPServerBuilder {
+        let addresses = AddressCount(limit: limits.perAddress)
+        return .http1(
+            configuration: .init(
+                additionalChannelHandlers: [ConnectionGuard(limits, addresses)],
+                idleTimeout: .seconds(Int64(clamping: limits.readSeconds))))
     }
 
     /// A fault of our own, for our own log.

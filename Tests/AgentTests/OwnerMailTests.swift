@@ -87,7 +87,6 @@ import World
     @Test func `a stranger's words in a refusal are cut and steer nothing`() throws {
         let name = "\u{1b}[2J" + String(repeating: "n", count: 400_000)
         let error = #expect(throws: JSONError.self) {
-            try JSONField(.object(JSON.Object())).only([])
             _ = try JSONField([:])[name].string()
         }
         #expect("\(error.map { "\($0)" } ?? "")".count < 200)

@@ -143,7 +143,7 @@ import Testing
             "Logging",
         ]),
         "Node": Self.agent.subtracting(["Devices"]).union([
-            "Hummingbird", "HTTPTypes", "NIOCore", "NIOHTTPTypes", "Logging",
+            "Hummingbird", "HummingbirdCore", "HTTPTypes", "NIOCore", "NIOHTTPTypes", "Logging",
         ]),
     ]
 
