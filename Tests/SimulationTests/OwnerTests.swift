@@ -109,7 +109,7 @@ struct OwnerTests {
 
     @Test func `a command to what is no wallet is not sent`() async throws {
         try await self.withScene { scene in
-            for wallet in ["HAgk14Jp", "", scene.wallet + "1", String(scene.wallet.dropLast())] {
+            for wallet in ["HAgk14Jp", "", scene.wallet + "11", String(scene.wallet.dropLast())] {
                 let answer = try await OwnerScene.depai([
                     "owner", "freeze", "--wallet", wallet, "--broker", "127.0.0.1:1", "--key-file",
                     scene.folder.appending("owner.key").string, "--passphrase-file",
