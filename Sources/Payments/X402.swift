@@ -144,6 +144,11 @@ public struct PaymentRequirements: Sendable, Equatable {
     }
 }
 
+extension PaymentRequirements {
+    /// The same terms, however they are written.
+    public static func == (left: Self, right: Self) -> Bool { left.json == right.json }
+}
+
 /// What a seller answers to an unpaid request.
 public struct PaymentRequired: Sendable, Equatable {
     /// Why it is asked, for people.
@@ -230,29 +235,6 @@ public struct PaymentRequired: Sendable, Equatable {
         ]
         if let error { message["error"] = .string(error) }
         return X402.encode(message)
-    }
-}
-
-/// What a payment gives back to the seller besides the chosen terms, to the byte.
-struct Echo: Sendable, Equatable {
-    /// The resource as the seller described it.
-    let resource: String
-    /// Extensions that we do not know.
-    let extensions: [String]
-
-    init(resource: String) {
-        self.resource = (["url": .string(resource)] as JSON).text
-        self.extensions = []
-    }
-
-    init(_ source: JSONSource, resource: String) {
-        let known = [X402.identifierExtension, OfferReceipt.name]
-        self.resource =
-            source["resource"].flatMap { $0["url"] == nil ? nil : $0.text }
-            ?? Echo(resource: resource).resource
-        self.extensions = (source["extensions"]?.members ?? []).filter { !known.contains($0.name) }.map {
-            "\(JSON.string($0.name).text):\($0.source.text)"
-        }
     }
 }
 
