@@ -63,7 +63,8 @@ import Testing
                 if !text.isEmpty { _ = send(peer, "x", 1, Int32(MSG_NOSIGNAL)) }
                 return Self.heard(peer) == nil ? true : nil
             }
-            #expect(ContinuousClock.now - start < .seconds(20))
+            // The machine may be busy; without the limit it would never end.
+            #expect(ContinuousClock.now - start < .seconds(100))
         }
     }
 

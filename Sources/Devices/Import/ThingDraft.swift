@@ -306,7 +306,9 @@ extension ThingDraft {
         }
         guard isChanged else { return plain }
         // FNV-1a.
-        let sum = text.utf8.reduce(0xcbf2_9ce4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }  // bounded: a byte
+        let sum = text.utf8.reduce(0xcbf2_9ce4_8422_2325 as UInt64) { sum, byte in
+            (sum ^ UInt64(byte)) &* 0x100_0000_01b3  // bounded: a byte
+        }
         return "\(plain)-\(Hex.encode((0..<4).map { UInt8(truncatingIfNeeded: sum >> ($0 * 8)) }))"
     }
 
