@@ -43,6 +43,19 @@ struct ChannelCommandTests {
             return Answer(code: code, body: result.standardOutput, talk: result.standardError)
         }
 
+        /// The same, its output to a disk that is full.
+        func full(_ arguments: [String]) async throws -> Answer {
+            let program = FilePath(Bundle.main.bundlePath).appending("depai").string
+            let result = try await run(
+                .name("sh"),
+                arguments: Arguments(
+                    ["-c", "exec \"$@\" > /dev/full", "sh", program] + arguments
+                        + ["--home", self.world.workshop.robot.path.string]),
+                output: .string(limit: 1 << 10), error: .string(limit: 1 << 20))
+            let code: Int32 = if case .exited(let code) = result.terminationStatus { Int32(code) } else { -1 }
+            return Answer(code: code, body: result.standardOutput, talk: result.standardError)
+        }
+
         /// Arguments that keep one object at the node for two days.
         func purchase(_ text: String) throws -> [String] {
             let object = try StoredObject(Array(text.utf8))
@@ -99,6 +112,32 @@ struct ChannelCommandTests {
             #expect(unknown.code == 2, "\(unknown.talk)")
             let export = try await scene.depai(["wallet", "export", "--format", "csv"])
             #expect(export.code == 0 && export.body.contains(id), "\(export.talk)")
+        }
+    }
+
+    @Test func `an answer that could not be written is no answer, and comes again for nothing`() async throws
+    {
+        try await self.withWorld { scene in
+            let robot = scene.world.workshop.robot
+            let before = try await scene.tokens(of: robot)
+            let purchase = try ["pay"] + scene.purchase("a receipt to keep")
+            let lost = try await scene.full(purchase)
+            #expect(lost.code == 1 && lost.talk.contains("could not be written"), "\(lost.talk)")
+            let paid = try await scene.tokens(of: robot)
+            #expect(paid < before)
+            let kept = try await scene.depai(purchase)
+            #expect(kept.code == 0 && kept.body.contains("receipt"), "\(kept.talk)")
+            #expect(try await scene.tokens(of: robot) == paid)
+            // After an answer that arrived the same command buys anew.
+            #expect(try await scene.depai(purchase).code == 0)
+            #expect(try await scene.tokens(of: robot) < paid)
+            for arguments in [
+                ["wallet", "export"], ["wallet", "history", "--json"], ["wallet", "policy", "show"],
+                ["channel"],
+            ] {
+                let silent = try await scene.full(arguments)
+                #expect(silent.code == 1, "\(arguments): \(silent.talk)")
+            }
         }
     }
 
