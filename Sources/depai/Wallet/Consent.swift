@@ -28,13 +28,12 @@ extension WalletCommand {
         @OptionGroup var home: HomeOption
         @OptionGroup var signer: SignerOption
         @OptionGroup var confirmation: ConfirmationOption
-        @Argument(help: "Intent, 32 hex digits, as shown by: depai wallet intents") var intent: String
+        @Argument(help: "Intent, or its first digits, as shown by: depai wallet intents") var intent: String
 
         func run() async throws {
             let home = self.home.home
-            guard let id = IntentID(text: self.intent), let record = try home.viewLedger().intent(id) else {
-                throw Failure(1, "there is no payment \(self.intent)", hint: "depai wallet intents")
-            }
+            let record = try home.viewLedger().intent(called: self.intent)
+            let id = record.id
             let proposal = record.proposal
             var table = Table(.left, .left)
             table.add(("amount", .dim), (proposal.asset.text(proposal.amount), .bold))

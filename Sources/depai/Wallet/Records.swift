@@ -84,24 +84,12 @@ extension WalletCommand {
         @OptionGroup var home: HomeOption
         @OptionGroup var output: OutputOption
 
-        /// Fewer are too easily another payment's.
-        private static let leastDigits = 4
-
         @Argument(help: "Intent, as shown by: depai wallet history")
         var intent: String
 
         func run() async throws {
             let view = try self.home.home.viewLedger()
-            guard self.intent.utf8.count >= Self.leastDigits else {
-                throw Failure(
-                    2, "\"\(self.intent)\" is too short", hint: "give \(Self.leastDigits) digits at least")
-            }
-            let matches = try view.intents(beginningWith: self.intent.lowercased())
-            guard let record = matches.first, matches.count == 1 else {
-                let count = matches.count < 100 ? "\(matches.count)" : "100 or more"
-                throw Failure(
-                    2, "\"\(self.intent)\" names \(count) payments", hint: "depai wallet history shows them")
-            }
+            let record = try view.intent(called: self.intent)
             var json: JSON = ["schema": "depai.receipt/1"]
             for (name, field) in try JSONField(record.json).members() { json[name] = field.value }
             let steps = try view.journal(of: record.id)
@@ -117,5 +105,26 @@ extension WalletCommand {
             // The same object for people and programs: a receipt is meant to be passed on.
             Terminal.out(json)
         }
+    }
+}
+
+extension LedgerView {
+    /// Fewer digits are too easily another payment's.
+    private static var leastDigits: Int { 4 }
+
+    /// The one payment whose intent begins so, in large or small letters: one rule for every command.
+    borrowing func intent(called text: String) throws -> IntentRecord {
+        guard text.utf8.count >= Self.leastDigits else {
+            throw Failure(
+                2, "\"\(text.plain())\" is too short", hint: "give \(Self.leastDigits) digits at least")
+        }
+        let matches = try self.intents(beginningWith: text.lowercased())
+        guard let record = matches.first, matches.count == 1 else {
+            let count = matches.count < 100 ? "\(matches.count)" : "100 or more"
+            throw Failure(
+                2, "\"\(text.plain())\" names \(count) payments",
+                hint: "depai wallet history and depai wallet intents show them")
+        }
+        return record
     }
 }
