@@ -81,9 +81,9 @@ extension Shop {
                     throw Refusal(status: 409, reason: "the voucher paid for another request")
                 }
                 if sale.state == .done { return try await self.answer(sale, for: resource) }
-                try kind.check()
+                try await kind.check()
             } else {
-                try kind.check()
+                try await kind.check()
                 let identifier = payload.identifier ?? key
                 guard try !self.sales.isTaken(identifier: identifier, byOtherThan: key) else {
                     throw Refusal(status: 409, reason: "the identifier belongs to another payment")

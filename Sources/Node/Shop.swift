@@ -186,7 +186,7 @@ public actor Shop {
         var price: UInt64 { get }
         /// Refuses a request whose body is not what the request line says: nobody pays for what cannot be
         /// done.
-        func check() throws
+        func check() async throws
         /// Does the work for a settled payment and says what to answer.
         func work(in shop: isolated Shop, transaction: String) async throws -> ShopResponse
     }
@@ -224,7 +224,11 @@ public actor Shop {
         let paid = Paid(
             key: key, identifier: identifier, payload: payload, requirements: requirements,
             resource: resource)
-        return try await self.alone(key) { try await self.sell(kind, paid, request) } ?? Self.busyAnswer
+        // Two payments at once under one name: one of them waits, or it would be settled and never noted.
+        let answer = try await self.alone(key) {
+            try await self.alone("identifier \(identifier)") { try await self.sell(kind, paid, request) }
+        }
+        return (answer ?? nil) ?? Self.busyAnswer
     }
 
     /// A payment on the chain, and what it is for.
@@ -261,7 +265,7 @@ public actor Shop {
         guard paid.payload.accepted.json == paid.requirements.json else {
             throw Refusal(status: 409, reason: "the payment was made for other terms")
         }
-        try kind.check()
+        try await kind.check()
         if known?.state != .settled {
             let settlement = try await self.settled(paid.payload, paid.requirements)
             guard settlement.success else {

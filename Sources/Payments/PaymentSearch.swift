@@ -68,8 +68,24 @@ struct PaymentSearch: Sendable {
             case .unreadable: doubts = true
             }
         }
-        guard isPast, !doubts, try await history.reaches(before: first) else { return .open }
+        guard isPast, !doubts, try await history.reaches(before: first), try await self.isOver(payment)
+        else { return .open }
         return .dead(height: height)
+    }
+
+    /// Whether the payment's blockhash serves no more, asked in another way than by the height: one wrong
+    /// number, from a node of another network behind the same address for instance, must not free money that
+    /// can still leave.
+    private func isOver(_ payment: JournalledPayment) async throws(RPCError) -> Bool {
+        guard let message = try? TransactionMessage(decoding: payment.message) else { return false }
+        do throws(RPCError) {
+            guard try await !self.rpc.isBlockhashValid(message.recentBlockhash, .confirmed) else {
+                return false
+            }
+        } catch {
+            guard case .server(-32601, _, _) = error.reason else { throw error }
+        }
+        return try await self.rpc.blockHeight(.finalized) > payment.lastValidBlockHeight
     }
 
     /// What one transaction is to a payment.

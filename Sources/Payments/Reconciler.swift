@@ -74,12 +74,7 @@ public struct Reconciler: Sendable {
                 switch try await self.find(payment, hint: hint, account: account, at: witness) {
                 case .settled(let proof): return .settled(proof)
                 case .failed where finding.isFailure: return finding
-                case .dead where !finding.isFailure:
-                    // The height until which it could land is the first node's word; the blockhash is ours.
-                    let message = try TransactionMessage(decoding: payment.message)
-                    if try await !witness.isBlockhashValid(message.recentBlockhash, .confirmed) {
-                        return finding
-                    }
+                case .dead where !finding.isFailure: return finding
                 case .failed, .dead, .open: break
                 }
             } catch {

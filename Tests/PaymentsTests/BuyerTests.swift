@@ -149,6 +149,7 @@ import World
                 case "getBlockHeight": 1_000_000
                 case "getSignaturesForAddress": []
                 case "getTransaction": .null
+                case "isBlockhashValid": ["context": ["slot": 1], "value": false]
                 default: nil
                 }
             guard let result else { return try await self.market.web.send(request) }
