@@ -5,8 +5,12 @@ final class NodeRing: Sendable {
     private struct State {
         var current = 0
         var known: Set<Int> = []
-        var heights: [Commitment: UInt64] = [:]
+        var heights: [Commitment: (seen: UInt64, contradictions: Int)] = [:]
     }
+
+    /// Answers in a row after which a greater height, seen before, was the wrong one. Else a single wrong
+    /// number would shut out every node for as long as the process lives.
+    static let mostContradictions = 4
 
     private let count: Int
     private let state = Mutex(State())
@@ -30,9 +34,17 @@ final class NodeRing: Sendable {
     /// The height that was seen before, if this one lies too far back.
     func regression(_ height: UInt64, _ commitment: Commitment) -> UInt64? {
         self.state.withLock { state in
-            let seen = state.heights[commitment] ?? 0
-            state.heights[commitment] = max(seen, height)
-            return height + Blockhash.lifetimeBlocks < seen ? seen : nil
+            let (seen, contradictions) = state.heights[commitment] ?? (0, 0)
+            guard height < seen, seen - height > Blockhash.lifetimeBlocks else {
+                state.heights[commitment] = (max(seen, height), 0)
+                return nil
+            }
+            guard contradictions < Self.mostContradictions else {
+                state.heights[commitment] = (height, 0)
+                return nil
+            }
+            state.heights[commitment] = (seen, contradictions + 1)
+            return seen
         }
     }
 }

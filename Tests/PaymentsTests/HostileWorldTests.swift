@@ -16,7 +16,7 @@ import World
     /// More of them with `Tests/Attacks/run`.
     static let rounds = ProcessInfo.processInfo.environment["DEPAI_ATTACK_ROUNDS"].flatMap { Int($0) } ?? 40
     /// Worlds that ended badly once.
-    static let seeds: [UInt64] = [49, 178, 192, 1461]
+    static let seeds: [UInt64] = [49, 142, 178, 179, 192, 219, 1461]
 
     /// Numbers that a seed repeats.
     struct Dice: RandomNumberGenerator {
@@ -168,13 +168,15 @@ import World
         node.badness.withLock { $0 = 0 }
         await market.cluster.withBank { $0.faults = Faults() }
         try await market.timeline.pass(slots: 300)
-        for _ in 0..<2 { _ = try? await market.buyer(ledger, rpc: rpc).lookAtBooks() }
+        for _ in 0..<6 { _ = try? await market.buyer(ledger, rpc: rpc).lookAtBooks() }
         let paid = try await market.tokens(of: market.payTo)
         #expect(paid <= 1_000, "seed \(seed): paid \(paid)")
         let balance = try #require(try await ledger.read { try $0.balances().first })
         let chain = try await market.tokens(of: market.payer)
-        #expect(
-            balance.inWallet <= chain && balance.reserved == 0, "seed \(seed): \(balance) on chain \(chain)")
+        #expect(balance.inWallet <= chain, "seed \(seed): \(balance) on chain \(chain)")
+        // What was set aside and never signed waits for the same order; what was signed has its end.
+        let open = try await ledger.read { try $0.intents(in: [.signed, .submitted, .unknown]) }
+        #expect(open.isEmpty, "seed \(seed): \(open.map(\.state))")
         #expect(try await ledger.read { try $0.faults() }.isEmpty, "seed \(seed)")
     }
 }

@@ -244,6 +244,19 @@ import World
         await #expect(throws: RPCError.self) { try await client.blockHeight() }
     }
 
+    @Test func `one wrong height shuts nobody out for ever`() async throws {
+        let nodes = Nodes(heights: ["http://node": UInt64.max >> 11])
+        let client = RPCClient(urls: ["http://node"], network: nil, web: nodes)
+        _ = try await client.blockHeight()
+        nodes.heights.withLock { $0["http://node"] = 1_000 }
+        for _ in 0..<4 {
+            await #expect(throws: RPCError.self) { try await client.blockHeight() }
+        }
+        #expect(try await client.blockHeight() == 1_000)
+        nodes.heights.withLock { $0["http://node"] = 849 }
+        await #expect(throws: RPCError.self) { try await client.blockHeight() }
+    }
+
     @Test func `the accounts of a program are asked for by size and bytes, and a false answer is left out`()
         async throws
     {
