@@ -27,9 +27,8 @@ struct Outage: Sendable {
 /// What ends the program: nothing that a seller, a device or a broker can do, and no waiting heals it.
 func endsTheProgram(_ error: any Error) -> Bool {
     switch error {
-    case is CancellationError, is SchemaError, LedgerError.damaged, LedgerError.storageFault,
-        LedgerError.otherWallet:
-        true
+    case is CancellationError, is SchemaError: true
+    case let error as LedgerError: error.isOfTheFile
     case let error as DatabaseError: error.isStorageFault
     default: false
     }

@@ -47,12 +47,3 @@ public struct Reading: Sendable {
         return json
     }
 }
-
-extension Duration {
-    /// Whole milliseconds, saturating.
-    package var milliseconds: Int64 {
-        let (seconds, attoseconds) = self.components
-        let (product, overflow) = seconds.multipliedReportingOverflow(by: 1_000)
-        return overflow ? (seconds < 0 ? .min : .max) : product &+ attoseconds / 1_000_000_000_000_000
-    }
-}

@@ -4,21 +4,23 @@
 package struct JSONSource: Sendable {
     private let bytes: [UInt8]
     private let range: Range<Int>
+    /// The same, read.
+    package let value: JSON
 
     /// - Throws: `JSONError` where `JSON.read` refuses the text: everything below counts on it.
     package init(_ bytes: [UInt8], limits: JSON.Limits = JSON.Limits()) throws(JSONError) {
-        _ = try JSON.read(bytes, limits: limits)
+        let value = try JSON.read(bytes, limits: limits)
         var scanner = Scanner(bytes: bytes, offset: 0)
         scanner.skipSpace()
         let start = scanner.offset
         scanner.skipValue()
-        self.bytes = bytes
-        self.range = start..<scanner.offset
+        self.init(bytes: bytes, range: start..<scanner.offset, value: value)
     }
 
-    private init(bytes: [UInt8], range: Range<Int>) {
+    private init(bytes: [UInt8], range: Range<Int>, value: JSON) {
         self.bytes = bytes
         self.range = range
+        self.value = value
     }
 
     /// As it stands there.
@@ -26,20 +28,18 @@ package struct JSONSource: Sendable {
 
     /// The members of an object in their order; empty for anything else.
     package var members: [(name: String, source: JSONSource)] {
-        self.parts(of: UInt8(ascii: "{")) { scanner in
-            let start = scanner.offset
-            scanner.skipValue()
-            let name = try? JSONField(JSON.read(Array(self.bytes[start..<scanner.offset]))).string()
-            scanner.skipSpace()
-            scanner.offset += 1
-            scanner.skipSpace()
-            return name
-        }.map { ($0.name ?? "", $0.source) }
+        guard case .object(let object) = self.value else { return [] }
+        return zip(object.members, self.parts(haveNames: true)).map { member, part in
+            (member.name, JSONSource(bytes: self.bytes, range: part, value: member.value))
+        }
     }
 
     /// The elements of an array; empty for anything else.
     package var elements: [JSONSource] {
-        self.parts(of: UInt8(ascii: "[")) { _ in nil }.map(\.source)
+        guard case .array(let values) = self.value else { return [] }
+        return zip(values, self.parts(haveNames: false)).map { value, part in
+            JSONSource(bytes: self.bytes, range: part, value: value)
+        }
     }
 
     /// The member called `name`, byte for byte.
@@ -47,19 +47,22 @@ package struct JSONSource: Sendable {
         self.members.first { sameBytes($0.name, name) }?.source
     }
 
-    private func parts(
-        of opening: UInt8, _ before: (inout Scanner) -> String?
-    ) -> [(name: String?, source: JSONSource)] {
-        guard self.bytes[self.range.lowerBound] == opening else { return [] }
+    /// Where the values of an object or an array stand.
+    private func parts(haveNames: Bool) -> [Range<Int>] {
         var scanner = Scanner(bytes: self.bytes, offset: self.range.lowerBound + 1)
-        var parts: [(name: String?, source: JSONSource)] = []
+        var parts: [Range<Int>] = []
         scanner.skipSpace()
         // The last byte closes.
         while scanner.offset < self.range.upperBound - 1 {
-            let name = before(&scanner)
+            if haveNames {
+                scanner.skipValue()
+                scanner.skipSpace()
+                scanner.offset += 1
+                scanner.skipSpace()
+            }
             let start = scanner.offset
             scanner.skipValue()
-            parts.append((name, JSONSource(bytes: self.bytes, range: start..<scanner.offset)))
+            parts.append(start..<scanner.offset)
             scanner.skipSpace()
             if scanner.offset < self.range.upperBound - 1 { scanner.offset += 1 }
             scanner.skipSpace()

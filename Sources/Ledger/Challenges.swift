@@ -22,9 +22,7 @@ struct Challenges {
     /// Time since boot in milliseconds, the number, the code.
     mutating func make(entropy: some Entropy, at uptime: Duration) -> [UInt8] {
         if self.key.isEmpty { self.key = entropy.bytes(32) }
-        let time =
-            UInt64(clamping: uptime.components.seconds) &* 1_000
-            &+ UInt64(clamping: uptime.components.attoseconds / 1_000_000_000_000_000)
+        let time = UInt64(clamping: uptime.milliseconds)
         self.count &+= 1
         let head = [time, self.count].flatMap { word in
             (0..<8).map { UInt8(truncatingIfNeeded: word >> (56 - 8 * $0)) }

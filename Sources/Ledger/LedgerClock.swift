@@ -93,11 +93,3 @@ struct LedgerClock: Sendable {
     /// How far the owner's clock and ours may be apart before the owner's counts.
     static let agreement: Int64 = 3_600_000
 }
-
-extension Duration {
-    /// Whole milliseconds.
-    var milliseconds: Int64 {
-        let (seconds, attoseconds) = self.components
-        return seconds * 1_000 + attoseconds / 1_000_000_000_000_000
-    }
-}

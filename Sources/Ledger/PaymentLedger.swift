@@ -27,7 +27,6 @@ public actor PaymentLedger {
     var policy: Policy?
     var hold: Hold?
     let windows = WindowTotals()
-    /// Challenges that are out, with the uptime at which they end.
     var challenges = Challenges()
     /// Authorizations that are out in this process, so that one reservation is not signed twice at once.
     private var outstanding: Set<IntentID> = []
@@ -208,7 +207,9 @@ public actor PaymentLedger {
         }
     }
 
-    private static func allowance(by policy: UInt64) -> String { "allowed by policy \(policy)" }
+    private static let allowedWords = "allowed by policy"
+
+    private static func allowance(by policy: UInt64) -> String { "\(self.allowedWords) \(policy)" }
 
     /// Whether a reservation was made under the policy in force. One whose permission is out is being signed.
     private func isOfThisPolicy(_ record: IntentRecord) throws -> Bool {
@@ -219,7 +220,7 @@ public actor PaymentLedger {
         else { return true }
         let words = row.text(0)
         return words == Self.allowance(by: self.policy?.sequence ?? 0)
-            || !words.hasPrefix("allowed by policy")
+            || !words.hasPrefix(Self.allowedWords)
     }
 
     /// What ``authorize(_:)`` would say to a new proposal now. Writes nothing.

@@ -67,8 +67,7 @@ private final class Exchange: @unchecked Sendable {
         }
         defer { curl_slist_free_all(fields) }
         // Some callers take it from a seller's answer: a day is as good as for ever.
-        let timeout = min(max(self.request.timeout, .milliseconds(1)), .seconds(86_400)).components
-        let milliseconds = timeout.seconds * 1_000 + timeout.attoseconds / 1_000_000_000_000_000
+        let milliseconds = min(max(self.request.timeout, .milliseconds(1)), .seconds(86_400)).milliseconds
         depai_curl_set_pointer(handle, CURLOPT_URL, self.request.url)
         depai_curl_set_pointer(handle, CURLOPT_CUSTOMREQUEST, self.request.method)
         depai_curl_set_pointer(handle, CURLOPT_HTTPHEADER, fields)

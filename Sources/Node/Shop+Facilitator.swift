@@ -80,8 +80,9 @@ extension Shop {
 
     private func read(_ request: ShopRequest) throws -> (PaymentPayload, PaymentRequirements) {
         let limits = JSON.Limits(bytes: 256 << 10)
-        let root = JSONField(try JSON.read(request.body, limits: limits))
-        guard let payload = try JSONSource(request.body, limits: limits)["paymentPayload"] else {
+        let source = try JSONSource(request.body, limits: limits)
+        let root = JSONField(source.value)
+        guard let payload = source["paymentPayload"] else {
             throw root["paymentPayload"].fault("missing")
         }
         let requirements = try PaymentRequirements(facilitator: root["paymentRequirements"])

@@ -28,10 +28,7 @@ extension Facilitator {
         _ payment: ChannelPayment, into channel: Address, against requirements: PaymentRequirements
     ) async throws -> UInt64 {
         let (transaction, _, cost) = try await self.checked(payment, into: channel, against: requirements)
-        try await self.simulate(transaction)
-        if let denial = try await self.obstacle(to: transaction, cost: cost) {
-            throw Self.unsponsored(denial)
-        }
+        try await self.foresee(transaction, cost: cost)
         return cost
     }
 
@@ -59,11 +56,7 @@ extension Facilitator {
         let setup = try ChannelSetup(decoding: transaction.message)
         try setup.fills(
             channel, payment.config, amount: amount, tokenProgram: tokenProgram, memo: requirements.memo)
-        guard setup.networkFee <= 10_000 + Self.priorityCap else {
-            throw X402Error.invalid(
-                code: BatchSettlement.prefix + "deposit_transaction",
-                reason: "a fee of \(setup.networkFee) lamports is more than is sponsored")
-        }
+        try Self.checkFee(setup.networkFee, code: BatchSettlement.prefix + "deposit_transaction")
         guard setup.feePayer == self.feePayer else {
             throw X402Error.invalid(
                 code: BatchSettlement.prefix + "fee_payer_mismatch", reason: "the fee payer is not ours")

@@ -60,29 +60,39 @@ public struct Facilitator: Sendable {
         -> ExactPayment
     {
         let (transaction, payment) = try await self.read(payload, against: requirements)
-        // Our own signature is still missing, and the payer's was verified above.
-        try await self.simulate(transaction)
-        if let denial = try await self.obstacle(to: transaction, cost: payment.networkFee) {
-            throw Self.unsponsored(denial)
-        }
+        try await self.foresee(transaction, cost: payment.networkFee)
         return payment
     }
 
-    func simulate(_ transaction: Transaction) async throws {
+    /// Whether the chain would take a transaction that passed every rule, and the owner's policy would pay
+    /// `cost` lamports for it now. Writes nothing: a stranger's payment leaves a trace in the books only once
+    /// it is sponsored.
+    /// - Throws: `X402Error` with the reason why not, `RPCError` when the chain cannot be asked.
+    func foresee(_ transaction: Transaction, cost: UInt64) async throws {
+        // Our own signature is still missing, and the payer's was verified by the rules.
         let result = try await self.rpc.simulate(transaction.bytes, sigVerify: false)
         if let err = result.err {
             throw X402Error.invalid(
                 code: "invalid_transaction_state", reason: "the chain would refuse: \(err.text)")
         }
+        switch try await self.ledger.foresee(self.fee(for: transaction, cost: cost, payer: "")) {
+        case .allowed: break
+        case .denied(let denial), .approvalNeeded(let denial):
+            throw X402Error.invalid(
+                code: "unexpected_settle_error",
+                reason: "the facilitator does not sponsor: \(denial.reason)")
+        }
     }
 
-    static func unsponsored(_ denial: Denial) -> X402Error {
-        .invalid(
-            code: "unexpected_settle_error", reason: "the facilitator does not sponsor: \(denial.reason)")
-    }
+    /// Two signatures, and at most so much again for going first, in lamports.
+    private static let feeCap: UInt64 = 10_000 + 5_000
 
-    /// The most that a sponsored transfer may cost above the two signatures, in lamports.
-    static let priorityCap: UInt64 = 5_000
+    /// - Throws: `X402Error` with `code` for a network fee that no customer is worth.
+    static func checkFee(_ lamports: UInt64, code: String) throws(X402Error) {
+        guard lamports <= self.feeCap else {
+            throw .invalid(code: code, reason: "a fee of \(lamports) lamports is more than is sponsored")
+        }
+    }
 
     /// Brings a verified payment to the chain and waits until it is confirmed: `POST /settle`. The same
     /// payment again gives the same transaction.
@@ -91,15 +101,6 @@ public struct Facilitator: Sendable {
     ) async throws -> SettlementResponse {
         let (transaction, payment) = try await self.read(payload, against: requirements)
         return try await self.sponsor(transaction, payer: payment.payer, cost: payment.networkFee)
-    }
-
-    /// Why the owner's policy would not pay `cost` lamports for a transaction now; nil when it would. Writes
-    /// nothing: a stranger's payment leaves a trace in the books only once it is sponsored.
-    func obstacle(to transaction: Transaction, cost: UInt64) async throws -> Denial? {
-        switch try await self.ledger.foresee(self.fee(for: transaction, cost: cost, payer: "")) {
-        case .allowed: nil
-        case .denied(let denial), .approvalNeeded(let denial): denial
-        }
     }
 
     private func fee(for transaction: Transaction, cost: UInt64, payer: String) -> Proposal {
@@ -191,11 +192,9 @@ public struct Facilitator: Sendable {
             throw X402Error.invalid(
                 code: "invalid_exact_svm_payload_fee_payer_mismatch", reason: "the fee payer is not ours")
         }
-        guard payment.networkFee <= 10_000 + Self.priorityCap else {
-            throw X402Error.invalid(
-                code: "invalid_exact_svm_payload_transaction_instructions_compute_price_instruction_too_high",
-                reason: "a fee of \(payment.networkFee) lamports is more than is sponsored")
-        }
+        try Self.checkFee(
+            payment.networkFee,
+            code: "invalid_exact_svm_payload_transaction_instructions_compute_price_instruction_too_high")
         guard let signature = transaction.signature(of: payment.payer), let key = payment.payer.publicKey,
             key.verifies(signature, over: transaction.messageBytes)
         else {

@@ -185,7 +185,7 @@ public struct PaymentRequired: Sendable, Equatable {
         let bytes = try X402.bytes(of: header)
         do {
             let source = try JSONSource(bytes, limits: X402.limits)
-            let root = JSONField(try JSON.read(bytes, limits: X402.limits))
+            let root = JSONField(source.value)
             guard try root["x402Version"].integer(Int.self) == X402.version else {
                 throw root["x402Version"].fault("only version \(X402.version) is spoken here")
             }
@@ -314,7 +314,7 @@ public struct PaymentPayload: Sendable, Equatable {
     public init(bytes: [UInt8]) throws(X402Error) {
         do {
             let source = try JSONSource(bytes, limits: X402.limits)
-            let root = JSONField(try JSON.read(bytes, limits: X402.limits))
+            let root = JSONField(source.value)
             guard try root["x402Version"].integer(Int.self) == X402.version else {
                 throw root["x402Version"].fault("only version \(X402.version) is spoken here")
             }

@@ -54,7 +54,9 @@ public struct RPCClient: Sendable {
     public func call<Value>(
         _ method: String, _ parameters: [JSON], _ read: (JSONField) throws(JSONError) -> Value
     ) async throws(RPCError) -> Value {
-        for round in 1... {
+        var round = 0
+        while true {
+            round += 1
             var failure = RPCError.status(0)
             var wait: Duration?
             for _ in self.urls {
@@ -80,7 +82,6 @@ public struct RPCClient: Sendable {
                 throw .transport(.cancelled)
             }
         }
-        throw .status(0)
     }
 
     /// Asks one node for all of `body`, and begins anew with the next where it fails in the middle: answers

@@ -31,6 +31,15 @@ public struct Timestamp: Sendable, Hashable, Comparable {
     }
 }
 
+extension Duration {
+    /// Whole milliseconds, saturating.
+    package var milliseconds: Int64 {
+        let (seconds, attoseconds) = self.components
+        let (product, overflow) = seconds.multipliedReportingOverflow(by: 1_000)
+        return overflow ? (seconds < 0 ? .min : .max) : product &+ attoseconds / 1_000_000_000_000_000
+    }
+}
+
 /// Time as the runtime sees it: real on a robot, virtual in a simulation.
 public protocol Timeline: Sendable {
     /// UTC in milliseconds since 1970; goes into records and signed messages.
