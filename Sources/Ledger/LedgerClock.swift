@@ -1,3 +1,4 @@
+internal import Encoding
 internal import World
 
 /// The ledger's time. Limits and leases are counted by it, so a wall clock that somebody moves must neither
@@ -74,9 +75,8 @@ struct LedgerClock: Sendable {
         switch wall.quality {
         case .virtual: self.mark.at = max(self.mark.at, wall.milliseconds)
         case .ntp:
-            let (limit, tooFar) = floor.addingReportingOverflow(
-                self.mark.isSet ? Self.slack : Self.longestOff)
-            self.mark.at = min(max(floor, wall.milliseconds), tooFar ? .max : limit)
+            let limit = floor.saturating(plus: self.mark.isSet ? Self.slack : Self.longestOff)
+            self.mark.at = min(max(floor, wall.milliseconds), limit)
             self.mark.isSet = true
         case .none, .rtc: self.mark.at = floor
         }

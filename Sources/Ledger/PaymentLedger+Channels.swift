@@ -34,10 +34,7 @@ public struct ChannelRecord: Sendable, Hashable {
 
     /// Everything that was put into escrow and confirmed.
     public var deposit: Int64 {
-        [self.reserved, Int64(clamping: self.spent)].reduce(self.free) { sum, part in
-            let (total, overflow) = sum.addingReportingOverflow(part)
-            return overflow ? .max : total
-        }
+        self.free.saturating(plus: self.reserved).saturating(plus: Int64(clamping: self.spent))
     }
 }
 

@@ -1,3 +1,4 @@
+internal import Encoding
 internal import Payments
 internal import Solana
 
@@ -43,15 +44,13 @@ struct FeeGuard: Sendable {
     mutating func lend(
         _ cost: UInt64, to payer: Address, at now: Int64
     ) throws(X402Error) {
-        self.risks = self.risks.filter {
-            now < $0.value.since.addingReportingOverflow(Self.memory).partialValue
-        }
+        self.risks = self.risks.filter { now < $0.value.since.saturating(plus: Self.memory) }
         let known = self.risks[payer]
-        let own = Self.sum(known?.lamports ?? 0, cost)
+        let own = cost.saturating(plus: known?.lamports ?? 0)
         var isAllowed = own <= self.bounds.payer && (known != nil || self.risks.count < Self.payerLimit)
         if !self.customers.contains(payer) {
             let all = self.risks.reduce(cost) { sum, risk in
-                self.customers.contains(risk.key) ? sum : Self.sum(sum, risk.value.lamports)
+                self.customers.contains(risk.key) ? sum : sum.saturating(plus: risk.value.lamports)
             }
             isAllowed = isAllowed && all <= self.bounds.strangers
         }
@@ -70,10 +69,5 @@ struct FeeGuard: Sendable {
         guard var risk = self.risks[payer] else { return }
         risk.lamports -= min(risk.lamports, cost)
         self.risks[payer] = risk.lamports == 0 ? nil : risk
-    }
-
-    private static func sum(_ left: UInt64, _ right: UInt64) -> UInt64 {
-        let (sum, overflow) = left.addingReportingOverflow(right)
-        return overflow ? .max : sum
     }
 }

@@ -31,10 +31,7 @@ extension Buyer {
                     }
                 }
             }
-            if !isClear {
-                let (sum, overflow) = unclear.addingReportingOverflow(UInt64(clamping: record.deposit))
-                unclear = overflow ? .max : sum
-            }
+            if !isClear { unclear = unclear.saturating(plus: UInt64(clamping: record.deposit)) }
         }
         return unclear
     }

@@ -22,27 +22,33 @@ public struct Cashier: Sendable {
     /// Does what is asked with the books up to date.
     public func perform(_ request: CashierRequest) async throws(CashierFault) -> CashierAnswer {
         do {
-            if case .received(let intent, let receipt) = request.wish {
+            switch request.wish {
+            case .received(let intent, let receipt):
                 try await self.ledger.deliver(intent, receipt: receipt)
                 return .received
-            }
-            if let network = request.network, network != self.buyer.network.chainID {
-                throw CashierFault.otherNetwork("this wallet pays on \(self.buyer.network.chainID)")
-            }
-            // A node of another network is noticed before a seller is asked.
-            _ = try await self.buyer.rpc.blockHeight()
-            _ = try await self.buyer.lookAtBooks()
-            switch request.wish {
-            case .fetch(let fetch): return try await self.fetch(fetch)
+            case .fetch(let fetch):
+                try await self.prepare(request.network)
+                return try await self.fetch(fetch)
             case .close(let channel, let force, let place):
+                try await self.prepare(request.network)
                 return try await self.close(channel, force: force, at: place)
             case .recover:
+                try await self.prepare(request.network)
                 return .findings(try await self.buyer.recoverChannels().map(CashierAnswer.Finding.init))
-            case .received: return .received
             }
         } catch {
             throw CashierFault(error)
         }
+    }
+
+    /// What goes before everything that may move money: the right network, and books that are up to date.
+    private func prepare(_ network: String?) async throws {
+        if let network, network != self.buyer.network.chainID {
+            throw CashierFault.otherNetwork("this wallet pays on \(self.buyer.network.chainID)")
+        }
+        // A node of another network is noticed before a seller is asked.
+        _ = try await self.buyer.rpc.blockHeight()
+        _ = try await self.buyer.lookAtBooks()
     }
 
     // MARK: Fetching

@@ -49,7 +49,7 @@ public struct ChannelSetup: Sendable, Hashable {
             version: .zero, feePayer: terms.feePayer,
             instructions: [
                 // The nonce keeps two equal top-ups apart, as in a transfer.
-                .setComputeUnitLimit(Self.computeUnits + nonce & 0x3fff),
+                .setComputeUnitLimit(Self.computeUnits + nonce & ExactTransfer.unitMask),
                 .setComputeUnitPrice(microLamports: 1),
             ] + filling, recentBlockhash: recentBlockhash)
     }

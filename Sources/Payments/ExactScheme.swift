@@ -48,6 +48,7 @@ public struct ExactTransfer: Sendable, Hashable {
     static let computeUnits: UInt32 = 60_000
     /// What the nonce adds to the unit limit and to the price, in bits: at most 20 lamports.
     private static let unitBits: UInt32 = 14
+    static let unitMask: UInt32 = 1 << unitBits - 1
     private static let priceBits: UInt32 = 8
 
     public init(
@@ -71,7 +72,7 @@ public struct ExactTransfer: Sendable, Hashable {
         try TransactionMessage.build(
             version: .zero, feePayer: self.feePayer,
             instructions: [
-                .setComputeUnitLimit(Self.computeUnits + self.nonce & (1 << Self.unitBits - 1)),
+                .setComputeUnitLimit(Self.computeUnits + self.nonce & Self.unitMask),
                 .setComputeUnitPrice(
                     microLamports: 1 + UInt64(self.nonce >> Self.unitBits & (1 << Self.priceBits - 1))),
                 .transferChecked(

@@ -11,8 +11,19 @@ internal import Synchronization
 /// and cannot be read may be ours, whatever memo is listed with it, so it keeps the payment open; and a list
 /// that ends early because the node has forgotten what lies before is not complete.
 struct PaymentSearch: Sendable {
-    let rpc: RPCClient
-    let seen: SeenTransactions
+    private let payment: JournalledPayment
+    private let rpc: RPCClient
+    private let seen: SeenTransactions
+    /// Stands for the payment's message.
+    private let wanted: [UInt8]
+    private var fetched = 0
+
+    init(for payment: JournalledPayment, rpc: RPCClient, seen: SeenTransactions) {
+        self.payment = payment
+        self.rpc = rpc
+        self.seen = seen
+        self.wanted = SeenTransactions.digest(of: payment.message)
+    }
 
     /// Transactions that are asked for at once; with long memos in them an answer stays below its limit.
     static let pageSize = 200
@@ -28,15 +39,13 @@ struct PaymentSearch: Sendable {
     /// - Parameters:
     ///   - hint: a transaction id that somebody claims; checked like everything else.
     ///   - account: the account that pays.
-    func find(
-        _ payment: JournalledPayment, hint: String?, account: Address
-    ) async throws(RPCError) -> Reconciler.Finding {
+    mutating func find(hint: String?, account: Address) async throws(RPCError) -> Reconciler.Finding {
+        let payment = self.payment
         // The height is read first: what landed before it is visible in what follows.
         let height = try await self.rpc.blockHeight(.finalized)
         let memos = Self.memos(of: payment)
-        var fetched = 0
         if let hint, Self.isTransactionID(hint),
-            case .ours(let finding) = try await self.look(at: hint, payment, &fetched)
+            case .ours(let finding) = try await self.look(at: hint)
         {
             return finding
         }
@@ -52,7 +61,7 @@ struct PaymentSearch: Sendable {
                     if isPast || activity.memo == nil { others.append(activity.signature) }
                     continue
                 }
-                switch try await self.look(at: activity.signature, payment, &fetched) {
+                switch try await self.look(at: activity.signature) {
                 case .ours(let finding): return finding
                 case .foreign: break
                 case .unreadable: others.append(activity.signature)
@@ -62,13 +71,13 @@ struct PaymentSearch: Sendable {
         }
         var doubts = false
         for id in others {
-            switch try await self.look(at: id, payment, &fetched) {
+            switch try await self.look(at: id) {
             case .ours(let finding): return finding
             case .foreign: break
             case .unreadable: doubts = true
             }
         }
-        guard isPast, !doubts, try await history.reaches(before: first), try await self.isOver(payment)
+        guard isPast, !doubts, try await history.reaches(before: first), try await self.isOver()
         else { return .open }
         return .dead(height: height)
     }
@@ -76,8 +85,8 @@ struct PaymentSearch: Sendable {
     /// Whether the payment's blockhash serves no more, asked in another way than by the height: one wrong
     /// number, from a node of another network behind the same address for instance, must not free money that
     /// can still leave.
-    private func isOver(_ payment: JournalledPayment) async throws(RPCError) -> Bool {
-        guard let message = try? TransactionMessage(decoding: payment.message) else { return false }
+    private func isOver() async throws(RPCError) -> Bool {
+        guard let message = try? TransactionMessage(decoding: self.payment.message) else { return false }
         do throws(RPCError) {
             guard try await !self.rpc.isBlockhashValid(message.recentBlockhash, .confirmed) else {
                 return false
@@ -85,7 +94,7 @@ struct PaymentSearch: Sendable {
         } catch {
             guard case .server(-32601, _, _) = error.reason else { throw error }
         }
-        return try await self.rpc.blockHeight(.finalized) > payment.lastValidBlockHeight
+        return try await self.rpc.blockHeight(.finalized) > self.payment.lastValidBlockHeight
     }
 
     /// What one transaction is to a payment.
@@ -96,13 +105,10 @@ struct PaymentSearch: Sendable {
         case unreadable
     }
 
-    private func look(
-        at id: String, _ payment: JournalledPayment, _ fetched: inout Int
-    ) async throws(RPCError) -> Look {
-        let wanted = SeenTransactions.digest(of: payment.message)
-        if let digest = self.seen[id], digest != wanted { return .foreign }
-        guard fetched < Self.fetchLimit else { return .unreadable }
-        fetched += 1
+    private mutating func look(at id: String) async throws(RPCError) -> Look {
+        if let digest = self.seen[id], digest != self.wanted { return .foreign }
+        guard self.fetched < Self.fetchLimit else { return .unreadable }
+        self.fetched += 1
         let found: ConfirmedTransaction?
         do throws(RPCError) {
             found = try await self.rpc.transaction(id)
@@ -115,7 +121,7 @@ struct PaymentSearch: Sendable {
             }
         }
         guard let found else { return .unreadable }
-        guard found.bytes.suffix(payment.message.count) == payment.message[...] else {
+        guard found.bytes.suffix(self.payment.message.count) == self.payment.message[...] else {
             // Remembered only as what the id proves to be: the signature is over these bytes.
             if let transaction = found.transaction, transaction.id == id {
                 self.seen.remember(id, SeenTransactions.digest(of: transaction.messageBytes))
@@ -124,7 +130,7 @@ struct PaymentSearch: Sendable {
             if let transaction = found.transaction, transaction.id != id { return .unreadable }
             return .foreign
         }
-        guard found.transaction?.messageBytes == payment.message else { return .unreadable }
+        guard found.transaction?.messageBytes == self.payment.message else { return .unreadable }
         guard found.err != nil else { return .ours(.settled(Self.proof(id, found))) }
         // On another fork it may succeed: a failure counts when it cannot be undone.
         guard let final = try await self.rpc.transaction(id, .finalized) else { return .ours(.open) }

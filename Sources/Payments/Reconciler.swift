@@ -90,7 +90,8 @@ public struct Reconciler: Sendable {
         _ payment: JournalledPayment, hint: String?, account: Address, at rpc: RPCClient
     ) async throws(RPCError) -> Finding {
         try await rpc.withOneNode { node async throws(RPCError) in
-            try await PaymentSearch(rpc: node, seen: self.seen).find(payment, hint: hint, account: account)
+            var search = PaymentSearch(for: payment, rpc: node, seen: self.seen)
+            return try await search.find(hint: hint, account: account)
         }
     }
 
