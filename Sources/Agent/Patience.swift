@@ -1,4 +1,3 @@
-internal import Database
 internal import Encoding
 internal import Ledger
 internal import World
@@ -22,16 +21,6 @@ struct Outage: Sendable {
 
     /// It works again; the next failure is another outage.
     mutating func over() { self = Outage() }
-}
-
-/// What ends the program: nothing that a seller, a device or a broker can do, and no waiting heals it.
-func endsTheProgram(_ error: any Error) -> Bool {
-    switch error {
-    case is CancellationError, is SchemaError: true
-    case let error as LedgerError: error.isOfTheFile
-    case let error as DatabaseError: error.isStorageFault
-    default: false
-    }
 }
 
 /// Does a piece of work that goes on from where it was: what fails in it is said once and tried again later,

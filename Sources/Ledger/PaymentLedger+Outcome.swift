@@ -258,3 +258,14 @@ public enum LedgerError: Error, CustomStringConvertible {
         }
     }
 }
+
+/// What ends a program that keeps books: nothing that a seller, a customer, a device or a broker can do, and
+/// no waiting heals it.
+package func endsTheProgram(_ error: any Error) -> Bool {
+    switch error {
+    case is CancellationError, is SchemaError: true
+    case let error as LedgerError: error.isOfTheFile
+    case let error as DatabaseError: error.isStorageFault
+    default: false
+    }
+}

@@ -1,4 +1,3 @@
-internal import Database
 internal import Encoding
 internal import HTTPTypes
 public import Home
@@ -51,7 +50,7 @@ public struct NodeServer: Sendable {
             }
             if let bus = self.bus {
                 let name = Address(shop.offer.identity).description
-                let server = TopicServer(shop: shop, bus: bus, name: name) { self.tell($0) }
+                let server = TopicServer(shop: shop, bus: bus, name: name)
                 group.addTask { try await self.watch(server) }
                 group.addTask {
                     try await server.run {
@@ -85,7 +84,7 @@ public struct NodeServer: Sendable {
         for method in [HTTPRequest.Method.get, .put, .post] {
             // The pattern of everything leaves the root out.
             for path in ["/", "**"] as [RouterPath] {
-                router.on(path, method: method) { request, _ in try await self.answer(request, from: shop) }
+                router.on(path, method: method) { request, _ in try await Self.answer(request, from: shop) }
             }
         }
         let application = Application(
@@ -112,11 +111,6 @@ public struct NodeServer: Sendable {
                 idleTimeout: .seconds(Int64(clamping: limits.readSeconds))))
     }
 
-    /// A fault of our own, for our own log.
-    private func tell(_ fault: String) {
-        self.logger.error("a request failed", metadata: ["reason": "\(fault)"])
-    }
-
     /// Whether an HTTP server answers here; it ends a graceful shutdown by itself.
     public var sellsOverHTTP: Bool { self.configuration.listen != nil }
 
@@ -141,7 +135,7 @@ public struct NodeServer: Sendable {
                     of: SolanaNames.sol(on: self.configuration.chain.network),
                     account: facilitator.feePayer, mint: nil)
                 waiting = ""
-            } catch  where Self.endsTheNode(error) {
+            } catch  where endsTheProgram(error) {
                 throw error
             } catch {
                 // Whatever a chain or a customer causes is waited for, and said once.
@@ -151,16 +145,6 @@ public struct NodeServer: Sendable {
                 waiting = "\(error)"
             }
             try await self.timeline.sleep(for: Self.sweepInterval)
-        }
-    }
-
-    /// What no waiting heals.
-    private static func endsTheNode(_ error: any Error) -> Bool {
-        switch error {
-        case is CancellationError, LedgerError.damaged, LedgerError.storageFault, LedgerError.otherWallet:
-            true
-        case let error as DatabaseError: error.isStorageFault
-        default: false
         }
     }
 
@@ -205,7 +189,7 @@ public struct NodeServer: Sendable {
         return (shop, facilitator, books)
     }
 
-    private func answer(_ request: Request, from shop: Shop) async throws -> Response {
+    private static func answer(_ request: Request, from shop: Shop) async throws -> Response {
         var body: [UInt8] = []
         do {
             body = Array(buffer: try await request.body.collect(upTo: Shop.bodyLimit))
@@ -220,7 +204,7 @@ public struct NodeServer: Sendable {
             to: ShopRequest(
                 method: request.method.rawValue, path: request.uri.path, query: query, headers: headers,
                 body: body, base: request.head.authority.map { "http://\($0)" } ?? "")
-        ).withoutInternals { self.tell($0) }
+        )
         var fields = HTTPFields()
         for header in answer.headers {
             if let name = HTTPField.Name(header.name) { fields[name] = header.value }

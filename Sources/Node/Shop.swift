@@ -166,7 +166,7 @@ public actor Shop {
             }
         } catch let error as X402Error {
             return .error(400, "\(error)")
-        } catch let error as Refusal {
+        } catch let error as Refusal where error.status != 500 {
             return .error(error.status, error.reason)
         } catch let error as JSONError {
             return .error(400, "\(error)")
@@ -174,8 +174,9 @@ public actor Shop {
             self.onFault("\(error)")
             return .error(503, "the chain does not answer; ask again")
         } catch {
+            // A path, a disk's state or a library's words help nobody outside but somebody who means harm.
             self.onFault("\(error)")
-            return .error(500, "something is wrong here; ask again later")
+            return .error(500, "something failed here; what was paid holds, ask again")
         }
     }
 

@@ -23,14 +23,8 @@ public struct TopicServer: Sendable {
     }
 
     /// - Parameter name: of the seller on the broker.
-    /// - Parameter onFault: told what went wrong in here; customers are not.
-    public init(
-        shop: Shop, bus: any MessageBus, name: String, limits: Limits = Limits(),
-        onFault: @escaping @Sendable (String) -> Void = { _ in }
-    ) {
-        self.init(bus: bus, name: name, limits: limits) {
-            await shop.respond(to: $0).withoutInternals(onFault)
-        }
+    public init(shop: Shop, bus: any MessageBus, name: String, limits: Limits = Limits()) {
+        self.init(bus: bus, name: name, limits: limits) { await shop.respond(to: $0) }
     }
 
     init(

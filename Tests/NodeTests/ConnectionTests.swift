@@ -56,13 +56,27 @@ import World
         }
     }
 
-    @Test func `a fault of our own is not the customer's to read`() {
-        var told = ""
-        let answer = ShopResponse.error(500, "/var/lib/depai: disk I/O error").withoutInternals { told = $0 }
-        #expect(answer.status == 500 && !String(decoding: answer.body, as: UTF8.self).contains("/var"))
-        #expect(told.contains("disk I/O error"))
-        let refusal = ShopResponse.error(404, "not sold here").withoutInternals { _ in }
-        #expect(String(decoding: refusal.body, as: UTF8.self).contains("not sold here"))
+    @Test func `a fault of our own is not the customer's to read`() async throws {
+        try await TestMarket.with { market in
+            let (told, faults) = AsyncStream<String>.makeStream()
+            let (shop, _) = try await market.openShop { faults.yield($0) }
+            // Where the object should be, there is a folder.
+            let id = try market.object().id.description
+            let place = market.folder.appending("node").appending("blobs").appending(id)
+            try DurableFile.createFolder(place)
+            func get(_ cid: String) async -> ShopResponse {
+                await shop.respond(
+                    to: ShopRequest(
+                        method: "GET", path: "/v1/storage/\(cid)", query: [:], headers: [:], body: []))
+            }
+            let answer = await get(id)
+            let words = String(decoding: answer.body, as: UTF8.self)
+            #expect(answer.status == 500 && !words.contains("node") && !words.contains(id), "\(words)")
+            let fault = await told.first { _ in true }
+            #expect(fault?.contains(place.string) == true)
+            let refusal = await get(try market.object("another").id.description)
+            #expect(String(decoding: refusal.body, as: UTF8.self).contains("not stored here"))
+        }
     }
 
     @Test func `an address has its share of connections`() {

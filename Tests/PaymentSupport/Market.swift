@@ -235,14 +235,16 @@ package struct TestMarket: Sendable {
 
     /// Opens the shop on its home, as after a start, and connects it.
     @discardableResult
-    package func openShop(channels: ChannelSales? = nil) async throws -> (shop: Shop, ledger: PaymentLedger) {
+    package func openShop(
+        channels: ChannelSales? = nil, onFault: @escaping @Sendable (String) -> Void = { _ in }
+    ) async throws -> (shop: Shop, ledger: PaymentLedger) {
         // A channel's rent is the sponsor's, until it ends.
         let ledger = try await self.nodeLedger(feeCap: channels == nil ? "20000" : "5000000")
         let shop = try Shop(
             offer: self.offer, asset: self.asset, home: self.folder.appending("node"), ledger: ledger,
             wallet: self.nodeWallet,
             facilitator: self.facilitator(ledger), timeline: self.timeline, channels: channels,
-            tokenProgram: self.tokenProgram)
+            tokenProgram: self.tokenProgram, onFault: onFault)
         self.web.change { $0.shop = shop }
         return (shop, ledger)
     }
