@@ -278,7 +278,7 @@ extension DeviceHub {
             case .offline: return .notSent
             case .refused(let words):
                 let reason = "the broker refuses it: \(words)"
-                if let index = self.indices[ByteText(order.content.thing)] {
+                if let index = self.indices[ExactText(order.content.thing)] {
                     self.note(
                         reason, thing: index, affordance: order.content.affordance, filter: order.form.topic)
                 }

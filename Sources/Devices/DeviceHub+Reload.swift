@@ -20,8 +20,8 @@ extension DeviceHub {
         guard next <= Self.thingLimit else { throw DeviceError.tooManyThings(limit: Self.thingLimit) }
         let indices = try Self.places(of: places)
         let wanted = Source.all(places, ownName: self.ownName)
-        let known = Set(self.sources.map { ByteText($0.filter) })
-        let new = wanted.filter { source in !known.contains(ByteText(source.filter)) }
+        let known = Set(self.sources.map { ExactText($0.filter) })
+        let new = wanted.filter { source in !known.contains(ExactText(source.filter)) }
         guard self.sources.count + new.count <= Self.sourceLimit else {
             throw DeviceError.tooManyThings(limit: Self.thingLimit)
         }
@@ -43,9 +43,9 @@ extension DeviceHub {
             }
         }
         self.indices = indices
-        let routes = Dictionary(wanted.map { (ByteText($0.filter), $0.routes) }) { first, _ in first }
+        let routes = Dictionary(wanted.map { (ExactText($0.filter), $0.routes) }) { first, _ in first }
         for index in self.sources.indices {
-            self.sources[index].routes = routes[ByteText(self.sources[index].filter)] ?? []
+            self.sources[index].routes = routes[ExactText(self.sources[index].filter)] ?? []
         }
         self.keeper?.adopt(self.things, self.sources)
         self.adaptAll()
@@ -67,11 +67,11 @@ extension DeviceHub {
     }
 
     /// Places by name and by id.
-    static func places(of things: [(offset: Int, element: Thing)]) throws(DeviceError) -> [ByteText: Int] {
+    static func places(of things: [(offset: Int, element: Thing)]) throws(DeviceError) -> [ExactText: Int] {
         guard things.count <= Self.thingLimit else { throw .tooManyThings(limit: Self.thingLimit) }
-        var indices: [ByteText: Int] = [:]
+        var indices: [ExactText: Int] = [:]
         for (index, thing) in things {
-            for name in Set([ByteText(thing.id), ByteText(thing.name)]).sorted(by: { $0.text < $1.text }) {
+            for name in Set([ExactText(thing.id), ExactText(thing.name)]).sorted(by: { $0.text < $1.text }) {
                 guard indices.updateValue(index, forKey: name) == nil else { throw .ambiguous(name.text) }
             }
         }

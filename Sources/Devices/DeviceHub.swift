@@ -17,7 +17,7 @@ public actor DeviceHub {
     let keeper: ReadingKeeper?
     var sources: [Source]
     /// Places by name and by id, of the things that are there.
-    var indices: [ByteText: Int]
+    var indices: [ExactText: Int]
     let inbox: Inbox
     /// What commands the things with a profile, by the robot. One whose description is gone rests here: the
     /// bus knows no end of a subscription, and it may come back.
@@ -74,7 +74,7 @@ public actor DeviceHub {
         let ownName = try journal.ownName { "depai-" + Hex.encode(entropy.bytes(6)) }
         var states = things.map(TwinState.init)
         for entry in try journal.lastWrites() {
-            guard let index = indices[ByteText(entry.content.thing)] else { continue }
+            guard let index = indices[ExactText(entry.content.thing)] else { continue }
             states[index].desire(
                 entry.content.input, of: entry.content.affordance, version: entry.sequence, command: entry.id,
                 at: entry.at)
@@ -149,7 +149,7 @@ public actor DeviceHub {
     }
 
     /// The thing called so, by name or id.
-    public func twin(_ thing: String) -> Twin? { self.indices[ByteText(thing)].map(self.snapshot) }
+    public func twin(_ thing: String) -> Twin? { self.indices[ExactText(thing)].map(self.snapshot) }
 
     /// The same, or an error that names those that were perhaps meant.
     package func knownTwin(_ thing: String) throws(DeviceError) -> Twin {
@@ -180,7 +180,7 @@ public actor DeviceHub {
     }
 
     func index(of thing: String) throws(DeviceError) -> Int {
-        guard let index = self.indices[ByteText(thing)] else {
+        guard let index = self.indices[ExactText(thing)] else {
             throw .unknownThing(thing, near: nearNames(thing, among: self.present.map(\.element.name)))
         }
         return index

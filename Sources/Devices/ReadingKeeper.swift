@@ -19,7 +19,7 @@ public final class ReadingKeeper: Sendable {
     private let names: Set<String>
     private let keep: @Sendable (Reading) -> Void
     /// What is wanted, by the filter through which it comes, and how many were kept.
-    private let state = Mutex<(forms: [ByteText: [Kept]], count: UInt64)>(([:], 0))
+    private let state = Mutex<(forms: [ExactText: [Kept]], count: UInt64)>(([:], 0))
 
     /// - Parameters:
     ///   - names: what is wanted, `THING/PROPERTY` or `THING/EVENT`, a thing by its name or id.
@@ -31,7 +31,7 @@ public final class ReadingKeeper: Sendable {
 
     /// Takes other descriptions.
     func adopt(_ things: [Thing], _ sources: [Source]) {
-        let forms = sources.reduce(into: [ByteText: [Kept]]()) { forms, source in
+        let forms = sources.reduce(into: [ExactText: [Kept]]()) { forms, source in
             let wanted = source.routes.compactMap { route -> Kept? in
                 switch route {
                 case .report(let thing, let index, let form):
@@ -49,7 +49,7 @@ public final class ReadingKeeper: Sendable {
                 case .availability, .answer: return nil
                 }
             }
-            if !wanted.isEmpty { forms[ByteText(source.filter)] = wanted }
+            if !wanted.isEmpty { forms[ExactText(source.filter)] = wanted }
         }
         self.state.withLock { $0.forms = forms }
     }
@@ -58,7 +58,7 @@ public final class ReadingKeeper: Sendable {
     func hear(_ message: Message, through filter: String, _ timeline: any Timeline, boot: String) {
         // A retained value is no reading: it may be old.
         guard !message.retained, message.payload.count <= WireFormat.payloadLimit else { return }
-        for kept in self.state.withLock({ $0.forms[ByteText(filter)] }) ?? [] {
+        for kept in self.state.withLock({ $0.forms[ExactText(filter)] }) ?? [] {
             let value: JSON
             switch try? kept.form.report(message.payload, schema: kept.schema) {
             case .value(let whole)?: value = whole

@@ -1,18 +1,6 @@
 internal import Encoding
 internal import World
 
-/// A text that is compared byte for byte, as MQTT compares topics: Swift's own `==` would take "é" for "e" +
-/// accent.
-struct ByteText: Hashable, Sendable {
-    let text: String
-
-    init(_ text: String) { self.text = text }
-
-    static func == (left: ByteText, right: ByteText) -> Bool { sameBytes(left.text, right.text) }
-
-    func hash(into hasher: inout Hasher) { for byte in self.text.utf8 { hasher.combine(byte) } }
-}
-
 /// What is done with the messages of one subscription.
 enum Route: Sendable {
     /// Index of the thing, of the property, of its form.
@@ -33,13 +21,13 @@ struct Source: Sendable {
     /// All subscriptions of the things, each filter once, in the order of the descriptions.
     static func all(_ things: [(offset: Int, element: Thing)], ownName: String) -> [Source] {
         var sources: [Source] = []
-        var places: [ByteText: Int] = [:]
+        var places: [ExactText: Int] = [:]
         func add(_ filter: String, _ quality: DeliveryQuality, _ route: Route) {
-            if let place = places[ByteText(filter)] {
+            if let place = places[ExactText(filter)] {
                 sources[place].routes.append(route)
                 if quality == .atLeastOnce { sources[place].quality = quality }
             } else {
-                places[ByteText(filter)] = sources.count
+                places[ExactText(filter)] = sources.count
                 sources.append(Source(filter: filter, quality: quality, routes: [route]))
             }
         }

@@ -105,14 +105,14 @@ struct DiscoveryReader {
         var things: [DiscoveredThing] = []
         var skipped = self.skipped
         let names = self.names()
-        var ids: Set<ByteText> = []
+        var ids: Set<ExactText> = []
         for (draft, name) in zip(self.drafts, names) {
             guard !draft.isEmpty else {
                 let kinds = draft.notes.isEmpty ? "" : " (\(draft.notes.joined(separator: "; ")))"
                 skipped.append("\(draft.title): says nothing that can be described\(kinds)")
                 continue
             }
-            guard ids.insert(ByteText(draft.id)).inserted else {
+            guard ids.insert(ExactText(draft.id)).inserted else {
                 skipped.append("\(draft.title): another device has the id \(draft.id)")
                 continue
             }
@@ -141,10 +141,8 @@ struct DiscoveryReader {
     private func names() -> [String] {
         var names = self.drafts.map(\.plainName)
         var taken: Set<String> = []
-        let order = self.drafts.indices.sorted { left, right in
-            let ids = (self.drafts[left].id, self.drafts[right].id)
-            return sameBytes(ids.0, ids.1)
-                ? left < right : ids.0.utf8.lexicographicallyPrecedes(ids.1.utf8)
+        let order = self.drafts.indices.sorted {
+            (ExactText(self.drafts[$0].id), $0) < (ExactText(self.drafts[$1].id), $1)
         }
         for index in order {
             var name = self.drafts[index].plainName

@@ -27,7 +27,7 @@ extension HomeAssistantEntity {
     ) throws(JSONError) {
         let words = try self.list(options) ?? standard
         self.addFacet(
-            &draft, facet, schema: words.isEmpty ? ["type": "string"] : ThingDraft.schema(of: words),
+            &draft, facet, schema: ThingDraft.schema(of: words),
             topic: "\(prefix)_state_topic",
             templates: [state ?? "\(prefix)_state_template", "\(prefix)_value_template", "value_template"],
             command: "\(prefix)_command_topic", template: "\(prefix)_command_template")
@@ -62,11 +62,10 @@ extension HomeAssistantEntity {
         self.addFacet(
             &draft, "action", schema: ["type": "string"], topic: "action_topic",
             templates: ["action_template", "value_template"])
-        let words = [(self.word("payload_on") ?? "ON", true), (self.word("payload_off") ?? "OFF", false)]
         self.addFacet(
             &draft, "power", schema: ["type": "boolean"], topic: "power_state_topic",
-            templates: ["power_state_template", "value_template"],
-            map: words.map { (word: $0.0, value: .bool($0.1)) }, command: "power_command_topic",
+            templates: ["power_state_template", "value_template"], map: self.powerWords(),
+            command: "power_command_topic",
             template: "power_command_template")
         // How it looks.
         self.ignore("temp_step", "initial", "value_template")
@@ -95,13 +94,11 @@ extension HomeAssistantEntity {
     }
 
     /// The switch of an entity that has more.
-    private mutating func addPower(_ draft: inout ThingDraft) {
-        let map: [(word: String, value: JSON)] = [
-            (self.word("payload_on") ?? "ON", true), (self.word("payload_off") ?? "OFF", false),
-        ]
+    mutating func addPower(_ draft: inout ThingDraft) {
         self.addFacet(
             &draft, "", schema: ["type": "boolean"], topic: "state_topic",
-            templates: ["state_value_template", "value_template"], map: map, command: "command_topic")
+            templates: ["state_value_template", "value_template"], map: self.powerWords(),
+            command: "command_topic")
     }
 
     mutating func addFan(_ draft: inout ThingDraft) throws(JSONError) {
@@ -141,7 +138,7 @@ extension HomeAssistantEntity {
         }
         draft.addEvent(
             self.name, title: self.text("name"),
-            data: types.isEmpty ? ["type": "string"] : ThingDraft.schema(of: types), report: report)
+            data: ThingDraft.schema(of: types), report: report)
     }
 
     /// `device_automation`: something that somebody does at the device.

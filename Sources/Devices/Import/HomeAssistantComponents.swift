@@ -54,10 +54,10 @@ extension HomeAssistantEntity {
     private mutating func addSwitch(
         _ draft: inout ThingDraft, on: String, off: String, isReadOnly: Bool = false
     ) {
-        let words = (self.word("payload_on") ?? "ON", self.word("payload_off") ?? "OFF")
+        let power = self.powerWords()
         var report = self.report(
             &draft, templates: ["state_value_template", "value_template"],
-            map: [(self.word(on) ?? words.0, true), (self.word(off) ?? words.1, false)])
+            map: [(self.word(on) ?? power[0].word, true), (self.word(off) ?? power[1].word, false)])
         if let delay = self.number("off_delay")?.double, delay > 0, delay * 1_000 < 86_400_000 {
             let milliseconds = max(1, Int64(delay * 1_000))  // bounded: a day
             report?.fallback = ["value": false, "afterMs": .integer(milliseconds)]
@@ -65,8 +65,7 @@ extension HomeAssistantEntity {
         let write =
             isReadOnly
             ? nil
-            : self.command(
-                &draft, map: [(words.0, true), (words.1, false)], isReported: report != nil)
+            : self.command(&draft, map: power, isReported: report != nil)
         draft.addProperty(
             self.name, title: self.text("name"), schema: ["type": "boolean"], report: report, write: write)
     }

@@ -30,42 +30,41 @@ extension DiscoveryReader {
 
     /// ESPHome's devices among them, and those that announce no entities.
     mutating func readESPHome(_ messages: [Message], base: String) {
-        var nodes: [(name: String, words: Set<ByteText>)] = []
+        var nodes: [(name: String, words: Set<ExactText>)] = []
         for message in messages where message.topic.hasPrefix("esphome/discover/") {
             guard let document = self.document(message), let name = try? document["name"].string() else {
                 continue
             }
-            let mac = (try? document["mac"].string())?.lowercased().filter { $0 != ":" }
+            let mac = (try? document["mac"].string()).map(Self.address)
             let friendly = try? document["friendly_name"].string()
-            let words = [name, friendly, mac].compactMap { $0 }.map { ByteText($0) }
+            let words = [name, friendly, mac].compactMap { $0 }.map { ExactText($0) }
             nodes.append((name, Set(words)))
         }
-        var described: Set<ByteText> = []
+        var described: Set<ExactText> = []
         self.readHomeAssistant(messages, base: base) { config, levels in
             let words = Self.words(of: config["device"], levels)
             let node = nodes.filter { !$0.words.isDisjoint(with: words) }
-            for known in node { described.insert(ByteText(known.name)) }
+            for known in node { described.insert(ExactText(known.name)) }
             return !node.isEmpty || Self.isESPHome(config)
         }
-        for (name, _) in nodes where !described.contains(ByteText(name)) {
+        for (name, _) in nodes where !described.contains(ExactText(name)) {
             self.skip(name, "announces no entities; set discovery in its mqtt section")
         }
     }
 
     /// What may name the device in `esphome/discover`: its node in the topic, its name, its address.
-    private static func words(of device: JSONField, _ levels: [String]) -> Set<ByteText> {
+    private static func words(of device: JSONField, _ levels: [String]) -> Set<ExactText> {
         var words = levels.count >= 4 ? [levels[levels.count - 3]] : []
         if let name = try? device["name"].string() { words.append(name) }
-        words += HomeAssistantDevices.texts(device["identifiers"]).map {
-            $0.lowercased().filter { $0 != ":" }
-        }
+        words += HomeAssistantDevices.texts(device["identifiers"]).map(Self.address)
         for connection in (try? device["connections"].elements()) ?? [] {
-            if let address = try? connection[1].string() {
-                words.append(address.lowercased().filter { $0 != ":" })
-            }
+            if let address = try? connection[1].string() { words.append(Self.address(address)) }
         }
-        return Set(words.map { ByteText($0) })
+        return Set(words.map { ExactText($0) })
     }
+
+    /// A hardware address in one spelling of several.
+    private static func address(_ text: String) -> String { text.lowercased().filter { $0 != ":" } }
 
     /// ESPHome announces itself in its version, unless the project has one of its own, and in its maker.
     private static func isESPHome(_ config: JSONField) -> Bool {
@@ -84,7 +83,7 @@ extension DiscoveryReader {
 struct HomeAssistantDevices {
     private(set) var all: [HomeAssistantDevice] = []
     /// Places of devices by what identifies them.
-    private var places: [ByteText: Int] = [:]
+    private var places: [ExactText: Int] = [:]
 
     /// The text, or the texts, that stand there.
     static func texts(_ field: JSONField) -> [String] {
@@ -94,15 +93,15 @@ struct HomeAssistantDevices {
 
     mutating func add(_ entities: [HomeAssistantEntity], of device: JSONField, fallback: String) {
         let identifiers = Self.texts(device["identifiers"]).prefix(64)
-        var keys = identifiers.map { ByteText("id \($0)") }
+        var keys = identifiers.map { ExactText("id \($0)") }
         var addresses: [String] = []
         for connection in ((try? device["connections"].elements()) ?? []).prefix(64) {
             let parts = Self.texts(connection)
             guard parts.count == 2 else { continue }
-            keys.append(ByteText("at \(parts[0]) \(parts[1].lowercased())"))
+            keys.append(ExactText("at \(parts[0]) \(parts[1].lowercased())"))
             addresses.append(parts[1])
         }
-        if keys.isEmpty { keys = [ByteText("node \(fallback)")] }
+        if keys.isEmpty { keys = [ExactText("node \(fallback)")] }
         let known = Set(keys.compactMap { self.places[$0] }).sorted()
         var place = self.all.count
         if let first = known.first {
@@ -125,10 +124,10 @@ struct HomeAssistantDevices {
     }
 
     /// Topics where a bridge speaks for several devices.
-    var sharedTopics: Set<ByteText> {
-        var seen: [ByteText: Int] = [:]
+    var sharedTopics: Set<ExactText> {
+        var seen: [ExactText: Int] = [:]
         for device in self.all {
-            for topic in Set(device.entities.flatMap(\.availabilityTopics).map { ByteText($0) }) {
+            for topic in Set(device.entities.flatMap(\.availabilityTopics).map { ExactText($0) }) {
                 seen[topic, default: 0] += 1
             }
         }
@@ -170,10 +169,10 @@ struct HomeAssistantDevice {
         self.entities += other.entities
     }
 
-    func draft(sharing shared: Set<ByteText>) -> ThingDraft {
+    func draft(sharing shared: Set<ExactText>) -> ThingDraft {
         // Whatever came first this time: the id is the same the next time.
-        let byBytes: (String, String) -> Bool = { $0.utf8.lexicographicallyPrecedes($1.utf8) }
-        let id = self.identifiers.min(by: byBytes) ?? self.addresses.min(by: byBytes) ?? self.fallback
+        func least(_ names: [String]) -> String? { names.map { ExactText($0) }.min()?.text }
+        let id = least(self.identifiers) ?? least(self.addresses) ?? self.fallback
         let name = self.name ?? self.fallback
         let kind = [self.maker, self.model].compactMap { $0 }.joined(separator: " ")
         var draft = ThingDraft(
@@ -192,16 +191,16 @@ struct HomeAssistantDevice {
     }
 
     /// The entity that names the most places speaks for the device; its own places come before a bridge's.
-    private func addAvailability(to draft: inout ThingDraft, _ shared: Set<ByteText>) {
+    private func addAvailability(to draft: inout ThingDraft, _ shared: Set<ExactText>) {
         var best: (mode: String, places: [JSON])?
-        var all: Set<ByteText> = []
+        var all: Set<ExactText> = []
         for entity in self.entities {
             let (mode, places, faults) = entity.availability
             for fault in faults { draft.note("availability: \(fault)") }
-            for place in places { all.insert(ByteText(place["topic"]?.plainText ?? "")) }
+            for place in places { all.insert(ExactText(place["topic"]?.plainText ?? "")) }
             if places.count > best?.places.count ?? 0 { best = (mode, places) }
         }
-        func isShared(_ place: JSON) -> Bool { shared.contains(ByteText(place["topic"]?.plainText ?? "")) }
+        func isShared(_ place: JSON) -> Bool { shared.contains(ExactText(place["topic"]?.plainText ?? "")) }
         // Its own topics begin as the topics of its values do.
         let states = self.entities.compactMap { $0.config["state_topic"].value?.plainText }
         func nearness(_ place: JSON) -> Int {
@@ -215,7 +214,7 @@ struct HomeAssistantDevice {
             return near == far ? left.offset < right.offset : near > far
         }
         let places = ranked.map(\.element)
-        for place in places { all.remove(ByteText(place["topic"]?.plainText ?? "")) }
+        for place in places { all.remove(ExactText(place["topic"]?.plainText ?? "")) }
         for topic in all.map(\.text).sorted() {
             draft.note("availability: \(topic) speaks for a part of the device")
         }

@@ -76,6 +76,11 @@ struct HomeAssistantEntity {
         return value.plainText
     }
 
+    /// What switches it on and off, in this order.
+    mutating func powerWords() -> [(word: String, value: JSON)] {
+        [(self.word("payload_on") ?? "ON", true), (self.word("payload_off") ?? "OFF", false)]
+    }
+
     /// The member as a number, also of one that is written as a text.
     mutating func number(_ member: String) -> JSON? {
         self.used.insert(member)

@@ -31,18 +31,13 @@ extension HomeAssistantEntity {
     // MARK: A topic for each value
 
     private mutating func addDefaultLight(_ draft: inout ThingDraft) throws(JSONError) {
-        let map: [(word: String, value: JSON)] = [
-            (self.word("payload_on") ?? "ON", true), (self.word("payload_off") ?? "OFF", false),
-        ]
-        self.addFacet(
-            &draft, "", schema: ["type": "boolean"], topic: "state_topic",
-            templates: ["state_value_template", "value_template"], map: map, command: "command_topic")
+        self.addPower(&draft)
         self.addPart(&draft, "brightness", self.brightness())
         self.addPart(&draft, "color_temp", self.temperature())
         let scale = self.number("white_scale") ?? 255
         self.addPart(&draft, "white", ["type": "integer", "minimum": 0, "maximum": scale])
         let effects = try self.list("effect_list") ?? []
-        self.addPart(&draft, "effect", effects.isEmpty ? ["type": "string"] : ThingDraft.schema(of: effects))
+        self.addPart(&draft, "effect", ThingDraft.schema(of: effects))
         // Numbers with commas between them.
         for color in ["rgb", "rgbw", "rgbww", "hs", "xy"] { self.addPart(&draft, color, ["type": "string"]) }
         self.addFacet(
@@ -66,13 +61,13 @@ extension HomeAssistantEntity {
         guard let topic = self.text("command_topic") ?? self.text("state_topic") else { return }
         let state = self.text("state_topic")
         let command = self.text("command_topic") == nil ? nil : topic
-        let (on, off) = (self.word("payload_on") ?? "ON", self.word("payload_off") ?? "OFF")
+        let power = self.powerWords()
         let retain = self.flag("retain")
         let isOptimistic = self.flag("optimistic") ?? false
         func add(
             _ facet: String, _ member: String, _ schema: JSON, _ map: [(word: String, value: JSON)] = []
         ) {
-            var body: JSON = member == "state" ? [:] : ["state": .string(on)]
+            var body: JSON = member == "state" ? [:] : ["state": .string(power[0].word)]
             body[member] = "$value"
             draft.addProperty(
                 facet.isEmpty ? self.name : "\(self.name)-\(facet)", title: nil, schema: schema,
@@ -84,7 +79,7 @@ extension HomeAssistantEntity {
                             ? nil : ["kind": "echo", "timeoutMs": 10_000])
                 })
         }
-        add("", "state", ["type": "boolean"], [(on, true), (off, false)])
+        add("", "state", ["type": "boolean"], power)
         let modes = (try self.list("supported_color_modes") ?? []).map(\.plainText)
         let scale = self.brightness()
         if self.flag("brightness") == true || modes.contains(where: { $0 != "onoff" }) {
@@ -109,7 +104,7 @@ extension HomeAssistantEntity {
         if modes.contains("white") { add("white", "white", ["type": "integer", "minimum": 0]) }
         let effects = try self.list("effect_list") ?? []
         if self.flag("effect") == true || !effects.isEmpty {
-            add("effect", "effect", effects.isEmpty ? ["type": "string"] : ThingDraft.schema(of: effects))
+            add("effect", "effect", ThingDraft.schema(of: effects))
         }
         // What may be added to a command, and is not.
         self.ignore("flash", "transition", "color_mode", "flash_time_long", "flash_time_short", "white_scale")
@@ -140,7 +135,7 @@ extension HomeAssistantEntity {
             ("red", ["type": "integer", "minimum": 0, "maximum": 255]),
             ("green", ["type": "integer", "minimum": 0, "maximum": 255]),
             ("blue", ["type": "integer", "minimum": 0, "maximum": 255]),
-            ("effect", effects.isEmpty ? ["type": "string"] : ThingDraft.schema(of: effects)),
+            ("effect", ThingDraft.schema(of: effects)),
         ] as [(String, JSON)] where self.config["\(facet)_template"].exists {
             self.addFacet(
                 &draft, facet.writing("-", for: "_"), schema: schema, topic: "state_topic",

@@ -14,9 +14,9 @@ extension DiscoveryReader {
     }
 
     mutating func readHomie(_ messages: [Message], base: String) {
-        var gone: Set<ByteText> = []
+        var gone: Set<ExactText> = []
         for message in messages where message.payload.isEmpty && message.topic.hasSuffix("/$state") {
-            gone.insert(ByteText(message.topic))
+            gone.insert(ExactText(message.topic))
         }
         for message in messages {
             let parts = Self.levels(message.topic, below: base)
@@ -24,7 +24,7 @@ extension DiscoveryReader {
             let device = parts[1]
             let topic = "\(base)/5/\(device)"
             // A device that was taken away leaves its description behind at times.
-            guard !gone.contains(ByteText("\(topic)/$state")), let root = self.document(message) else {
+            guard !gone.contains(ExactText("\(topic)/$state")), let root = self.document(message) else {
                 continue
             }
             do throws(JSONError) {
@@ -46,8 +46,8 @@ extension DiscoveryReader {
     // MARK: Conventions 3 and 4
 
     /// Puts the attributes of a device together to a description as convention 5 has it.
-    private mutating func readOldHomie(_ messages: [Message], base: String, _ gone: Set<ByteText>) {
-        var attributes: [ByteText: String] = [:]
+    private mutating func readOldHomie(_ messages: [Message], base: String, _ gone: Set<ExactText>) {
+        var attributes: [ExactText: String] = [:]
         var devices: [(name: String, version: String)] = []
         for message in messages {
             let levels = Self.levels(message.topic, below: base)
@@ -55,9 +55,9 @@ extension DiscoveryReader {
                 let text = String(validating: message.payload, as: UTF8.self)
             else { continue }
             if levels.count == 2, levels[1] == "$homie", !text.isEmpty { devices.append((levels[0], text)) }
-            attributes[ByteText(levels.joined(separator: "/"))] = text
+            attributes[ExactText(levels.joined(separator: "/"))] = text
         }
-        for (device, version) in devices where !gone.contains(ByteText("\(base)/\(device)/$state")) {
+        for (device, version) in devices where !gone.contains(ExactText("\(base)/\(device)/$state")) {
             guard version.hasPrefix("4") || version.hasPrefix("3") else {
                 self.skip(device, "speaks Homie \(version.prefix(16)); read are 3, 4 and 5")
                 continue
@@ -71,8 +71,8 @@ extension DiscoveryReader {
         }
     }
 
-    private static func description(_ device: String, _ attributes: [ByteText: String]) -> JSON {
-        func text(_ place: String) -> String? { attributes[ByteText("\(device)/\(place)")] }
+    private static func description(_ device: String, _ attributes: [ExactText: String]) -> JSON {
+        func text(_ place: String) -> String? { attributes[ExactText("\(device)/\(place)")] }
         func list(_ place: String) -> [String] {
             (text(place) ?? "").split(separator: ",").prefix(Thing.affordanceLimit).map {
                 $0.filter { $0 != " " }

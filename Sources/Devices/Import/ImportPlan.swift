@@ -45,16 +45,16 @@ package struct ImportPlan: Sendable {
     package let entries: [Entry]
 
     package init(_ things: [DiscoveredThing], files: [File], mode: Mode) {
-        var known: [ByteText: File] = [:]
+        var known: [ExactText: File] = [:]
         var taken: Set<String> = []
         for file in files {
             taken.insert(file.name.lowercased())
             if case .string(let name)? = file.document?["depai:name"] { taken.insert(name.lowercased()) }
-            guard case .string(let id)? = file.document?["id"], known[ByteText(id)] == nil else { continue }
-            known[ByteText(id)] = file
+            guard case .string(let id)? = file.document?["id"], known[ExactText(id)] == nil else { continue }
+            known[ExactText(id)] = file
         }
         self.entries = things.map { thing in
-            if let file = known[ByteText(thing.id)] { return Self.entry(thing, file, mode) }
+            if let file = known[ExactText(thing.id)] { return Self.entry(thing, file, mode) }
             // A file of that name that nobody can read may be its own, broken.
             if let file = files.first(where: {
                 sameBytes($0.name, Self.file(thing.name)) && $0.document == nil

@@ -104,8 +104,8 @@ struct TasmotaReader {
         if isFan { self.addValue("FanSpeed", in: 0...3, &draft) }
         for pair in 0..<(shutters.count / 2) { self.addShutter(pair + 1, &draft) }
         if shutters.count % 2 == 1, let last = shutters.last { draft.note("relay \(last): a shutter") }
-        let lights = kinds.indices.filter { kinds[$0] == Relay.light }
-        if !lights.isEmpty { self.addLight(kinds.count { $0 == Relay.light }, &draft) }
+        let lights = kinds.count { $0 == Relay.light }
+        if lights > 0 { self.addLight(lights, &draft) }
     }
 
     private func title(_ number: Int) -> String? {

@@ -5,14 +5,14 @@ internal import World
 /// "MQTT topics and messages" and "Exposes").
 extension DiscoveryReader {
     mutating func readZigbee2MQTT(_ messages: [Message], base: String) {
-        var exposes: [ByteText: [JSONField]] = [:]
+        var exposes: [ExactText: [JSONField]] = [:]
         for message in messages where sameBytes(message.topic, "\(base)/bridge/devices") {
             guard let list = self.document(message) else { continue }
             for device in (try? list.elements()) ?? [] {
                 do throws(JSONError) {
                     try self.readZigbee(device, base: base)
                     let address = try device["ieee_address"].string()
-                    exposes[ByteText(address)] = try device["definition"]["exposes"].ifPresent?.elements()
+                    exposes[ExactText(address)] = try device["definition"]["exposes"].ifPresent?.elements()
                 } catch {
                     self.skip(message.topic, "\(error)")
                 }
@@ -54,14 +54,14 @@ extension DiscoveryReader {
 
     /// A group says who belongs to it and not what it can: what all of its members can.
     private mutating func readGroup(
-        _ group: JSONField, base: String, _ exposes: [ByteText: [JSONField]]
+        _ group: JSONField, base: String, _ exposes: [ExactText: [JSONField]]
     ) throws(JSONError) {
         let name = try group["friendly_name"].string()
         let id = try group["id"].integer(Int64.self)
         let members = try group["members"].ifPresent?.elements() ?? []
         var common: [JSONField]?
         for member in members {
-            let own = exposes[ByteText(try member["ieee_address"].string())] ?? []
+            let own = exposes[ExactText(try member["ieee_address"].string())] ?? []
             let features = own.filter { ZigbeeReader.isGroupable($0) }.flatMap(ZigbeeReader.features)
             common =
                 common.map { known in
