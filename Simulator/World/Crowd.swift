@@ -81,7 +81,7 @@ package struct Crowd: Sendable {
                 "broker": ["host": "localhost", "client_id": "robot"],
                 "devices": .string(self.folder.appending("devices").string),
                 "report": ["topic": "owner", "readings": ["meter-1/energy"]],
-            ]))
+            ]), in: self.folder)
     }
 
     private func devices() throws -> [SimulatedThing] {

@@ -80,7 +80,7 @@ public struct AgentConfiguration: Sendable {
 
     /// - Parameter folder: the home: files that are named without a folder are below it, so that a home runs
     ///   wherever it is moved.
-    public init(_ root: JSONField, in folder: FilePath = "") throws {
+    public init(_ root: JSONField, in folder: FilePath) throws {
         try root.only([
             "network", "rpc", "rpc_witnesses", "passphrase_file", "broker", "devices", "providers", "archive",
             "errand", "channels", "facilitator", "report", "operators", "vda5050", "metrics",

@@ -119,26 +119,10 @@ struct FormReader {
         }
         guard let slash = rest.firstIndex(of: "/") else { return "" }
         guard slash > rest.startIndex else { throw href.fault("names no broker") }
-        guard let path = Self.percentDecoded(rest[rest.index(after: slash)...]) else {
+        guard let path = Percent.decode(rest[rest.index(after: slash)...]) else {
             throw href.fault("bad percent encoding")
         }
         return path
-    }
-
-    private static func percentDecoded(_ text: Substring) -> String? {
-        var bytes: [UInt8] = []
-        var rest = Array(text.utf8)[...]
-        while let byte = rest.popFirst() {
-            guard byte == UInt8(ascii: "%") else {
-                bytes.append(byte)
-                continue
-            }
-            let digits = String(decoding: rest.prefix(2), as: UTF8.self)
-            guard digits.utf8.count == 2, let value = UInt8(digits, radix: 16) else { return nil }
-            bytes.append(value)
-            rest = rest.dropFirst(2)
-        }
-        return String(validating: bytes, as: UTF8.self)
     }
 
     /// The topic or filter, from the address, the binding's term, or both if they agree.

@@ -6,7 +6,7 @@ public import World
 extension BrokerAddress {
     /// Reads it; whoever has no `client_id` is refused.
     /// - Parameter folder: where files are that are named without one.
-    public init(settings root: JSONField, in folder: FilePath = "") throws {
+    public init(settings root: JSONField, in folder: FilePath) throws {
         try root.only([
             "host", "port", "client_id", "username", "password_file", "tls", "birth", "will",
             "session_seconds",

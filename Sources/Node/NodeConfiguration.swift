@@ -35,7 +35,7 @@ public struct NodeConfiguration: Sendable {
     }
 
     /// - Parameter folder: the home, where files are that are named without a folder.
-    public init(_ root: JSONField, in folder: FilePath = "") throws {
+    public init(_ root: JSONField, in folder: FilePath) throws {
         try root.only([
             "name", "network", "rpc", "listen", "broker", "asset", "storage", "compute", "passphrase_file",
             "channels",

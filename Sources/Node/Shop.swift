@@ -45,17 +45,7 @@ public struct ShopRequest: Sendable {
 
     /// A name or value as it stands in a URL: two different questions must not read the same.
     private static func escaped(_ text: String) -> String {
-        var result = ""
-        for byte in text.utf8 {
-            switch byte {
-            case UInt8(ascii: "&"), UInt8(ascii: "="), UInt8(ascii: "%"), UInt8(ascii: "#"),
-                UInt8(ascii: "+"),
-                0...0x20, 0x7f...:
-                result += "%" + Hex.encode([byte]).uppercased()
-            default: result.unicodeScalars.append(Unicode.Scalar(byte))
-            }
-        }
-        return result
+        Percent.encode(text) { (0x21..<0x7f).contains($0) && !"&=%#+".utf8.contains($0) }
     }
 
     /// Everything that a payment is for: the target, and the digest of the body.

@@ -118,12 +118,12 @@ extension ShopRequest {
     /// A request that came over a broker; nil when its query is not one.
     init?(_ request: WebRequest, at address: MQTTAddress) {
         let parts = address.target.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
-        guard let path = Self.decoded(parts[0]) else { return nil }
+        guard let path = Percent.decode(parts[0]) else { return nil }
         var query: [String: String] = [:]
         for pair in parts.count > 1 ? parts[1].split(separator: "&") : [] {
             let sides = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            guard let name = Self.decoded(sides[0]),
-                let value = sides.count > 1 ? Self.decoded(sides[1]) : ""
+            guard let name = Percent.decode(sides[0]),
+                let value = sides.count > 1 ? Percent.decode(sides[1]) : ""
             else { return nil }
             query[name] = value
         }
@@ -132,25 +132,6 @@ extension ShopRequest {
         self.init(
             method: request.method, path: path, query: query, headers: headers, body: request.body,
             base: "\(address.broker)/\(address.node)")
-    }
-
-    /// Percent-encoding undone; nil when that gives no text.
-    private static func decoded(_ text: Substring) -> String? {
-        guard text.utf8.contains(UInt8(ascii: "%")) else { return String(text) }
-        var bytes: [UInt8] = []
-        var rest = text.utf8[...]
-        while let byte = rest.popFirst() {
-            guard byte == UInt8(ascii: "%") else {
-                bytes.append(byte)
-                continue
-            }
-            guard rest.count >= 2,
-                let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16)
-            else { return nil }
-            bytes.append(value)
-            rest = rest.dropFirst(2)
-        }
-        return String(validating: bytes, as: UTF8.self)
     }
 }
 

@@ -159,10 +159,7 @@ struct ChainOptions: ParsableArguments {
         guard let chain = ChainSettings(network: network, rpc: rpc, witnesses: witnesses) else {
             throw Failure(2, "\"\(network)\" is no network known here", hint: "mainnet, devnet or testnet")
         }
-        var passphrase = self.passphrase
-        if passphrase.passphraseFile == nil {
-            passphrase.passphraseFile = try file?["passphrase_file"].ifPresent?.path(in: home.path).string
-        }
+        let passphrase = try self.passphrase.orConfigured(file, of: home)
         let broker = try file?["broker"].ifPresent.map { try BrokerAddress(settings: $0, in: home.path) }
         return (chain, passphrase, broker)
     }

@@ -1,6 +1,8 @@
 import ArgumentParser
 import Console
+import Encoding
 import Glibc
+import Home
 import Sodium
 import SystemPackage
 import Wallet
@@ -9,6 +11,16 @@ import Wallet
 struct PassphraseOption: ParsableArguments {
     @Option(help: "File with the passphrase (mode 0600); without one the terminal asks.")
     var passphraseFile: String?
+
+    /// The same, or where no file is given the configured one.
+    /// - Parameter settings: the home's; nil where there are none.
+    func orConfigured(_ settings: JSONField?, of home: Home) throws -> PassphraseOption {
+        var option = self
+        if option.passphraseFile == nil {
+            option.passphraseFile = try settings?["passphrase_file"].ifPresent?.path(in: home.path).string
+        }
+        return option
+    }
 
     /// - Parameters:
     ///   - lock: what it opens, for the question.

@@ -117,15 +117,7 @@ struct PayCommand: AsyncParsableCommand {
                 2, "the host \(String(host).plain()) is not in its form for the wire",
                 hint: "write its ASCII form, which begins with xn--")
         }
-        var text = ""
-        for byte in url.utf8 {
-            if (0x21..<0x7f).contains(byte) {
-                text.unicodeScalars.append(Unicode.Scalar(byte))
-            } else {
-                text += "%" + Hex.encode([byte]).uppercased()
-            }
-        }
-        return text
+        return Percent.encode(url) { (0x21..<0x7f).contains($0) }
     }
 
     /// The largest body that is sent, in bytes.

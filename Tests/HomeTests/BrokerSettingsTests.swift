@@ -5,7 +5,9 @@ import World
 
 /// The section `broker` of the configuration files.
 @Suite struct BrokerSettingsTests {
-    private func read(_ json: JSON) throws -> BrokerAddress { try BrokerAddress(settings: JSONField(json)) }
+    private func read(_ json: JSON) throws -> BrokerAddress {
+        try BrokerAddress(settings: JSONField(json), in: "")
+    }
 
     @Test func `the least and the most are read`() throws {
         let plain = try self.read(["host": "h", "client_id": "c"])

@@ -96,6 +96,20 @@ struct DeviceFileTests {
         }
     }
 
+    @Test func `a new description goes to the home's folder of devices, wherever one stands`() async throws {
+        try await withFolder { folder in
+            let models = URL(filePath: #filePath).appending(path: "../../../Devices").standardizedFileURL.path
+            try "devices: mine\nbroker: { host: shed, client_id: robot }\n"
+                .write(toFile: folder.appending("depai.yaml").string, atomically: true, encoding: .utf8)
+            let made = try await LoneRobot.depai([
+                "device", "new", "relay-plug", "--id", "plug-9", "--models", models, "--home", folder.string,
+            ])
+            let file = folder.appending("mine").appending("plug-9.td.json").string
+            #expect(made.code == 0 && made.text.contains(file), "\(made)")
+            #expect(try String(contentsOfFile: file, encoding: .utf8).contains("mqtt://shed:1883/"))
+        }
+    }
+
     @Test func `a description is checked, and each fault is told with its file and place`() async throws {
         try await withFolder { folder in
             let file = folder.appending("a.td.json").string

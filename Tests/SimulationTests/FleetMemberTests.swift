@@ -65,7 +65,7 @@ struct FleetMemberTests {
         try await withFolder { folder in
             let home = try await Self.makeHome(folder)
             let configuration = try AgentConfiguration(
-                JSONField(try Self.document(folder, Self.section())))
+                JSONField(try Self.document(folder, Self.section())), in: folder)
             let base = try Self.sources.thing("base-1", of: "mobile-base", seed: 1)
             let time = VirtualTime()
             let timeline = VirtualTimeline(time)
@@ -117,7 +117,7 @@ struct FleetMemberTests {
         var section = try Self.section()
         section[name] = try JSON.read(Array(text.utf8))
         do {
-            _ = try AgentConfiguration(JSONField(Self.document("/tmp", section)))
+            _ = try AgentConfiguration(JSONField(Self.document("/tmp", section)), in: "/tmp")
             Issue.record("\(name) was taken")
         } catch {
             #expect("\(error)".contains(pointer), "\(error)")

@@ -134,7 +134,8 @@ struct InitTests {
                 }
                 let wallet = try place.unlock(passphraseFile: folder.appending("passphrase"))
                 #expect(try place.keystore().keys[.payment] == wallet.publicKey(.payment))
-                _ = try AgentConfiguration(try Settings.read(place.configurationPath))
+                _ = try AgentConfiguration(
+                    try Settings.read(place.configurationPath), in: place.path)
                 if DurableFile.exists(credential) {
                     _ = try place.keystore().unlock(credential: SecretFile.readKey(credential))
                 }
@@ -204,7 +205,8 @@ struct InitTests {
             #expect(session.shown.contains("\u{1b}[3J"))
             try self.write("open sesame", folder.appending("passphrase"))
             _ = try Home(home).unlock(passphraseFile: folder.appending("passphrase"))
-            let configuration = try AgentConfiguration(try Settings.read(home.appending("depai.yaml")))
+            let configuration = try AgentConfiguration(
+                try Settings.read(home.appending("depai.yaml")), in: home)
             #expect(configuration.broker.port == port && configuration.passphraseFile == nil)
             // The words are the wallet.
             try self.write(words.map(String.init) ?? "", folder.appending("words"))
@@ -250,7 +252,8 @@ struct InitTests {
                     "\(session.shown)")
                 let files = try DurableFile.names(in: home.appending("devices"))
                 #expect(files.count == 1, "\(files)")
-                let configuration = try AgentConfiguration(try Settings.read(home.appending("depai.yaml")))
+                let configuration = try AgentConfiguration(
+                    try Settings.read(home.appending("depai.yaml")), in: home)
                 #expect(configuration.chain.rpc == ["http://127.0.0.1:9"])
                 #expect(configuration.passphraseFile == folder.appending("passphrase"))
                 // And the same from a file.

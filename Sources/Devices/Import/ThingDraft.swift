@@ -252,11 +252,9 @@ struct ThingDraft {
 
     /// What an address cannot hold as it is, in percent.
     private static func encoded(_ topic: String) -> String {
-        topic.utf8.reduce(into: "") { text, byte in
-            let isPlain =
-                (0x30...0x39).contains(byte) || (0x41...0x5a).contains(byte & 0xdf)
+        Percent.encode(topic) { byte in
+            (0x30...0x39).contains(byte) || (0x41...0x5a).contains(byte & 0xdf)
                 || "-._~/$:+".utf8.contains(byte)
-            text += isPlain ? String(UnicodeScalar(byte)) : "%" + Hex.encode([byte]).uppercased()
         }
     }
 }

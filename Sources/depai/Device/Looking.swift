@@ -229,7 +229,7 @@ extension DeviceCommand {
                 json[isEvent ? "event" : "property"] = .string(name)
                 if isEvent { json["property"] = nil }
                 if !isEvent { json["event"] = nil }
-                return Terminal.out(json.text)
+                return Terminal.out(line: json)
             }
             let unit = try reading["unit"].ifPresent?.string()
             self.tell(

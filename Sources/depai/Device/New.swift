@@ -54,7 +54,7 @@ extension DeviceCommand {
             values["BROKER"] =
                 try self.broker
                 ?? settings?["broker"].ifPresent.map {
-                    let address = try BrokerAddress(settings: $0)
+                    let address = try BrokerAddress(settings: $0, in: self.home.home.path)
                     return "\(address.host):\(address.port)"
                 }
             for pair in self.set {
@@ -76,15 +76,16 @@ extension DeviceCommand {
         }
 
         private func write(_ thing: JSON, _ settings: JSONField?) throws {
-            guard let folder = try self.out ?? settings?["devices"].ifPresent?.string() else {
+            let configured = try settings?["devices"].ifPresent?.path(in: self.home.home.path)
+            guard let folder = self.out.map({ FilePath($0) }) ?? configured else {
                 throw Failure(2, "where does the file go?", hint: "give --out FOLDER")
             }
-            let file = FilePath(folder).appending("\(self.id).td.json")
+            let file = folder.appending("\(self.id).td.json")
             if self.dryRun { return Terminal.out(thing) }
             guard self.force || !DurableFile.exists(file) else {
                 throw Failure(1, "\(file) is there already", hint: "--force replaces it")
             }
-            try DurableFile.createFolder(FilePath(folder))
+            try DurableFile.createFolder(folder)
             try DurableFile.write(Array((thing.prettyText + "\n").utf8), to: file)
             if self.output.json {
                 Terminal.out(["schema": "depai.device-new/1", "file": .string(file.string)])

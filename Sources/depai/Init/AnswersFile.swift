@@ -79,7 +79,8 @@ struct AnswersFile {
         let root = self.root
         var object = root["broker"].value ?? ["host": "localhost"]
         if object["client_id"] == nil { object["client_id"] = .string(RobotPlan.newClientID()) }
-        var plan = RobotPlan(broker: try BrokerAddress(settings: JSONField(object)))
+        // As the person who writes the answers sees them: from where the program was started.
+        var plan = RobotPlan(broker: try BrokerAddress(settings: JSONField(object), in: ""))
         plan.network = try root["network"].ifPresent?.string() ?? plan.network
         if let list = root["rpc"].ifPresent {
             plan.rpc = (try? list.string()).map { [$0] } ?? []

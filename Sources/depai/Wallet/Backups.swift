@@ -35,12 +35,11 @@ extension WalletCommand {
 
         /// The configured passphrase file serves here, too.
         private func secret(_ home: Home) throws -> SecretBytes {
-            var passphrase = self.passphrase
-            if passphrase.passphraseFile == nil, DurableFile.exists(home.configurationPath) {
-                passphrase.passphraseFile = try Settings.read(home.configurationPath)["passphrase_file"]
-                    .ifPresent?.path(in: home.path).string
-            }
-            return try passphrase.read(for: "the wallet, which signs for the copy")
+            let settings =
+                self.passphrase.passphraseFile == nil && DurableFile.exists(home.configurationPath)
+                ? try Settings.read(home.configurationPath) : nil
+            return try self.passphrase.orConfigured(settings, of: home)
+                .read(for: "the wallet, which signs for the copy")
         }
     }
 
