@@ -20,10 +20,8 @@ package enum Percent {
                 bytes.append(byte)
                 continue
             }
-            // `UInt8(_:radix:)` takes a sign.
-            guard rest.count >= 2, rest.first != UInt8(ascii: "+"), rest.first != UInt8(ascii: "-"),
-                let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16)
-            else { return nil }
+            let digits = String(decoding: rest.prefix(2), as: UTF8.self).lowercased()
+            guard let value = try? Hex.decode(digits).first, rest.count >= 2 else { return nil }
             bytes.append(value)
             rest = rest.dropFirst(2)
         }

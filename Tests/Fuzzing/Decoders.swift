@@ -27,7 +27,7 @@ public enum Decoder: String, CaseIterable, Sendable {
 
     /// Feeds it.
     /// - Returns: what does not hold, or nil.
-    public func finding(in bytes: [UInt8]) -> String? {
+    public func finding(in bytes: [UInt8]) async -> String? {
         switch self {
         case .transaction: Self.transaction(bytes)
         case .x402: Self.x402(bytes)
@@ -38,7 +38,7 @@ public enum Decoder: String, CaseIterable, Sendable {
         case .vda5050: Self.vda5050(bytes)
         case .module: Self.module(bytes)
         case .offer: Self.offer(bytes)
-        case .rpc: Self.rpc(bytes)
+        case .rpc: await Self.rpc(bytes)
         case .backup: Self.backup(bytes)
         case .announcement: Self.announcement(bytes)
         }

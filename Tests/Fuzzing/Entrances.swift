@@ -1,5 +1,4 @@
 internal import Devices
-internal import Dispatch
 internal import Encoding
 internal import Glibc
 internal import Home
@@ -58,30 +57,25 @@ extension Decoder {
         }
     }
 
-    static func rpc(_ bytes: [UInt8]) -> String? {
+    static func rpc(_ bytes: [UInt8]) async -> String? {
         let client = RPCClient(url: "http://node", web: Parrot(bytes: bytes))
-        let done = DispatchSemaphore(value: 0)
-        Task {
-            let address = Address.memoProgram
-            _ = try? await client.genesisHash()
-            _ = try? await client.slot()
-            _ = try? await client.blockHeight()
-            _ = try? await client.latestBlockhash()
-            _ = try? await client.balance(of: address)
-            _ = try? await client.tokenBalance(of: address)
-            _ = try? await client.accountInfo(of: address)
-            _ = try? await client.tokenMint(at: address)
-            _ = try? await client.minimumBalanceForRentExemption(space: 165)
-            _ = try? await client.firstAvailableBlock()
-            _ = try? await client.signatures(for: address)
-            _ = try? await client.signatureStatuses(of: ["a"])
-            _ = try? await client.transaction("a")
-            _ = try? await client.simulate([1], sigVerify: false)
-            _ = try? await client.send([1])
-            _ = try? await client.channels(paidBy: address)
-            done.signal()
-        }
-        done.wait()
+        let address = Address.memoProgram
+        _ = try? await client.genesisHash()
+        _ = try? await client.slot()
+        _ = try? await client.blockHeight()
+        _ = try? await client.latestBlockhash()
+        _ = try? await client.balance(of: address)
+        _ = try? await client.tokenBalance(of: address)
+        _ = try? await client.accountInfo(of: address)
+        _ = try? await client.tokenMint(at: address)
+        _ = try? await client.minimumBalanceForRentExemption(space: 165)
+        _ = try? await client.firstAvailableBlock()
+        _ = try? await client.signatures(for: address)
+        _ = try? await client.signatureStatuses(of: ["a"])
+        _ = try? await client.transaction("a")
+        _ = try? await client.simulate([1], sigVerify: false)
+        _ = try? await client.send([1])
+        _ = try? await client.channels(paidBy: address)
         return nil
     }
 
