@@ -76,12 +76,13 @@ public struct TopicServer: Sendable {
     }
 
     private func serve(_ item: Box.Item) async {
-        defer { self.box.finish(item) }
         let response: ShopResponse
         switch item.content {
         case .refused(let status, let reason): response = .error(status, reason)
         case .payload(let bytes): response = await self.answer(bytes)
         }
+        // Before the answer leaves: who has it may ask the next thing under the same name at once.
+        self.box.finish(item)
         let web = WebResponse(status: response.status, headers: response.headers, body: response.body)
         // A shop's own headers are sound; were they not, the customer learns that much.
         let body = (try? MQTTTransport.bytes(of: web)) ?? Array(#"{"status":500}"#.utf8)
@@ -135,7 +136,7 @@ extension ShopRequest {
     }
 }
 
-/// Where the bus's thread leaves requests: bounded, and each only once while it is worked on.
+/// Where the bus's thread leaves requests: bounded, and each only once until there is an answer.
 private final class Box: Sendable {
     struct Item: Sendable {
         enum Content: Sendable {

@@ -154,3 +154,25 @@ struct RefusingBus: MessageBus {
 
     func publish(_ message: Message) async throws(BusError) { throw .refused("Not authorized") }
 }
+
+/// A bus whose only customer asks when the seller listens, and once more when he has the answer, which is
+/// before the seller knows that he has it.
+final class EchoingBus: MessageBus {
+    let answers = Count()
+    private let request: Message
+    private let receive = Mutex<(@Sendable (Message) -> Void)?>(nil)
+
+    init(_ request: Message) { self.request = request }
+
+    var isConnected: Bool { true }
+
+    func subscribe(
+        to filter: String, quality: DeliveryQuality, receive: @escaping @Sendable (Message) -> Void
+    ) throws(BusError) { self.receive.withLock { $0 = receive } }
+
+    func confirm(_ filter: String) async throws(BusError) { self.ask() }
+
+    func publish(_ message: Message) async throws(BusError) { if self.answers.add() == 1 { self.ask() } }
+
+    private func ask() { self.receive.withLock { $0 }?(self.request) }
+}

@@ -215,6 +215,24 @@ struct TopicTests {
         }
     }
 
+    @Test func `who has his answer may ask again under the same name at once`() async throws {
+        let request = try MQTTTransport.bytes(of: WebRequest("GET", "mqtt://h/seller/v1/offer"))
+        let bus = EchoingBus(
+            Message(
+                topic: "depai/v1/seller/req", payload: request,
+                properties: .init(responseTopic: "depai/v1/x/res", correlation: [7])))
+        let server = TopicServer(bus: bus, name: "seller", limits: TopicServer.Limits()) { _ in
+            ShopResponse(status: 200)
+        }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            defer { group.cancelAll() }
+            group.addTask { try await server.run() }
+            _ = try await eventually("two answers", within: .seconds(20)) {
+                bus.answers.value == 2 ? true : nil
+            }
+        }
+    }
+
     @Test func `a broker that does not let us listen ends the selling, in its words`() async throws {
         let server = TopicServer(bus: RefusingBus(), name: "seller", limits: TopicServer.Limits()) { _ in
             ShopResponse(status: 200)

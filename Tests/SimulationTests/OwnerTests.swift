@@ -109,7 +109,8 @@ struct OwnerTests {
 
     @Test func `a command to what is no wallet is not sent`() async throws {
         try await self.withScene { scene in
-            for wallet in ["HAgk14Jp", "", scene.wallet + "11", String(scene.wallet.dropLast())] {
+            // One letter less may be another key; two less is too short for one.
+            for wallet in ["HAgk14Jp", "", scene.wallet + "11", String(scene.wallet.dropLast(2))] {
                 let answer = try await OwnerScene.depai([
                     "owner", "freeze", "--wallet", wallet, "--broker", "127.0.0.1:1", "--key-file",
                     scene.folder.appending("owner.key").string, "--passphrase-file",
