@@ -21,9 +21,6 @@ struct DeviceFolder: Sendable {
     /// Files that say what another one says already, as it was told.
     private var doubled: [ExactText: String] = [:]
 
-    /// The largest description, in bytes.
-    static let byteLimit = 256 << 10
-
     init(_ path: FilePath) { self.path = path }
 
     /// Whether a look at the folder shows something else than the last ``read()``. A folder that cannot be
@@ -80,8 +77,8 @@ struct DeviceFolder: Sendable {
     }
 
     private func thing(_ name: String) throws -> Thing {
-        let bytes = try DurableFile.read(self.path.appending(name), limit: Self.byteLimit)
-        let document = try JSON.read(bytes, limits: .init(bytes: Self.byteLimit, depth: 32))
+        let bytes = try DurableFile.read(self.path.appending(name), limit: Thing.byteLimit)
+        let document = try JSON.read(bytes, limits: .init(bytes: Thing.byteLimit, depth: 32))
         if let fault = DescriptionChecker.faults(in: document).first { throw fault }
         return try Thing(description: document)
     }

@@ -2,6 +2,9 @@ public import Encoding
 
 /// A W3C Thing Description 1.1 with the MQTT binding and the `depai:` terms (see this module's page).
 public struct Thing: Sendable {
+    /// The largest file with a description that is read, in bytes.
+    public static let byteLimit = 256 << 10
+
     /// The description's `id`: what records and readings carry.
     public let id: String
     /// `depai:name`, by which people and configurations call the thing; its id where there is none.

@@ -32,15 +32,16 @@ struct Challenges {
 
     /// Whether it was given out here, not too long ago, and not used.
     func isFresh(_ challenge: [UInt8], at uptime: Duration) -> Bool {
-        guard !self.key.isEmpty, challenge.count == 16 + Self.codeBytes, self.used[challenge] == nil,
-            self.used.count < Self.limit
-        else { return false }
+        guard !self.key.isEmpty, challenge.count == 16 + Self.codeBytes, self.used[challenge] == nil else {
+            return false
+        }
         // Compared without telling by its time how many bytes were right.
         let code = self.code(Array(challenge.prefix(16)))
         guard zip(code, challenge.dropFirst(16)).reduce(UInt8(0), { $0 | ($1.0 ^ $1.1) }) == 0 else {
             return false
         }
         return uptime < Self.end(of: challenge)
+            && self.used.values.count(where: { uptime < $0 }) < Self.limit
     }
 
     /// Takes it out of use.

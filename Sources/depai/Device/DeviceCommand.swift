@@ -40,12 +40,6 @@ extension Home {
     }
 }
 
-/// Files with descriptions.
-enum DescriptionFile {
-    /// The largest that a robot reads, in bytes.
-    static let byteLimit = 256 << 10
-}
-
 /// A value as a person types it: JSON, and what is no JSON is a text.
 func typedValue(_ text: String) -> JSON {
     (try? JSON.read(text, limits: .init(bytes: 64 << 10, depth: 32))) ?? .string(text)

@@ -66,7 +66,7 @@ extension DeviceCommand {
             for entry in plan.entries {
                 let file = settings.folder.appending(entry.file)
                 let bytes = Array((entry.thing.description.prettyText + "\n").utf8)
-                guard bytes.count <= DescriptionFile.byteLimit else {
+                guard bytes.count <= Thing.byteLimit else {
                     skipped.append("\(entry.thing.name): the description is larger than a robot reads")
                     continue
                 }
@@ -92,7 +92,7 @@ extension DeviceCommand {
             guard DurableFile.exists(folder) else { return [] }
             return try DurableFile.names(in: folder).filter { $0.hasSuffix(".td.json") }.sorted().map {
                 name in
-                let bytes = try? DurableFile.read(folder.appending(name), limit: DescriptionFile.byteLimit)
+                let bytes = try? DurableFile.read(folder.appending(name), limit: Thing.byteLimit)
                 let document = bytes.flatMap { try? JSON.read($0, limits: .init(depth: 32)) }
                 return ImportPlan.File(name: name, document: document)
             }

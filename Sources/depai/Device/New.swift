@@ -41,7 +41,7 @@ extension DeviceCommand {
             let file = try self.model()
             let model: JSON
             do {
-                let bytes = try DurableFile.read(file, limit: DescriptionFile.byteLimit)
+                let bytes = try DurableFile.read(file, limit: Thing.byteLimit)
                 model = try JSON.read(bytes, limits: .init(depth: 32))
             } catch {
                 throw Failure(1, "\(file): \(error)")
