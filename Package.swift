@@ -102,7 +102,7 @@ let package = Package(
             [
                 "Payments", "Storage", "Compute", "Market", "Ledger", "Wallet", "Solana", "Wasm", "World",
                 "Encoding", "Sodium",
-                "Database", "Home", system, hummingbird, logging,
+                "Database", "Home", system, hummingbird, lifecycle, logging,
             ]),
         library(
             "Agent",

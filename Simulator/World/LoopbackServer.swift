@@ -2,6 +2,7 @@ import HTTPTypes
 import Hummingbird
 import Logging
 import NIOCore
+import Node
 package import World
 
 /// A small HTTP server on a free loopback port around one function.
@@ -43,6 +44,6 @@ package struct LoopbackServer: Sendable {
         let application = Application(
             router: router, configuration: .init(address: .hostname("127.0.0.1", port: 0)),
             onServerRunning: { await ready($0.localAddress?.port ?? 0) }, logger: logger)
-        try await application.run()
+        try await application.serve()
     }
 }

@@ -99,7 +99,7 @@ public struct NodeServer: Sendable {
                     "serving", metadata: ["name": "\(self.configuration.name)", "port": "\(port)"])
                 await ready(port)
             }, logger: self.logger)
-        try await application.run()
+        try await application.serve()
     }
 
     /// HTTP/1.1 with a watch over each connection.

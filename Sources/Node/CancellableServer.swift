@@ -1,0 +1,34 @@
+package import Hummingbird
+internal import ServiceLifecycle
+
+extension ApplicationProtocol {
+    /// Serves until the task is cancelled, or asked to shut down gracefully: both close the door first, and what
+    /// is being answered has a second to end.
+    ///
+    /// Hummingbird's server leaves at once when it is cancelled, also from connections that it has accepted and
+    /// not begun to serve. SwiftNIO takes those for a fault of the program and stops it.
+    /// - Throws: `CancellationError` when cancelled, and what kept the server from listening.
+    package func serve() async throws {
+        var configuration = ServiceGroupConfiguration(services: [self], logger: self.logger)
+        configuration.maximumGracefulShutdownDuration = .seconds(1)
+        let group = ServiceGroup(configuration: configuration)
+        // A task that is not cancelled with this one: it is asked to end, and waited for.
+        let serving = Task { try await group.run() }
+        do {
+            try await withTaskCancellationHandler {
+                try await withGracefulShutdownHandler {
+                    try await serving.value
+                } onGracefulShutdown: {
+                    Task { await group.triggerGracefulShutdown() }
+                }
+            } onCancel: {
+                Task { await group.triggerGracefulShutdown() }
+            }
+        } catch {
+            // A group that was asked to end before it began says that as a fault of its own.
+            try Task.checkCancellation()
+            throw error
+        }
+        try Task.checkCancellation()
+    }
+}
