@@ -2,11 +2,11 @@ package import Hummingbird
 internal import ServiceLifecycle
 
 extension ApplicationProtocol {
-    /// Serves until the task is cancelled, or asked to shut down gracefully: both close the door first, and what
-    /// is being answered has a second to end.
+    /// Serves until the task is cancelled, or asked to shut down gracefully: both close the door first, and
+    /// what is being answered has a second to end.
     ///
-    /// Hummingbird's server leaves at once when it is cancelled, also from connections that it has accepted and
-    /// not begun to serve. SwiftNIO takes those for a fault of the program and stops it.
+    /// Hummingbird's server leaves at once when it is cancelled, also from connections that it has accepted
+    /// and not begun to serve. SwiftNIO takes those for a fault of the program and stops it.
     /// - Throws: `CancellationError` when cancelled, and what kept the server from listening.
     package func serve() async throws {
         var configuration = ServiceGroupConfiguration(services: [self], logger: self.logger)

@@ -5,13 +5,14 @@ import PaymentSupport
 import Payments
 import Storage
 import Synchronization
+import TestSupport
 import Testing
 import World
 
 @testable import Agent
 
 /// Buying while the wallet may not, in virtual time. One at a time: who sleeps here gives no thread away.
-@Suite(.serialized, .timeLimit(.minutes(2))) struct ProcurementTests {
+@Suite(.serialized, .endsHangs) struct ProcurementTests {
     /// Counts what is asked of sellers.
     private final class CountingWeb: Web {
         private let web: any Web

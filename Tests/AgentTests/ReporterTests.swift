@@ -10,7 +10,7 @@ import World
 @testable import Agent
 
 /// The robot's events on their way to the owner.
-@Suite(.enabled(if: Broker.isInstalled), .timeLimit(.minutes(3)))
+@Suite(.enabled(if: Broker.isInstalled), .endsHangs)
 struct ReporterTests {
     @Test func `events reach the owner in order and once, through outages and restarts`() async throws {
         try await withFolder { folder in

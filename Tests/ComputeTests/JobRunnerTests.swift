@@ -8,7 +8,7 @@ import Wasm
 import World
 
 /// Jobs on threads of their own.
-@Suite(.timeLimit(.minutes(2))) struct JobRunnerTests {
+@Suite(.endsHangs) struct JobRunnerTests {
     /// `alloc`, `start`, `step` and `output`; `step` never ends.
     static let endless: [UInt8] =
         [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]

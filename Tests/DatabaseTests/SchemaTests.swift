@@ -124,7 +124,7 @@ import Testing
 
 /// The power goes at every write of a migration, and the disk keeps what it likes of what was not synced.
 @Suite(
-    .timeLimit(.minutes(3)),
+    .endsHangs,
     .enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/strace"), "strace is not installed"))
 struct MigrationPowerLossTests {
     @Test func `a power cut leaves the old file or the new one, never something between`() async throws {

@@ -52,6 +52,7 @@ struct DescriptionVectorTests {
         var generator = Seeded(2_026)
         var changed: [(name: String, json: JSON)] = []
         for (name, json) in try Self.documents() {
+            await Task.yield()
             for _ in 0..<40 { changed.append((name, Self.mutated(json, &generator))) }
         }
         let lines = changed.map { $0.json.text + "\n" }.joined()
@@ -67,6 +68,7 @@ struct DescriptionVectorTests {
         #expect(verdicts.count == changed.count)
         var invalid = 0
         for ((name, json), verdict) in zip(changed, verdicts) {
+            await Task.yield()
             let faults = DescriptionChecker.faults(in: json)
             if verdict == "valid" {
                 let judged = faults.filter { fault in !Self.beyond.contains { fault.reason.contains($0) } }

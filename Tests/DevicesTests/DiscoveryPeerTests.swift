@@ -10,7 +10,7 @@ import World
 
 /// Devices that programs of others announce, over a broker: the PyPI packages ha-mqtt-discoverable,
 /// paho-mqtt and HATasmota.
-@Suite(.broker, .enabled(if: Broker.isInstalled), .serialized, .timeLimit(.minutes(2)))
+@Suite(.broker, .enabled(if: Broker.isInstalled), .serialized, .endsHangs)
 struct DiscoveryPeerTests {
     @Test func `what others announce is imported, followed and commanded`() async throws {
         let python = try await Peer.python(

@@ -10,7 +10,7 @@ import Testing
 import World
 
 /// Every family of this repository, as it is shipped: its instance, its simulation, a real broker between.
-@Suite(.broker, .enabled(if: Broker.isInstalled), .serialized, .timeLimit(.minutes(5)))
+@Suite(.broker, .enabled(if: Broker.isInstalled), .serialized, .endsHangs)
 struct FamilyTests {
     /// Families whose things an adapter speaks for.
     private static let adapted: Set = ["mobile-robot"]

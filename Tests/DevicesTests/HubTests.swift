@@ -8,7 +8,7 @@ import World
 @testable import Devices
 
 /// The hub on a bus in memory: what is in the journal when, and what goes over the wire.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.endsHangs)
 struct HubTests {
     /// An action that is not idempotent, whose reply names its command.
     static func robot(isIdempotent: Bool, idPointer: JSON? = "/id") throws -> Thing {

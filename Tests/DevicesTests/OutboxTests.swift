@@ -11,7 +11,7 @@ import World
 @testable import Devices
 
 /// What waits for the broker: in memory for the rules, with a real one for the outages.
-@Suite(.timeLimit(.minutes(3)))
+@Suite(.endsHangs)
 struct OutboxTests {
     private func message(_ number: Int, topic: String = "a", bytes: Int = 0) -> Message {
         let text = "\(number)" + String(repeating: " ", count: bytes)

@@ -9,7 +9,7 @@ import World
 /// The power goes at every write of a payment workload, and the disk keeps what it likes of what was not
 /// synced.
 @Suite(
-    .timeLimit(.minutes(5)),
+    .endsHangs,
     .enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/strace"), "strace is not installed"))
 struct PowerLossTests {
     /// How far along an acknowledged step is.

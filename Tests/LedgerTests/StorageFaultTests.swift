@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// Disks that answer with errors, by libfiu, and disks that are full.
-@Suite(.serialized, .timeLimit(.minutes(2)))
+@Suite(.serialized, .endsHangs)
 struct StorageFaultTests {
     private static let payments = 60
     private static let rounds = 5

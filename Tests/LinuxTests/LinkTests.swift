@@ -5,7 +5,7 @@ import Testing
 import World
 
 /// The link against a real mosquitto: what MQTT 5 carries, and what the library's traps do to it.
-@Suite(.enabled(if: Broker.isInstalled), .timeLimit(.minutes(3)))
+@Suite(.enabled(if: Broker.isInstalled), .endsHangs)
 struct LinkTests {
     @Test func `what MQTT 5 says beside the payload arrives`() async throws {
         try await Broker.with { broker in

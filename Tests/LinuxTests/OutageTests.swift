@@ -6,7 +6,7 @@ import World
 @testable import Linux
 
 /// What happens to the connection, row by row of what was measured of libmosquitto.
-@Suite(.enabled(if: Broker.isInstalled), .timeLimit(.minutes(3)))
+@Suite(.enabled(if: Broker.isInstalled), .endsHangs)
 struct OutageTests {
     @Test func `a first connect that is refused is tried again`() async throws {
         try await Broker.with { broker in

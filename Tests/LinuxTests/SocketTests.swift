@@ -7,7 +7,7 @@ import World
 @testable import Linux
 
 /// What the socket below the connection does.
-@Suite(.enabled(if: Broker.isInstalled), .timeLimit(.minutes(2)))
+@Suite(.enabled(if: Broker.isInstalled), .endsHangs)
 struct SocketTests {
     @Test func `small packets do not wait for one another`() async throws {
         try await Broker.with { broker in

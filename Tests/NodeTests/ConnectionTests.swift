@@ -11,7 +11,7 @@ import World
 @testable import Node
 
 /// What a node keeps, and for how long.
-@Suite(.timeLimit(.minutes(2))) struct ExpiryTests {
+@Suite(.endsHangs) struct ExpiryTests {
     @Test func `an object leaves when its paid days and the grace are over, not before`() async throws {
         try await TestMarket.with { market in
             let (shop, _) = try await market.openShop()

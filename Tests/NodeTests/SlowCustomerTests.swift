@@ -7,7 +7,7 @@ import Testing
 @testable import Node
 
 /// Customers who hold what they should use, over real sockets.
-@Suite(.timeLimit(.minutes(2))) struct SlowCustomerTests {
+@Suite(.endsHangs) struct SlowCustomerTests {
     /// The server is cancelled at the end.
     private func withServer(
         _ limits: ConnectionLimits, _ body: @escaping @Sendable (UInt16) async throws -> Void

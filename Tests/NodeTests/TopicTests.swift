@@ -12,7 +12,7 @@ import World
 @testable import Node
 
 /// Selling and buying over a real mosquitto, with the code that sells and buys over HTTP.
-@Suite(.enabled(if: Broker.isInstalled), .timeLimit(.minutes(3)))
+@Suite(.enabled(if: Broker.isInstalled), .endsHangs)
 struct TopicTests {
     /// A paid request or answer: what a test breaks.
     private static func isPaid(_ message: Message) -> Bool {

@@ -9,8 +9,7 @@ import Testing
         let total = session.scene.bank.totalLamports
         #expect(total == session.scene.bank.genesis.faucetLamports + self.fixedLamports(session.scene.bank))
         for step in 0..<250 {
-            await Task.yield()
-            try session.step()
+            try await session.step()
             let bank = session.scene.bank
             #expect(bank.totalLamports == total, "seed \(seed), step \(step)")
             for (mint, tokens) in bank.tokenSupplies {

@@ -20,7 +20,9 @@ struct RandomSession {
         _ = self.scene.bank.airdrop(900_000, to: try address(22))
     }
 
-    mutating func step() throws {
+    mutating func step() async throws {
+        // Many steps are long work without a wait: others, who have one, come between.
+        await Task.yield()
         if Int.random(in: 0..<3, using: &self.random) == 0 { self.scene.bank.tick() }
         let payer = self.owner()
         var signers = [payer]

@@ -15,7 +15,7 @@ import Testing
     ) async throws {
         let python = try await Peer.python(with: "solders.litesvm", from: "solders")
         var session = try RandomSession(seed: seed, tokenProgram: program)
-        for _ in 0..<400 { try session.step() }
+        for _ in 0..<400 { try await session.step() }
         let bank = session.scene.bank
         let (accepted, output) = try await self.replay(
             bank.transcript() + bank.finalBalances(), name: "agreement-\(seed)-\(program)", with: python)

@@ -15,7 +15,7 @@ import Testing
 import Wallet
 
 /// `depai channel` and `depai pay --deposit` against a node: two programs, real HTTP, a simulated chain.
-@Suite(.serialized, .timeLimit(.minutes(5)))
+@Suite(.serialized, .endsHangs)
 struct ChannelCommandTests {
     private struct Answer {
         let code: Int32

@@ -9,7 +9,7 @@ import Testing
 import Wallet
 
 /// The key that the service manager delivers.
-@Suite(.serialized, .timeLimit(.minutes(2)))
+@Suite(.serialized, .endsHangs)
 struct CredentialTests {
     /// A robot without a passphrase file, and what it says of its wallet when it gets `credential` so.
     private func status(_ robot: LoneRobot, _ folder: FilePath?) async throws -> (text: String?, said: String)

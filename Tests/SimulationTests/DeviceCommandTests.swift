@@ -9,7 +9,7 @@ import TestSupport
 import Testing
 
 /// `depai device` against a running robot and simulated devices.
-@Suite(.serialized, .timeLimit(.minutes(5)))
+@Suite(.serialized, .endsHangs)
 struct DeviceCommandTests {
     private struct Answer {
         let code: Int32

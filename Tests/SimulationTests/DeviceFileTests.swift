@@ -9,7 +9,7 @@ import Testing
 import World
 
 /// Descriptions as files: those that devices give of themselves, and those that are held against the rules.
-@Suite(.serialized, .timeLimit(.minutes(3)))
+@Suite(.serialized, .endsHangs)
 struct DeviceFileTests {
     /// Leaves with the broker what a sensor says of itself.
     private func leave(_ message: Message, at broker: Broker) async throws {

@@ -4,12 +4,13 @@ import Linux
 import Simulation
 import Synchronization
 import SystemPackage
+import TestSupport
 import Testing
 import World
 
 /// Web servers that nobody wants to meet, and the client that meets them: bounded in memory and time, never
 /// led elsewhere.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.endsHangs)
 struct HostileServerTests {
     /// A server of a few lines: to every connection it sends pieces, one each `pause`, and hangs up.
     private final class Server: Sendable {

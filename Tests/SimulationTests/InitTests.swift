@@ -12,7 +12,7 @@ import Wallet
 import World
 
 /// `depai init`, as a person, a file and a power cut meet it.
-@Suite(.serialized, .timeLimit(.minutes(4)))
+@Suite(.serialized, .endsHangs)
 struct InitTests {
     private static let owner = "FM6X1RDFAZrdrLsmRPeufiQcWpABh1SQh6pr2tENGSdV"
 

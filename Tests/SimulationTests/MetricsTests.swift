@@ -9,7 +9,7 @@ import TestSupport
 import Testing
 
 /// The numbers of a running robot, as Prometheus reads them.
-@Suite(.serialized, .timeLimit(.minutes(2)))
+@Suite(.serialized, .endsHangs)
 struct MetricsTests {
     /// What a reader of the socket gets for a request; empty when nobody serves.
     private func ask(_ request: String, at socket: FilePath) async throws -> String {

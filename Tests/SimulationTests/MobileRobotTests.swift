@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 
 /// A robot that speaks VDA 5050 in a whole world: `depai run` is the fleet, the simulator the robot.
-@Suite(.serialized, .timeLimit(.minutes(5)))
+@Suite(.serialized, .endsHangs)
 struct MobileRobotTests {
     @Test func `the running agent drives a VDA 5050 robot, once`() async throws {
         let scenario = try WorldTests.scenario(moreDevices: ["mobile-robot"])

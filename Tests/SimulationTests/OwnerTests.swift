@@ -7,7 +7,7 @@ import Testing
 
 /// The owner's program and the robot's, as processes of their own, with a broker between them.
 @Suite(
-    .serialized, .timeLimit(.minutes(2)),
+    .serialized, .endsHangs,
     .enabled(if: Broker.isInstalled, "mosquitto is not installed"))
 struct OwnerTests {
     private func withScene(_ body: @Sendable @escaping (OwnerScene) async throws -> Void) async throws {

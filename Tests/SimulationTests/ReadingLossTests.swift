@@ -9,7 +9,7 @@ import World
 
 /// Readings that the owner wants each of, from a robot that dies.
 @Suite(
-    .serialized, .timeLimit(.minutes(3)),
+    .serialized, .endsHangs,
     .enabled(if: Broker.isInstalled, "mosquitto is not installed"))
 struct ReadingLossTests {
     /// A sensor that says one number.

@@ -12,7 +12,7 @@ import World
 
 /// Signed commands to a robot's devices, from another machine over the broker.
 @Suite(
-    .serialized, .timeLimit(.minutes(3)),
+    .serialized, .endsHangs,
     .enabled(if: Broker.isInstalled, "mosquitto is not installed"))
 struct RemoteCommandTests {
     /// What went over the broker to the plug and to the robot.

@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 
 /// `depai run` as a service manager starts it.
-@Suite(.serialized, .timeLimit(.minutes(3)), .enabled(if: Broker.isInstalled, "mosquitto is not installed"))
+@Suite(.serialized, .endsHangs, .enabled(if: Broker.isInstalled, "mosquitto is not installed"))
 struct ServiceTests {
     @Test(arguments: [false, true])
     func `the manager hears when the robot works, how it stands, that it lives and that it ends`(

@@ -10,7 +10,7 @@ import TestSupport
 import Testing
 
 /// A home that a newer program wrote, and a home that goes to another machine.
-@Suite(.serialized, .timeLimit(.minutes(2)))
+@Suite(.serialized, .endsHangs)
 struct UpdateTests {
     private func content(_ home: Home) throws -> [String: [UInt8]] {
         var files: [String: [UInt8]] = [:]

@@ -9,7 +9,7 @@ import Testing
 import World
 
 /// Whole worlds of real processes: broker, chain, nodes, devices, robot.
-@Suite(.serialized, .timeLimit(.minutes(5)))
+@Suite(.serialized, .endsHangs)
 struct WorldTests {
     /// Small and quick: few readings, a short way, short slots.
     static func scenario(

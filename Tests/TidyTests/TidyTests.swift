@@ -144,6 +144,7 @@ import Testing
         ]),
         "Node": Self.agent.subtracting(["Devices"]).union([
             "Hummingbird", "HummingbirdCore", "HTTPTypes", "NIOCore", "NIOHTTPTypes", "Logging",
+            "ServiceLifecycle",
         ]),
     ]
 
