@@ -291,7 +291,10 @@ struct RobotBrokerTests {
                     }
                     #expect(place["y"]?.double == 4)
                     let drawn = places.withLock { $0 }
-                    #expect(drawn == drawn.sorted() && drawn.count > 2 && drawn.last == 3, "\(drawn)")
+                    // How often is the machine's to choose; it is seen on its way.
+                    #expect(
+                        drawn == drawn.sorted() && drawn.contains { $0 > 0 && $0 < 3 } && drawn.last == 3,
+                        "\(drawn)")
                     #expect(await hub.twin("robot-1")?.availability == .online)
                     #expect(
                         try await hub.invoke("drive", of: "robot-1", input: way, id: "errand-1").state
