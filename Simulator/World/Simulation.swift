@@ -152,7 +152,8 @@ package struct Simulation: Sendable {
             while true { try await self.timeline.sleep(for: .seconds(3_600)) }
         }
         var port: Int?
-        for _ in 0..<300 where port == nil {
+        // A minute: a busy machine is slow.
+        for _ in 0..<1_200 where port == nil {
             try await self.timeline.sleep(for: .milliseconds(50))
             let text = (try? DurableFile.read(portFile, limit: 16)).map {
                 String(decoding: $0, as: UTF8.self)

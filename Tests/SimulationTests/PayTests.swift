@@ -291,4 +291,22 @@ struct PayTests {
             #expect(try await shop.tokens(of: try Self.payTo(world)) > before)
         }
     }
+
+    @Test func `a node writes no memory to a disk when it dies`() async throws {
+        let (simulation, folder) = try WorldTests.simulation(try WorldTests.scenario())
+        defer { TemporaryFolder.remove(folder) }
+        try await simulation.withWorld { world in
+            let home = world.workshop.node(0).path.string
+            func read(_ file: String, of process: String) -> String {
+                (try? String(contentsOfFile: "/proc/\(process)/\(file)", encoding: .utf8)) ?? ""
+            }
+            let nodes = try FileManager.default.contentsOfDirectory(atPath: "/proc").filter {
+                read("cmdline", of: $0).contains("depai-node\u{0}run\u{0}--home\u{0}\(home)\u{0}")
+            }
+            let node = try #require(nodes.first)
+            let limit = try #require(
+                read("limits", of: node).split(separator: "\n").first { $0.hasPrefix("Max core file size") })
+            #expect(limit.split(separator: " ").dropFirst(4).prefix(2) == ["0", "0"], "\(limit)")
+        }
+    }
 }
