@@ -2,15 +2,15 @@ package import Hummingbird
 internal import ServiceLifecycle
 
 extension ApplicationProtocol {
-    /// Serves until the task is cancelled, or asked to shut down gracefully: both close the door first, and
-    /// what is being answered has a second to end.
+    /// Serves until the task is cancelled, or asked to shut down gracefully: both close the door first.
     ///
     /// Hummingbird's server leaves at once when it is cancelled, also from connections that it has accepted
     /// and not begun to serve. SwiftNIO takes those for a fault of the program and stops it.
+    /// - Parameter grace: how long what is being answered may take to end.
     /// - Throws: `CancellationError` when cancelled, and what kept the server from listening.
-    package func serve() async throws {
+    package func serve(grace: Duration = .seconds(1)) async throws {
         var configuration = ServiceGroupConfiguration(services: [self], logger: self.logger)
-        configuration.maximumGracefulShutdownDuration = .seconds(1)
+        configuration.maximumGracefulShutdownDuration = grace
         let group = ServiceGroup(configuration: configuration)
         // A task that is not cancelled with this one: it is asked to end, and waited for.
         let serving = Task { try await group.run() }

@@ -99,7 +99,7 @@ public struct NodeServer: Sendable {
                     "serving", metadata: ["name": "\(self.configuration.name)", "port": "\(port)"])
                 await ready(port)
             }, logger: self.logger)
-        try await application.serve()
+        try await application.serve(grace: Self.grace)
     }
 
     /// HTTP/1.1 with a watch over each connection.
@@ -110,6 +110,9 @@ public struct NodeServer: Sendable {
                 additionalChannelHandlers: [ConnectionGuard(limits, addresses)],
                 idleTimeout: .seconds(Int64(clamping: limits.readSeconds))))
     }
+
+    /// How long a customer whose request came in time is waited for at the end: a settlement takes seconds.
+    public static let grace: Duration = .seconds(5)
 
     /// Whether an HTTP server answers here; it ends a graceful shutdown by itself.
     public var sellsOverHTTP: Bool { self.configuration.listen != nil }

@@ -46,7 +46,7 @@ extension DepaiNode {
             let services: [any Service] = (bus.map { [Linked(bus: $0)] } ?? []) + [serving]
             var group = ServiceGroupConfiguration(
                 services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
-            group.maximumGracefulShutdownDuration = .seconds(5)
+            group.maximumGracefulShutdownDuration = NodeServer.grace
             try await ServiceGroup(configuration: group).run()
         }
     }
