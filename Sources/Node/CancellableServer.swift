@@ -2,7 +2,7 @@ package import Hummingbird
 internal import ServiceLifecycle
 
 extension ApplicationProtocol {
-    /// Serves until the task is cancelled, or asked to shut down gracefully: both close the door first.
+    /// Serves until the task is cancelled: then nobody is let in any more, and who is inside gets his answer.
     ///
     /// Hummingbird's server leaves at once when it is cancelled, also from connections that it has accepted
     /// and not begun to serve. SwiftNIO takes those for a fault of the program and stops it.
@@ -16,11 +16,7 @@ extension ApplicationProtocol {
         let serving = Task { try await group.run() }
         do {
             try await withTaskCancellationHandler {
-                try await withGracefulShutdownHandler {
-                    try await serving.value
-                } onGracefulShutdown: {
-                    Task { await group.triggerGracefulShutdown() }
-                }
+                try await serving.value
             } onCancel: {
                 Task { await group.triggerGracefulShutdown() }
             }

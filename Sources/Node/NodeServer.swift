@@ -114,9 +114,6 @@ public struct NodeServer: Sendable {
     /// How long a customer whose request came in time is waited for at the end: a settlement takes seconds.
     public static let grace: Duration = .seconds(5)
 
-    /// Whether an HTTP server answers here; it ends a graceful shutdown by itself.
-    public var sellsOverHTTP: Bool { self.configuration.listen != nil }
-
     /// How often open fees are looked after.
     private static let sweepInterval: Duration = .seconds(15)
 

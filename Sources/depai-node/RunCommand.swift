@@ -52,14 +52,13 @@ extension DepaiNode {
     }
 }
 
-/// The server's place in the service group. HTTP listens to a graceful shutdown itself: what is being
-/// answered is answered. A node without HTTP is cancelled; whoever got no answer asks the next run.
+/// The server's place in the service group. Over HTTP what is being answered is answered; whoever got no
+/// answer over MQTT asks the next run.
 struct Serving: Service {
     let server: NodeServer
     let ready: @Sendable (Int) async -> Void
 
     func run() async throws {
-        guard !self.server.sellsOverHTTP else { return try await self.server.run(ready: self.ready) }
         do {
             try await cancelWhenGracefulShutdown { try await self.server.run(ready: self.ready) }
         } catch is CancellationError {

@@ -11,8 +11,8 @@ import World
 
 @testable import Agent
 
-/// Buying while the wallet may not, in virtual time. One at a time: who sleeps here gives no thread away.
-@Suite(.serialized, .endsHangs) struct ProcurementTests {
+/// Buying while the wallet may not, in virtual time.
+@Suite(.endsHangs) struct ProcurementTests {
     /// Counts what is asked of sellers.
     private final class CountingWeb: Web {
         private let web: any Web

@@ -10,10 +10,11 @@ import Testing
 @Suite(.endsHangs) struct SlowCustomerTests {
     /// The server is cancelled at the end.
     private func withServer(
-        _ limits: ConnectionLimits, _ body: @escaping @Sendable (UInt16) async throws -> Void
+        _ limits: ConnectionLimits, work: @escaping @Sendable () async -> String = { "hello" },
+        _ body: @escaping @Sendable (UInt16) async throws -> Void
     ) async throws {
         let router = Router()
-        router.get("**") { _, _ in "hello" }
+        router.get("**") { _, _ in await work() }
         let (ports, arrival) = AsyncStream<Int>.makeStream(bufferingPolicy: .bufferingNewest(1))
         let application = Application(
             router: router, server: NodeServer.http(limits),
@@ -106,5 +107,25 @@ import Testing
             }
             for peer in peers.withLock({ $0 }) { close(peer) }
         }
+    }
+
+    @Test func `a server that ends answers who is inside`() async throws {
+        let (inside, arrival) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
+        let peer = Mutex<Int32>(-1)
+        try await self.withServer(
+            ConnectionLimits(),
+            work: {
+                arrival.yield()
+                // What is cancelled here gives no answer.
+                do { try await Task.sleep(for: .milliseconds(200)) } catch { return "cancelled" }
+                return "hello"
+            }
+        ) { port in
+            peer.withLock { $0 = Self.connection(port, Self.question) }
+            for await _ in inside { return }
+        }
+        let heard = peer.withLock { Self.heard($0) }
+        #expect(heard?.contains("hello") == true, "\(heard ?? "-")")
+        close(peer.withLock { $0 })
     }
 }
