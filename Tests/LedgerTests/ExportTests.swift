@@ -318,36 +318,6 @@ import Testing
         }
     }
 
-    @Test func `books of any length are looked through newest first, and one is found by its first digits`()
-        async throws
-    {
-        let clock = Clock()
-        let ledger = try await Scene.ledger(clock: clock)
-        let count = 2 * LedgerView.page + 7
-        for number in 0..<count {
-            clock.advance(seconds: 1)
-            _ = try await ledger.authorize(Scene.proposal(999_999_999, job: "job \(number)"))
-        }
-        try await ledger.read { view in
-            var jobs: [String] = []
-            try view.forEachIntent { jobs.append($0.proposal.job) }
-            #expect(jobs == (0..<count).reversed().map { "job \($0)" })
-            var some: [IntentRecord] = []
-            try view.forEachIntent(limit: LedgerView.page + 1) { some.append($0) }
-            #expect(some.count == LedgerView.page + 1)
-            let (newest, oldest) = (try #require(some.first), try #require(some.last))
-            var span: [IntentRecord] = []
-            try view.forEachIntent(from: oldest.createdAt, to: newest.createdAt) { span.append($0) }
-            #expect(span.count == LedgerView.page && span.first?.id == some[1].id)
-            let name = oldest.id.description
-            #expect(try view.intents(beginningWith: name).map(\.id) == [oldest.id])
-            #expect(try view.intents(beginningWith: String(name.prefix(1))).count > 1)
-            for odd in ["*", "g", "A", "%", "[0-9]"] {
-                #expect(try view.intents(beginningWith: odd).isEmpty)
-            }
-        }
-    }
-
     @Test func `times are those of the calendar`() async throws {
         for (moment, text) in [
             (0, "1970-01-01T00:00:00.000Z"), (951_782_400_000, "2000-02-29T00:00:00.000Z"),
@@ -359,84 +329,5 @@ import Testing
             let ledger = try await Scene.ledger(clock: clock)
             #expect(self.records(try await self.export(ledger, .csv))[1][0] == text)
         }
-    }
-}
-
-extension ExportTests {
-    /// The names that Beancount's metadata give for the assets' ids.
-    func names(_ ledger: PaymentLedger) async throws -> [String: String] {
-        var names: [String: String] = [:]
-        var name = ""
-        for line in try await self.export(ledger, .beancount).split(separator: "\n") {
-            if let range = line.range(of: " commodity ") { name = String(line[range.upperBound...]) }
-            guard line.hasPrefix("  asset: \"") else { continue }
-            let id = line.dropFirst(10).dropLast().replacingOccurrences(of: "\\\"", with: "\"")
-            names[id] = name
-        }
-        #expect(Set(names.values).count == names.count && names[Scene.dollar.id] == "USD")
-        return names
-    }
-
-    /// RFC 4180, by scalars.
-    func records(_ text: String) -> [[String]] {
-        var records: [[String]] = []
-        var record: [String] = []
-        var cell = String.UnicodeScalarView()
-        var isQuoted = false
-        var afterQuote = false
-        for scalar in text.unicodeScalars where scalar != "\r" || isQuoted {
-            if isQuoted, scalar == "\"" {
-                isQuoted = false
-                afterQuote = true
-                continue
-            }
-            switch scalar {
-            case "\"" where !isQuoted:
-                if afterQuote { cell.append(scalar) }
-                isQuoted = true
-            case "," where !isQuoted, "\n" where !isQuoted:
-                record.append(String(cell))
-                cell = .init()
-                if scalar == "\n" {
-                    records.append(record)
-                    record = []
-                }
-            default: cell.append(scalar)
-            }
-            afterQuote = false
-        }
-        #expect(!isQuoted && record.isEmpty)
-        return records
-    }
-
-    func checkZero(_ records: [[String]]) throws {
-        var sums: [String: Int64] = [:]
-        for record in records { sums[record[8], default: 0] += try #require(Int64(record[6])) }
-        #expect(sums.values.allSatisfy { $0 == 0 })
-    }
-
-    func atomic(_ decimal: String) -> Int64 { Int64(decimal.replacingOccurrences(of: ".", with: "")) ?? .min }
-
-    func lines(of text: String) -> [(Int, String)] {
-        text.split(separator: "\n", omittingEmptySubsequences: false).map { String($0) }.enumerated()
-            .map { ($0, $1) }
-    }
-
-    /// The words of a line that are amounts.
-    func numbers(in line: String) -> [Int] {
-        line.split(separator: " ", omittingEmptySubsequences: false).enumerated().filter {
-            !$1.isEmpty && $1.allSatisfy { $0.isNumber || $0 == "." || $0 == "-" }
-                && !$1.dropFirst().contains("-")
-        }.map(\.offset)
-    }
-
-    /// The text with one more or less in the last place of one amount.
-    func change(_ text: String, line: Int, part: Int) -> String {
-        var lines = text.split(separator: "\n", omittingEmptySubsequences: false).map { String($0) }
-        var words = lines[line].split(separator: " ", omittingEmptySubsequences: false).map { String($0) }
-        let digit = words[part].removeLast()
-        words[part].append(digit == "9" ? "8" : String((digit.wholeNumberValue ?? 0) + 1))
-        lines[line] = words.joined(separator: " ")
-        return lines.joined(separator: "\n")
     }
 }

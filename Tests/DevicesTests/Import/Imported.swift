@@ -55,3 +55,16 @@ extension Thing {
         return "\(invoke.topic) \(String(decoding: payload, as: UTF8.self))"
     }
 }
+
+/// One entity of one device, as Home Assistant's discovery announces it.
+extension Imported {
+    static func device(_ name: String = "D") -> JSON {
+        ["ids": [.string(name)], "name": .string(name)]
+    }
+
+    static func entity(_ component: String, _ config: JSON, _ id: String = "e") -> (String, JSON) {
+        var config = config
+        if config["dev"] == nil, config["device"] == nil { config["dev"] = self.device() }
+        return ("homeassistant/\(component)/\(id)/config", config)
+    }
+}
