@@ -106,7 +106,6 @@ final class Box: Sendable {
     func connected() {
         self.state.withLock { state in
             state.connectedNow = true
-            state.connections += 1
             (state.reason, state.refusal) = (nil, nil)
             for index in state.subscriptions.indices { state.subscriptions[index].standing = .due }
         }
@@ -129,6 +128,8 @@ final class Box: Sendable {
             guard state.connectedNow else { return }
             let isNew = state.client == nil
             state.client = client
+            // Here and not sooner: who sees the count can publish.
+            if isNew { state.connections += 1 }
             Self.sendFilters(&state)
             if isNew, let birth {
                 var identifier: Int32 = 0

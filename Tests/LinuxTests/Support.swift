@@ -41,13 +41,6 @@ extension MosquittoBus {
     func connected() async throws {
         _ = try await eventually("a connection") { self.isConnected ? true : nil }
     }
-
-    /// Publishes until the broker has it: a connection of a busy machine may break at any time.
-    func deliver(_ message: Message) async throws {
-        _ = try await eventually("the broker's word") {
-            (try? await self.publish(message)) == nil ? nil : true
-        }
-    }
 }
 
 extension Message {

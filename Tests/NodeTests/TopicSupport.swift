@@ -79,8 +79,14 @@ struct Stall: Sendable {
                 try await withThrowingTaskGroup(of: Void.self) { group in
                     group.addTask { await nodeBus.run() }
                     group.addTask { await bus.run() }
-                    group.addTask { try await server.run() }
+                    // A broker keeps nothing for a seller who does not listen yet.
+                    let opening = AsyncStream.makeStream(of: Void.self)
+                    group.addTask {
+                        defer { opening.continuation.finish() }
+                        try await server.run { opening.continuation.finish() }
+                    }
                     defer { group.cancelAll() }
+                    for await _ in opening.stream {}
                     try await body(
                         Stall(
                             broker: broker, market: market, server: server, bus: bus, web: web,
