@@ -16,13 +16,48 @@ let strict: [SwiftSetting] =
 let testing: [SwiftSetting] =
     [.swiftLanguageMode(.v6)] + (Context.environment["CI"] == nil ? [] : [.treatAllWarnings(as: .error)])
 
-func library(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
-    .target(name: name, dependencies: dependencies, swiftSettings: strict)
-}
+/// A wing is a folder of `Sources` and of `Tests`, a room is a module in it.
+enum Wing: String {
+    case ground = "Ground"
+    case trust = "Trust"
+    case money = "Money"
+    case things = "Things"
+    case trade = "Trade"
+    case robot = "Robot"
+    case provider = "Provider"
+    case simulator = "Simulator"
 
-func tests(of name: String, _ dependencies: [Target.Dependency] = []) -> Target {
-    .testTarget(
-        name: "\(name)Tests", dependencies: [.target(name: name)] + dependencies, swiftSettings: testing)
+    /// A C library of the distribution.
+    static func system(_ name: String, _ pkgConfig: String? = nil, apt: String? = nil) -> Target {
+        .systemLibrary(
+            name: name, path: "Sources/Ground/System/\(name)", pkgConfig: pkgConfig,
+            providers: apt.map { [.apt([$0])] })
+    }
+
+    func library(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+        .target(
+            name: name, dependencies: dependencies, path: "Sources/\(self.rawValue)/\(name)",
+            swiftSettings: strict)
+    }
+
+    func program(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+        .executableTarget(
+            name: name, dependencies: dependencies, path: "Sources/\(self.rawValue)/\(name)",
+            swiftSettings: strict)
+    }
+
+    func tests(of name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+        .testTarget(
+            name: "\(name)Tests", dependencies: [.target(name: name)] + dependencies,
+            path: "Tests/\(self.rawValue)/\(name)Tests", swiftSettings: testing)
+    }
+
+    /// What tests share or run beside themselves.
+    func bench(_ name: String, in folder: String, _ dependencies: [Target.Dependency]) -> Target {
+        .executableTarget(
+            name: name, dependencies: dependencies, path: "Tests/\(self.rawValue)/\(folder)",
+            swiftSettings: strict)
+    }
 }
 
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
@@ -62,49 +97,50 @@ let package = Package(
     ],
     targets: [
         // Floor 0: the distribution's C libraries and the kernel.
-        .systemLibrary(name: "CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"])]),
-        .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
-        .systemLibrary(
-            name: "CMosquitto", pkgConfig: "libmosquitto", providers: [.apt(["libmosquitto-dev"])]),
-        .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
-        .systemLibrary(name: "CLinux"),
-        .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
-        .systemLibrary(name: "CUnistring", providers: [.apt(["libunistring-dev"])]),
-        .systemLibrary(name: "CQREncode", pkgConfig: "libqrencode", providers: [.apt(["libqrencode-dev"])]),
-        .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+        Wing.system("CSodium", "libsodium", apt: "libsodium-dev"),
+        Wing.system("CCrypto", "libcrypto", apt: "libssl-dev"),
+        Wing.system("CMosquitto", "libmosquitto", apt: "libmosquitto-dev"),
+        Wing.system("CSQLite", "sqlite3", apt: "libsqlite3-dev"),
+        Wing.system("CLinux"),
+        Wing.system("CCurl", "libcurl", apt: "libcurl4-openssl-dev"),
+        Wing.system("CUnistring", apt: "libunistring-dev"),
+        Wing.system("CQREncode", "libqrencode", apt: "libqrencode-dev"),
+        Wing.system("CYAML", "yaml-0.1", apt: "libyaml-dev"),
         // Floor 1
-        library("World"),
-        library("Encoding"),
-        library("Sodium", ["CSodium", "CCrypto"]),
-        library("Database", ["CSQLite", system]),
-        library("Wasm"),
+        Wing.ground.library("World"),
+        Wing.ground.library("Encoding"),
+        Wing.ground.library("Sodium", ["CSodium", "CCrypto"]),
+        Wing.ground.library("Database", ["CSQLite", system]),
+        Wing.ground.library("Wasm"),
         // Floor 2
-        library("Linux", ["World", "CMosquitto", "CCurl", "CLinux"]),
-        library("Ledger", ["World", "Encoding", "Sodium", "Database", system]),
+        Wing.ground.library("Linux", ["World", "CMosquitto", "CCurl", "CLinux"]),
+        Wing.money.library("Ledger", ["World", "Encoding", "Sodium", "Database", system]),
         // Floor 3
-        library("Solana", ["World", "Encoding", "Sodium"]),
-        library(
+        Wing.money.library("Solana", ["World", "Encoding", "Sodium"]),
+        Wing.money.library(
             "Wallet", ["CUnistring", "Ledger", "Solana", "World", "Encoding", "Sodium", "Database", system]),
         // Floor 4
-        library("Payments", ["Wallet", "Ledger", "Solana", "World", "Encoding", "Sodium", "Database"]),
-        library(
+        Wing.money.library(
+            "Payments", ["Wallet", "Ledger", "Solana", "World", "Encoding", "Sodium", "Database"]),
+        Wing.robot.library(
             "Home",
             ["Wallet", "Ledger", "Solana", "World", "Encoding", "Sodium", "Database", "CYAML", system]),
-        library("Devices", ["World", "Encoding", "Database", system]),
+        Wing.things.library("Devices", ["World", "Encoding", "Database", system]),
         // Floors 5 and 6
-        library("Market", ["Payments", "Wallet", "World", "Encoding", "Sodium"]),
-        library(
+        Wing.trade.library("Market", ["Payments", "Wallet", "World", "Encoding", "Sodium"]),
+        Wing.trade.library(
             "Compute", ["Market", "Payments", "Ledger", "Wallet", "Wasm", "World", "Encoding", "Sodium"]),
-        library("Storage", ["Market", "Payments", "Ledger", "Wallet", "World", "Encoding", "Sodium"]),
+        Wing.trade.library(
+            "Storage", ["Market", "Payments", "Ledger", "Wallet", "World", "Encoding", "Sodium"]),
         // Floor 7
-        library(
+        Wing.provider.library(
             "Node",
             [
                 "Payments", "Storage", "Compute", "Market", "Ledger", "Wallet", "Solana", "Wasm", "World",
                 "Encoding", "Sodium",
                 "Database", "Home", system, hummingbird, lifecycle, logging,
             ]),
-        library(
+        Wing.robot.library(
             "Agent",
             [
                 "Payments", "Storage", "Compute", "Market", "Devices", "Ledger", "Wallet", "Solana", "World",
@@ -112,32 +148,30 @@ let package = Package(
                 "Sodium", "Database", "Home", system,
             ]),
         // Floor 8
-        library(
+        Wing.robot.library(
             "Console",
             [
                 "Payments", "Home", "Solana", "Ledger", "Wallet", "Encoding", "Sodium", "Database", "Linux",
                 "World", system, logging,
             ]),
-        .executableTarget(
-            name: "depai",
-            dependencies: [
+        Wing.robot.program(
+            "depai",
+            [
                 "Console", "Agent", "Home", "Payments", "Devices", "Solana", "Ledger", "Wallet", "Encoding",
                 "Sodium", "Database", "Linux", "World", "CQREncode", arguments, signals, system,
-            ],
-            swiftSettings: strict),
-        .executableTarget(
-            name: "depaid",
-            dependencies: [
+            ]),
+        Wing.robot.program(
+            "depaid",
+            [
                 "Console", "Agent", "Home", "Database", "Linux", "World", logging, signals, system,
-            ],
-            swiftSettings: strict),
-        .executableTarget(
-            name: "depai-node",
-            dependencies: [
+            ]),
+        Wing.provider.program(
+            "depai-node",
+            [
                 "Console", "Node", "Home", "Ledger", "Encoding", "Linux", "Database", arguments, lifecycle,
                 logging,
                 signals, system,
-            ], swiftSettings: strict),
+            ]),
         // The simulator
         .target(
             name: "SimulatedChain", dependencies: ["World", "Encoding", "Sodium", "Solana"],
@@ -168,19 +202,15 @@ let package = Package(
         .target(
             name: "TestSupport", dependencies: [subprocess, system], path: "Tests/Support",
             swiftSettings: testing),
-        .executableTarget(
-            name: "depai-crashing", dependencies: ["Agent", "Home", "Ledger", "Linux", system],
-            path: "Tests/CrashingRobot", swiftSettings: strict),
-        .executableTarget(
-            name: "depai-payments",
-            dependencies: ["Ledger", "Linux", "Encoding", "Sodium", "Database", system],
-            path: "Tests/PaymentWorkload", swiftSettings: strict),
-        .executableTarget(
-            name: "depai-readings", dependencies: ["Devices", "Linux", "World", "Encoding", system],
-            path: "Tests/ReadingWorkload", swiftSettings: strict),
-        .executableTarget(
-            name: "depai-work", dependencies: ["Compute", "Storage", "Wasm", "Sodium", "Encoding", system],
-            path: "Tests/WorkWorkload", swiftSettings: strict),
+        Wing.robot.bench(
+            "depai-crashing", in: "CrashingRobot", ["Agent", "Home", "Ledger", "Linux", system]),
+        Wing.money.bench(
+            "depai-payments", in: "PaymentWorkload",
+            ["Ledger", "Linux", "Encoding", "Sodium", "Database", system]),
+        Wing.things.bench(
+            "depai-readings", in: "ReadingWorkload", ["Devices", "Linux", "World", "Encoding", system]),
+        Wing.trade.bench(
+            "depai-work", in: "WorkWorkload", ["Compute", "Storage", "Wasm", "Sodium", "Encoding", system]),
         .executableTarget(
             name: "depai-soak",
             dependencies: [
@@ -188,9 +218,7 @@ let package = Package(
                 "Storage", "Market", "Payments",
                 "Wallet", "Ledger", "Solana", "Linux", "World", "Encoding", "Database", system,
             ], path: "Tests/Soak", exclude: ["run"], swiftSettings: strict),
-        .executableTarget(
-            name: "depai-outbox", dependencies: ["Devices", "Linux", "World", system],
-            path: "Tests/OutboxWorkload", swiftSettings: strict),
+        Wing.things.bench("depai-outbox", in: "OutboxWorkload", ["Devices", "Linux", "World", system]),
         .target(
             name: "PaymentSupport",
             dependencies: [
@@ -199,53 +227,53 @@ let package = Package(
                 "SimulatedChain", "World",
                 "Encoding", "Sodium", "Database", system,
             ],
-            path: "Tests/PaymentSupport", swiftSettings: strict),
-        tests(
+            path: "Tests/Money/PaymentSupport", swiftSettings: strict),
+        Wing.money.tests(
             of: "Payments",
             [
                 "PaymentSupport", "TestSupport", "Node", "Storage", "Wallet", "Ledger", "Solana",
                 "SimulatedChain", "World",
                 "Encoding", "Sodium",
             ]),
-        tests(
+        Wing.provider.tests(
             of: "Node",
             [
                 "PaymentSupport", "TestSupport", "Linux", "Payments", "Storage", "Compute", "Market",
                 "Wallet", "Ledger", "Solana", "SimulatedChain", "World", "Encoding", system, hummingbird,
             ]),
-        tests(of: "Encoding", ["TestSupport"]),
-        tests(of: "Sodium", ["TestSupport", "Encoding"]),
-        tests(of: "Database", ["TestSupport", "depai-payments", subprocess, system]),
-        tests(of: "Wasm", ["TestSupport"]),
-        tests(
+        Wing.ground.tests(of: "Encoding", ["TestSupport"]),
+        Wing.ground.tests(of: "Sodium", ["TestSupport", "Encoding"]),
+        Wing.ground.tests(of: "Database", ["TestSupport", "depai-payments", subprocess, system]),
+        Wing.ground.tests(of: "Wasm", ["TestSupport"]),
+        Wing.money.tests(
             of: "Ledger",
             ["TestSupport", subprocess, "depai-payments", "World", "Encoding", "Sodium", "Database", system]),
-        tests(
+        Wing.money.tests(
             of: "Wallet",
             [
                 "TestSupport", subprocess, "Ledger", "Solana", "World", "Encoding", "Sodium", "Database",
                 system,
             ]),
-        tests(of: "Solana", ["TestSupport", "World", "Encoding", "Sodium"]),
-        tests(of: "SimulatedChain", ["TestSupport", "Solana", "World", "Encoding", "Sodium"]),
-        tests(
+        Wing.money.tests(of: "Solana", ["TestSupport", "World", "Encoding", "Sodium"]),
+        Wing.simulator.tests(of: "SimulatedChain", ["TestSupport", "Solana", "World", "Encoding", "Sodium"]),
+        Wing.things.tests(
             of: "Devices",
             [
                 "TestSupport", subprocess, "Linux", "Home", "SimulatedDevices", "Database", "World",
                 "Encoding", "depai-outbox", system,
             ]),
-        tests(of: "Linux", ["TestSupport", "World", subprocess, system]),
-        tests(of: "Compute", ["TestSupport", "Linux", "Wasm", "World", "Encoding"]),
-        tests(of: "Console", ["Encoding", logging]),
-        tests(of: "Home", ["TestSupport", "World", "Encoding", system]),
-        tests(
+        Wing.ground.tests(of: "Linux", ["TestSupport", "World", subprocess, system]),
+        Wing.trade.tests(of: "Compute", ["TestSupport", "Linux", "Wasm", "World", "Encoding"]),
+        Wing.robot.tests(of: "Console", ["Encoding", logging]),
+        Wing.robot.tests(of: "Home", ["TestSupport", "World", "Encoding", system]),
+        Wing.robot.tests(
             of: "Agent",
             [
                 "TestSupport", "PaymentSupport", "Devices", "Home", "Ledger", "Linux", "Sodium", "Database",
                 "World", "Encoding", system,
             ]),
-        tests(of: "SimulatedDevices", ["Devices", "World", "Encoding"]),
-        tests(
+        Wing.simulator.tests(of: "SimulatedDevices", ["Devices", "World", "Encoding"]),
+        Wing.simulator.tests(
             of: "Simulation",
             [
                 "Agent", "Devices", "SimulatedDevices", "TestSupport", "SimulatedChain", "Solana", "Storage",
@@ -255,7 +283,7 @@ let package = Package(
                 "depai-node",
                 "depai-crashing",
             ]),
-        .testTarget(name: "TidyTests", swiftSettings: testing),
+        .testTarget(name: "TidyTests", dependencies: ["TestSupport"], swiftSettings: testing),
         .target(
             name: "Fuzzing",
             dependencies: [
@@ -265,6 +293,6 @@ let package = Package(
             path: "Tests/Fuzzing", exclude: ["Corpus", "Fuzzer.swift", "run"],
             sources: ["Decoders.swift", "Entrances.swift"],
             swiftSettings: strict),
-        tests(of: "Fuzzing"),
+        .testTarget(name: "FuzzingTests", dependencies: ["Fuzzing", "TestSupport"], swiftSettings: testing),
     ] + fuzzer
 )

@@ -1,12 +1,12 @@
 import Foundation
 import Fuzzing
+import TestSupport
 import Testing
 
 /// What the fuzzer found worth keeping goes through every decoder with every run of the tests.
 @Suite struct CorpusTests {
     @Test(arguments: Decoder.allCases) func `the corpus finds nothing`(_ decoder: Decoder) async throws {
-        let folder = URL(filePath: #filePath).deletingLastPathComponent()
-            .appending(path: "../Fuzzing/Corpus/\(decoder.rawValue)").standardizedFileURL
+        let folder = Repository.root.appending(path: "Tests/Fuzzing/Corpus/\(decoder.rawValue)")
         let inputs = try FileManager.default.contentsOfDirectory(
             at: folder, includingPropertiesForKeys: nil)
         #expect(!inputs.isEmpty)

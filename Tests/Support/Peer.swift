@@ -20,8 +20,7 @@ public enum Peer {
 
     /// A program that drives a peer.
     public static func script(_ name: String) -> URL {
-        URL(filePath: #filePath).resolvingSymlinksInPath().deletingLastPathComponent()
-            .deletingLastPathComponent().appending(path: "Peers/\(name)")
+        Repository.root.appending(path: "Tests/Peers/\(name)")
     }
 
     /// Executes a chain's transcript in LiteSVM, the real runtime.

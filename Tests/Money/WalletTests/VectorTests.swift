@@ -1,19 +1,18 @@
 import Encoding
 import Foundation
 import Sodium
+import TestSupport
 import Testing
 import Wallet
 
 /// The whole vector files of the workshop, where they lie beside the repository.
-private let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appending(
-    path: "../../../shared/vectors/wallet"
-).standardizedFileURL
+private let folder = Repository.vectors("wallet")
 
 private func read(_ name: String) throws -> JSONField {
-    JSONField(try JSON.read(Array(try Data(contentsOf: folder.appending(path: name)))))
+    JSONField(try JSON.read(Array(try Data(contentsOf: #require(folder).appending(path: name)))))
 }
 
-@Suite(.enabled(if: FileManager.default.fileExists(atPath: folder.path), "the folder of vectors is absent"))
+@Suite(.enabled(if: folder != nil, "the folder of vectors is absent"))
 struct VectorTests {
     @Test func `every BIP-39 vector gives its words and is read back`() throws {
         let vectors = try read("bip39-english.json")["vectors"].elements()

@@ -11,8 +11,7 @@ import Wallet
     @Test func `random words, passphrases and accounts lead where bip_utils says`() async throws {
         let python = try await Peer.python(with: "bip_utils", from: "bip_utils==2.12.3")
         let seed = Int.random(in: 0..<1_000_000)
-        let script = URL(filePath: #filePath).resolvingSymlinksInPath().deletingLastPathComponent()
-            .deletingLastPathComponent().appending(path: "Peers/derive_addresses.py")
+        let script = Peer.script("derive_addresses.py")
         let result = try await run(
             .name("env"), arguments: [python, script.path, String(seed), "100"],
             output: .string(limit: 4 << 20), error: .string(limit: 1 << 16))

@@ -1,17 +1,15 @@
 import Encoding
 import Foundation
+import TestSupport
 import Testing
 
 /// The whole vector file of the workshop, where it lies beside the repository.
-private let vectorFile = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appending(
-    path: "../../../shared/vectors/wallet/jcs-rfc8785.json"
-).standardizedFileURL
+private let vectorFile = Repository.vectors("wallet/jcs-rfc8785.json")
 
-@Suite(
-    .enabled(if: FileManager.default.fileExists(atPath: vectorFile.path), "the folder of vectors is absent"))
+@Suite(.enabled(if: vectorFile != nil, "the folder of vectors is absent"))
 struct VectorTests {
     @Test func `every document and number of RFC 8785's test data comes out as it should`() throws {
-        let root = JSONField(try JSON.read(Array(try Data(contentsOf: vectorFile))))
+        let root = JSONField(try JSON.read(Array(try Data(contentsOf: #require(vectorFile)))))
         let documents = try root["documents"].elements()
         #expect(documents.count >= 6)
         for document in documents {

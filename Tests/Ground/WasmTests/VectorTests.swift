@@ -1,12 +1,14 @@
 import Foundation
+import TestSupport
 import Testing
 import Wasm
 
 /// Known answers kept beside the repository; skipped where they are not. Source: wasmtime 50.0.1.
 @Suite struct `Shared vectors` {
     static func load(_ name: String) -> [String: Any]? {
-        guard let bytes = fileBytes("../shared/vectors/compute/\(name)") else { return nil }
-        return (try? JSONSerialization.jsonObject(with: Data(bytes))) as? [String: Any]
+        guard let file = Repository.vectors("compute/\(name)"), let data = try? Data(contentsOf: file)
+        else { return nil }
+        return (try? JSONSerialization.jsonObject(with: data)) as? [String: Any]
     }
 
     /// Without optimisation the machine is some 50 times slower, so that the long jobs are left out.

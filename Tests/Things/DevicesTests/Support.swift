@@ -2,14 +2,13 @@ import Encoding
 import Foundation
 import Synchronization
 import SystemPackage
+import TestSupport
 import World
 
 @testable import Devices
 
 /// The repository's `Devices` folder.
-let families: URL = URL(filePath: #filePath).resolvingSymlinksInPath()
-    .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().appending(
-        path: "Devices")
+let families = Repository.root.appending(path: "Devices")
 
 func json(_ path: String) throws -> JSON {
     try JSON.read([UInt8](Data(contentsOf: families.appending(path: path))))

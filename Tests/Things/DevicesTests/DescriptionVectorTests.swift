@@ -7,11 +7,7 @@ import Testing
 @testable import Devices
 
 /// The folder with descriptions and schemas, where it is.
-private let sharedDescriptions: URL? = {
-    let folder = URL(filePath: #filePath).appending(path: "../../../../shared/vectors/devices")
-        .standardizedFileURL
-    return FileManager.default.fileExists(atPath: folder.path) ? folder : nil
-}()
+private let sharedDescriptions = Repository.vectors("devices")
 
 /// The examples of the W3C and of Eclipse Thingweb, as they are and changed at random, against the official
 /// JSON Schemas as the PyPI package jsonschema understands them.

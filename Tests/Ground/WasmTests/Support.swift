@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Wasm
 
 /// Bytes written as hex digits.
@@ -14,9 +15,7 @@ func instance(_ hex: String, units: UInt64 = 1_000_000, limits: Limits = Limits(
 
 /// A file below the repository, or beside it with a path that starts with "..".
 func fileBytes(_ path: String) -> [UInt8]? {
-    let repository = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-        .deletingLastPathComponent()
-    return (try? Data(contentsOf: repository.appending(path: path))).map { [UInt8]($0) }
+    (try? Data(contentsOf: Repository.root.appending(path: path))).map { [UInt8]($0) }
 }
 
 /// Modules that several tests use, in hex.

@@ -18,8 +18,7 @@ import World
 struct FleetMemberTests {
     private typealias V = VDA5050
 
-    private static let sources = Sources(
-        root: FilePath(#filePath).removingLastComponent().appending("../..").lexicallyNormalized())
+    private static let sources = Sources(root: Repository.path)
 
     private static func document(_ folder: FilePath, _ section: JSON) -> JSON {
         [

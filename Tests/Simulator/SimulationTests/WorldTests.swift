@@ -46,12 +46,11 @@ struct WorldTests {
     }
 
     static func simulation(_ scenario: Scenario) throws -> (Simulation, FilePath) {
-        let root = FilePath(#filePath).removingLastComponent().removingLastComponent().removingLastComponent()
         let folder = try TemporaryFolder.make()
         // The test bundle lies beside the programs.
         let programs = FilePath(Bundle.main.bundlePath)
         let workshop = Workshop(
-            folder: folder, programs: programs, sources: Sources(root: root), scenario: scenario)
+            folder: folder, programs: programs, sources: Sources(root: Repository.path), scenario: scenario)
         return (Simulation(workshop, timeline: SystemTimeline(), say: { _ in }), folder)
     }
 

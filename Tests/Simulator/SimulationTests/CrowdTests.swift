@@ -9,9 +9,8 @@ import World
 /// Time that costs nothing, and robots that live in it.
 struct CrowdTests {
     private static func crowd(_ robots: Int, seed: UInt64, in folder: FilePath) -> Crowd {
-        let root = FilePath(#filePath).removingLastComponent().appending("../..").lexicallyNormalized()
-        return Crowd(
-            robots: robots, duration: .seconds(30), sources: Sources(root: root),
+        Crowd(
+            robots: robots, duration: .seconds(30), sources: Sources(root: Repository.path),
             folder: folder.appending("crowd"), seed: seed)
     }
 

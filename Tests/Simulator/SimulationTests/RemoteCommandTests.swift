@@ -124,9 +124,7 @@ struct RemoteCommandTests {
 
     /// The shipped plug, described to the robot.
     private static func plug(_ folder: FilePath) throws -> SimulatedThing {
-        let family = URL(filePath: #filePath).resolvingSymlinksInPath()
-            .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-            .appending(path: "Devices/relay-plug")
+        let family = Repository.root.appending(path: "Devices/relay-plug")
         let description = try Data(contentsOf: family.appending(path: "plug-1.td.json"))
         try description.write(to: URL(filePath: folder.appending("devices/plug-1.td.json").string))
         let model = try Settings.read(FilePath(family.appending(path: "relay-plug.sim.yaml").path))

@@ -7,13 +7,7 @@ import Testing
 @testable import Devices
 
 /// The folder with the official schemas, where it is.
-private let sharedSchemas: URL? = {
-    // Beside the checkout, or beside the folder of several.
-    let folders = ["../../../../../", "../../../../../../"].map {
-        URL(filePath: #filePath).appending(path: "\($0)shared/vectors/devices").standardizedFileURL
-    }
-    return folders.first { FileManager.default.fileExists(atPath: $0.path) }
-}()
+private let sharedSchemas = Repository.vectors("devices")
 
 /// Reads a document as the topic's message and writes it again.
 func rewritten(

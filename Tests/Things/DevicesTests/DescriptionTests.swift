@@ -176,8 +176,8 @@ import Testing
     }
 
     @Test func `every family of this repository is valid, models and instances`() throws {
-        let devices = URL(filePath: #filePath).appending(path: "../../../Devices").standardizedFileURL
-        let files = try #require(FileManager.default.enumerator(at: devices, includingPropertiesForKeys: nil))
+        let files = try #require(
+            FileManager.default.enumerator(at: families, includingPropertiesForKeys: nil))
         var count = 0
         for case let file as URL in files where file.pathExtension == "json" {
             let faults = DescriptionChecker.faults(in: try JSON.read(Array(try Data(contentsOf: file))))

@@ -73,7 +73,7 @@ struct DeviceFileTests {
 
     @Test func `a family's model becomes a device's description`() async throws {
         try await withFolder { folder in
-            let models = URL(filePath: #filePath).appending(path: "../../../Devices").standardizedFileURL.path
+            let models = Repository.root.appending(path: "Devices").path
             @Sendable func make(_ arguments: String...) async throws -> (code: Int32, talk: String) {
                 let answer = try await LoneRobot.depai(
                     ["device", "new"] + arguments + [
@@ -98,7 +98,7 @@ struct DeviceFileTests {
 
     @Test func `a new description goes to the home's folder of devices, wherever one stands`() async throws {
         try await withFolder { folder in
-            let models = URL(filePath: #filePath).appending(path: "../../../Devices").standardizedFileURL.path
+            let models = Repository.root.appending(path: "Devices").path
             try "devices: mine\nbroker: { host: shed, client_id: robot }\n"
                 .write(toFile: folder.appending("depai.yaml").string, atomically: true, encoding: .utf8)
             let made = try await LoneRobot.depai([
