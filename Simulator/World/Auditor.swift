@@ -221,7 +221,7 @@ struct Auditor {
                 return "INVALID: other transaction"
             }
             let subject = record.proposal.purpose == .storage ? "cid" : "job"
-            guard try statement[subject].string() == record.proposal.job else {
+            guard try statement[subject].string() == record.proposal.purchase.subject.text else {
                 return "INVALID: other \(subject)"
             }
             return record.proposal.purpose == .storage

@@ -93,7 +93,8 @@ package struct Report: Sendable {
         let proposal = line.record.proposal
         return [
             "intent": .string(line.record.id.description), "purpose": .string(proposal.purpose.rawValue),
-            "job": .string(proposal.job), "from": .string(line.from), "payee": .string(proposal.payee),
+            "job": .string(proposal.purchase.subject.text), "from": .string(line.from),
+            "payee": .string(proposal.payee),
             "amount": .string(proposal.asset.decimal(proposal.amount)),
             "atomic": .string(String(proposal.amount)),
             "state": .string(line.record.state.rawValue), "delivery": .string(line.record.delivery.rawValue),

@@ -18,7 +18,7 @@ struct Shopper {
     let count: Int
 
     /// What the requests to one provider have in common.
-    static func job(_ provider: Int) -> String { "soak-\(provider)" }
+    static func subject(_ provider: Int) -> Subject { .object("soak-\(provider)") }
 
     /// In whole units: too little for all of it, so that channels have to be filled.
     private static let deposit = "1.00"
@@ -64,20 +64,18 @@ struct Shopper {
     private func shop(
         at provider: Provider, _ index: Int, _ buyer: Buyer, _ ledger: PaymentLedger
     ) async throws {
-        let job = Self.job(index)
+        let subject = Self.subject(index)
         var number = try await ledger.read { view in
-            guard let last = try view.lastSeries(purpose: .storage, job: job) else { return UInt32(0) }
-            let isDone = try view.intents(purpose: .storage, job: job, series: last).contains {
-                $0.delivery == .delivered
-            }
+            guard let last = try view.lastSeries(of: subject) else { return UInt32(0) }
+            let isDone = try view.intent(of: Purchase(subject, series: last))?.delivery == .delivered
             return isDone ? last + 1 : last
         }
         while number < self.count {
             let object = try StoredObject(Array("soak \(index) \(number)".utf8))
             let url = "\(provider.url)/v1/storage/\(object.id)?size=\(object.bytes.count)&days=1"
             let order = Order(
-                request: WebRequest("PUT", url, body: object.bytes, bodyLimit: 64 << 10), purpose: .storage,
-                job: job, series: number, note: provider.url, ceiling: .units(1_000),
+                request: WebRequest("PUT", url, body: object.bytes, bodyLimit: 64 << 10),
+                Purchase(subject, series: number), note: provider.url, ceiling: .units(1_000),
                 channel: .open(deposit: .decimal(Self.deposit)))
             switch try await buyer.buy(order) {
             case .answered(let id, let response):

@@ -172,7 +172,7 @@ struct Soak {
     private static func progress(_ workshop: Workshop) throws -> UInt32 {
         let view = try workshop.robot.viewLedger()
         return try (0..<3).reduce(0) {
-            $0 + (try view.lastSeries(purpose: .storage, job: Shopper.job($1)) ?? 0)
+            $0 + (try view.lastSeries(of: Shopper.subject($1)) ?? 0)
         }
     }
 

@@ -110,12 +110,14 @@ public enum Decision: ~Copyable, Sendable {
     case authorized(Authorization)
     /// The policy says no.
     case denied(Denial)
-    /// The policy asks for the owner's approval first.
-    case waiting(Denial)
+    /// The policy asks for the owner's approval of this intent first.
+    case waiting(IntentID, Denial)
     /// Signed before and not yet proved dead or done: send the same bytes, or reconcile.
     case inFlight(JournalledPayment)
     /// Paid already.
     case settled(IntentRecord)
+    /// The same purchase is signed, or paid, on other terms: nothing else is paid for it.
+    case differs(IntentRecord)
 
     var isAuthorized: Bool {
         switch self {

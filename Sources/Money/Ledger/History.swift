@@ -76,7 +76,7 @@ struct History: SpendingHistory {
             """
             SELECT COALESCE(SUM(amount), 0) FROM intent
             WHERE purpose = 'channel' AND job = ? AND \(Tables.openStates) AND state <> 'waiting'
-            """, .text(Proposal.depositJob(of: channel))
+            """, .text(Subject.deposit(channel: channel).text)
         ).first?.integer(0) ?? 0
     }
 

@@ -4,32 +4,6 @@ public import Sodium
 public import SystemPackage
 public import World
 
-/// One intent as it is stored.
-public struct IntentRecord: Sendable, Hashable {
-    public let id: IntentID
-    public let proposal: Proposal
-    public let state: IntentState
-    /// Why it stands there, in words; empty for the ordinary course.
-    public let reason: String
-    /// Milliseconds since 1970.
-    public let createdAt: Int64
-    public let updatedAt: Int64
-    public let delivery: Delivery
-    /// The verified receipt or the proof of the loss, as JSON.
-    public let receipt: String?
-    /// The chain's transaction id, once known.
-    public let transaction: String?
-    /// How often it was signed.
-    let attempts: Int
-    /// Milliseconds since 1970; 0 when no money is set aside.
-    let reservedAt: Int64
-    /// Rows of the journal: its newest, and the one that tells of its last signature.
-    let lastStep: Int64?
-    let signedIn: Int64?
-    /// The payment channel whose deposit pays; nil for the wallet's own money.
-    public let channel: String?
-}
-
 /// What an asset's money does, in atomic units. Signed, since a difference with the chain must be shown, not
 /// hidden.
 public struct Balance: Sendable, Hashable {
@@ -174,18 +148,24 @@ public struct LedgerView: ~Copyable {
         return try self.records("WHERE \(hint) i.state IN (\(list)) ORDER BY i.created_at, i.rowid")
     }
 
-    /// The intents for one purchase, whoever the payee.
-    public borrowing func intents(purpose: Purpose, job: String, series: UInt32) throws -> [IntentRecord] {
+    /// The newest round of a purchase; nil when nobody asked for it yet. Where one is live it is this one.
+    public borrowing func intent(of purchase: Purchase) throws -> IntentRecord? {
         try self.records(
-            "WHERE i.purpose = ? AND i.job = ? AND i.series = ? ORDER BY i.created_at, i.rowid",
-            .text(purpose.rawValue), .text(job), .integer(Int64(series)))
+            "WHERE i.purpose = ? AND i.job = ? AND i.series = ? ORDER BY i.round DESC LIMIT 1",
+            .text(purchase.purpose.rawValue), .text(purchase.subject.text), .integer(Int64(purchase.series))
+        ).first
+    }
+
+    /// The intent under which a purchase would be asked for now.
+    public borrowing func nextIntent(of purchase: Purchase) throws -> IntentID {
+        Round(of: purchase, after: try self.intent(of: purchase)).id
     }
 
     /// The newest series of something that is bought again and again; nil when it never was asked for.
-    public borrowing func lastSeries(purpose: Purpose, job: String) throws -> UInt32? {
+    public borrowing func lastSeries(of subject: Subject) throws -> UInt32? {
         try self.database.query(
-            "SELECT MAX(series) FROM intent WHERE purpose = ? AND job = ?", .text(purpose.rawValue),
-            .text(job)
+            "SELECT MAX(series) FROM intent WHERE purpose = ? AND job = ?", .text(subject.purpose.rawValue),
+            .text(subject.text)
         ).first?.optionalInteger(0).map { UInt32(clamping: $0) }
     }
 
@@ -236,7 +216,8 @@ public struct LedgerView: ~Copyable {
             """
             SELECT i.id, i.purpose, i.job, i.payee, a.id, a.symbol, a.decimals, i.amount, i.series,
                 i.note, i.state, i.reason, i.created_at, i.updated_at, i.delivery, i.receipt,
-                i.chain_transaction, i.attempts, i.reserved_at, i.last_step, i.signed_in, i.channel
+                i.chain_transaction, i.attempts, i.reserved_at, i.last_step, i.signed_in, i.channel,
+                i.round, i.policy, i.changes
             FROM intent i JOIN asset a ON a.id = i.asset \(clause)
             """, parameters: parameters
         ).compactMap { row in
@@ -248,14 +229,18 @@ public struct LedgerView: ~Copyable {
             return IntentRecord(
                 id: IntentID(row.text(0)),
                 proposal: Proposal(
-                    purpose: purpose, job: row.text(2), payee: row.text(3), asset: asset,
-                    amount: UInt64(clamping: row.integer(7)), series: UInt32(clamping: row.integer(8)),
+                    Purchase(
+                        Subject(purpose, text: row.text(2)), series: UInt32(clamping: row.integer(8))),
+                    Terms(
+                        payee: row.text(3), asset: asset, amount: UInt64(clamping: row.integer(7))),
                     note: row.text(9)),
+                round: UInt32(clamping: row.integer(22)),
                 state: state, reason: row.text(11), createdAt: row.integer(12), updatedAt: row.integer(13),
                 delivery: delivery, receipt: row.optionalText(15), transaction: row.optionalText(16),
                 attempts: Int(row.integer(17)), reservedAt: row.integer(18),
                 lastStep: row.optionalInteger(19), signedIn: row.optionalInteger(20),
-                channel: row.optionalText(21))
+                channel: row.optionalText(21),
+                policy: row.optionalInteger(23).map { UInt64(bitPattern: $0) }, changes: row.integer(24))
         }
     }
 }

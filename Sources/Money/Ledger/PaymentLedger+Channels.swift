@@ -92,13 +92,21 @@ extension PaymentLedger {
         try await self.durable()
     }
 
-    /// Gives up a channel whose deposit was never signed.
-    public func dropChannel(_ id: String) async throws {
-        let hasDeposit = try LedgerView(self.database).intents(
-            purpose: .channel, job: Proposal.depositJob(of: id), series: 0
-        ).contains { $0.state.holdsMoney }
-        guard !hasDeposit, try self.channel(id).state == .opening else { return try await self.durable() }
-        try self.write { try self.setState(of: id, to: .closed) }
+    /// Gives back what was reserved for a channel and never signed; a channel that is not there without it is
+    /// given up.
+    public func dropUnsignedDeposit(into id: String) async throws {
+        let deposits = try LedgerView(self.database).intents(in: [.reserved]).filter {
+            $0.proposal.filledChannel == id && !self.isOut($0.id)
+        }
+        for deposit in deposits {
+            try self.move(
+                deposit, from: [.reserved], to: .failed, detail: "the channel was not opened",
+                postings: Pot(channel: nil).release)
+        }
+        let opening = try LedgerView(self.database).intent(of: Purchase(.deposit(channel: id)))
+        if opening?.isLive != true, try self.channel(id).state == .opening {
+            try self.write { try self.setState(of: id, to: .closed) }
+        }
         try await self.durable()
     }
 

@@ -4,7 +4,7 @@ internal import World
 extension LedgerView {
     /// Whether a channel was found on the chain: this ledger knows of no deposit into it.
     public borrowing func isFound(_ channel: String) throws -> Bool {
-        try self.intents(purpose: .channel, job: Proposal.depositJob(of: channel), series: 0).isEmpty
+        try self.intent(of: Purchase(.deposit(channel: channel))) == nil
     }
 }
 

@@ -65,18 +65,6 @@ extension PaymentLedger {
         try await self.durable()
     }
 
-    /// Gives a reservation back that nobody holds a permission for: nothing was signed, and what it was for
-    /// is not wanted any more. What is not reserved stays as it is.
-    public func giveBack(_ id: IntentID, reason: String) async throws {
-        let record = try self.intent(id)
-        guard record.state == .reserved else { return try await self.durable() }
-        guard !self.isOut(id) else { throw LedgerError.busy(id) }
-        try self.move(
-            record, from: [.reserved], to: .failed, detail: reason,
-            postings: Pot(channel: record.channel).release)
-        try await self.durable()
-    }
-
     /// Forgets an unused permission but keeps its reservation: the same proposal will get it again.
     public func suspend(_ authorization: consuming Authorization) async throws {
         self.finished(authorization.intent)

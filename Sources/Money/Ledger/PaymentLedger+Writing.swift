@@ -5,73 +5,59 @@ internal import World
 extension PaymentLedger {
     /// Stores a proposal with the answer to it; a reservation with its posting.
     func open(
-        _ proposal: Proposal, _ id: IntentID, from record: IntentRecord?, to state: IntentState,
-        channel: String? = nil, detail: String
+        _ proposal: Proposal, _ round: Round, to state: IntentState, channel: String? = nil, detail: String
     ) throws {
-        let now = self.clock().milliseconds
-        let detail = Self.kept(detail)
-        let before = record?.state
+        let before = round.record?.state
+        let changes = round.changes(to: proposal.terms)
+        let isChanged = changes != round.record?.changes ?? 0
         // A refusal repeated is one refusal: an agent that asks every second must not fill the disk.
-        if before == state, state == .denied || state == .waiting { return }
-        let reservedAt: DatabaseValue = state.holdsMoney ? .integer(now) : .null
+        if before == state, !isChanged, state == .denied || state == .waiting { return }
+        let (id, now) = (round.id, self.clock().milliseconds)
+        let news = isChanged ? "the terms changed to \(proposal.asset.text(proposal.amount)); " : ""
+        let detail = Self.kept(news + detail)
         try self.write {
             // What the policy speaks about is known since the policy is.
             if self.policy?.assets.contains(proposal.asset) != true { try self.know(proposal.asset) }
-            try self.database.run(
-                """
-                INSERT INTO intent (id, purpose, job, payee, asset, amount, series, note, state, reason,
-                    reserved_at, created_at, updated_at, last_step, channel)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-                ON CONFLICT (id) DO UPDATE SET state = excluded.state, reason = excluded.reason,
-                    reserved_at = excluded.reserved_at, updated_at = excluded.updated_at,
-                    last_step = excluded.last_step, channel = excluded.channel
-                """, .text(id.description), .text(proposal.purpose.rawValue), .text(proposal.job),
-                .text(proposal.payee), .text(proposal.asset.id), .integer(Int64(proposal.amount)),
-                .integer(Int64(proposal.series)), .text(Self.kept(proposal.note)), .text(state.rawValue),
-                .text(state == .reserved ? "" : detail), reservedAt, .integer(now), .integer(now),
-                .integer(self.nextStep), channel.map { .text($0) } ?? .null)
+            try self.store(
+                proposal, round, state, channel: channel, changes: state == .reserved ? 0 : changes,
+                detail: detail, at: now)
             var lines: [Line] = []
             if state == .reserved {
                 lines = self.lines(Pot(channel: channel).reserve, of: proposal, reference: "reserve")
                 try self.count(proposal, reservedAt: now, by: 1)
-                // An approval is good for one reservation.
-                if before == .waiting || before == .denied {
-                    try self.database.run("DELETE FROM approval WHERE intent = ?", .text(id.description))
-                }
+            }
+            // An approval is good for one reservation, and for the terms that it is about.
+            if isChanged || state == .reserved && (before == .waiting || before == .denied) {
+                try self.database.run("DELETE FROM approval WHERE intent = ?", .text(id.description))
             }
             try self.record(
-                .payment, intent: id, after: record?.lastStep, from: before, to: state, detail: detail,
-                at: now,
-                lines: lines)
+                .payment, intent: id, after: round.record?.lastStep, from: before, to: state, detail: detail,
+                at: now, lines: lines)
         }
     }
 
-    /// The same purchase from the same payee at other prices, as far as it stands in `state`.
-    func others(of proposal: Proposal, in state: IntentState) throws -> [IntentRecord] {
-        try LedgerView(self.database).intents(
-            purpose: proposal.purpose, job: proposal.job, series: proposal.series
-        ).filter {
-            $0.state == state && $0.id != proposal.id && sameBytes($0.proposal.payee, proposal.payee)
-        }
-    }
-
-    /// How often a seller may change a price that waits for an approval.
-    private static let priceChanges = 8
-
-    /// Ends what waits for an approval of the same purchase at another price: only the newest price is there
-    /// to be agreed to.
-    /// - Returns: why the new price is not even asked about; nil when it may be.
-    func supersede(_ proposal: Proposal) throws -> Denial? {
-        let changes = try self.others(of: proposal, in: .denied).count
-        guard changes < Self.priceChanges else {
-            return Denial(rule: "purchase", reason: "the price changed \(changes) times while it waited")
-        }
-        for old in try self.others(of: proposal, in: .waiting) {
-            try self.move(
-                old, from: [.waiting], to: .denied,
-                detail: "the price changed to \(proposal.asset.text(proposal.amount))")
-        }
-        return nil
+    private func store(
+        _ proposal: Proposal, _ round: Round, _ state: IntentState, channel: String?, changes: Int64,
+        detail: String, at now: Int64
+    ) throws {
+        let purchase = proposal.purchase
+        try self.database.run(
+            """
+            INSERT INTO intent (id, purpose, job, payee, asset, amount, series, round, note, state, reason,
+                reserved_at, created_at, updated_at, last_step, channel, policy, changes)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            ON CONFLICT (id) DO UPDATE SET payee = excluded.payee, asset = excluded.asset,
+                amount = excluded.amount, note = excluded.note, state = excluded.state,
+                reason = excluded.reason, reserved_at = excluded.reserved_at,
+                updated_at = excluded.updated_at, last_step = excluded.last_step,
+                channel = excluded.channel, policy = excluded.policy, changes = excluded.changes
+            """, .text(round.id.description), .text(purchase.purpose.rawValue),
+            .text(purchase.subject.text), .text(proposal.payee), .text(proposal.asset.id),
+            .integer(Int64(proposal.amount)), .integer(Int64(purchase.series)),
+            .integer(Int64(round.number)), .text(Self.kept(proposal.note)), .text(state.rawValue),
+            .text(state == .reserved ? "" : detail), state.holdsMoney ? .integer(now) : .null,
+            .integer(now), .integer(now), .integer(self.nextStep), channel.map { .text($0) } ?? .null,
+            self.policy.map { .integer(Int64(bitPattern: $0.sequence)) } ?? .null, .integer(changes))
     }
 
     /// Moves an intent to another state, with its postings, in one piece.

@@ -135,9 +135,10 @@ public actor PaymentLedger {
 
     /// Asks to spend. On yes the money is reserved before this returns.
     ///
-    /// The same proposal again gives the same answer for the same money: a reservation without a signature is
-    /// handed out anew, a signed payment comes back as it was journalled. A second payee for something that
-    /// is already paid, or may be, is refused.
+    /// The same purchase again gives the same answer for the same money: a reservation without a signature is
+    /// handed out anew, a signed payment comes back as it was journalled. Terms may change until something is
+    /// signed; from then on other terms are ``Decision/differs(_:)`` until the payment has failed, expired or
+    /// brought nothing. The file itself holds no two live intents of one purchase.
     ///
     /// - Parameter channel: the payment channel whose deposit is spent; nil for the wallet's own money.
     /// - Throws: `LedgerError.channelBusy` while another voucher of the channel has no answer.
@@ -152,103 +153,95 @@ public actor PaymentLedger {
     private func decide(_ proposal: Proposal, _ channel: String?) throws -> Decision {
         guard !self.faulted else { throw LedgerError.storageFault }
         guard proposal.amount <= UInt64(Int64.max) else { throw LedgerError.amountTooLarge(proposal.amount) }
-        let id = proposal.id
         // What is read in the transaction of the write takes the file's locks once.
         try self.openGroup()
-        let view = LedgerView(self.database)
-        var record = try view.intent(id)
-        if let old = record, old.state == .reserved, try self.standstill() == nil,
-            try !self.isOfThisPolicy(old)
-        {
-            // What an older policy allowed is asked of the one in force, as if it were new.
+        var newest = try LedgerView(self.database).intent(of: proposal.purchase)
+        if let live = newest, live.isLive {
+            guard live.state == .reserved else { return try self.answer(to: proposal, from: live) }
+            // The owner may have stopped the wallet since; the reservation waits for the next policy.
+            if let denial = try self.standstill() { return .denied(denial) }
+            if try self.stands(live, for: proposal, from: channel) {
+                return .authorized(try self.authorization(live.id, live.proposal, channel, after: live))
+            }
+            guard !self.isOut(live.id) else {
+                return .denied(Denial(rule: "purchase", reason: "the same purchase is being signed"))
+            }
+            // Nothing was signed: it is asked for as if it were new.
             try self.move(
-                old, from: [.reserved], to: .failed, detail: "the policy changed before anything was signed",
-                postings: Pot(channel: old.channel).release)
-            record = try view.intent(id)
+                live, from: [.reserved], to: .failed, detail: "asked for anew before anything was signed",
+                postings: Pot(channel: live.channel).release)
+            newest = try LedgerView(self.database).intent(of: proposal.purchase)
         }
-        if let record {
-            switch record.state {
-            case .settled: return .settled(record)
-            case .signed, .submitted, .unknown:
-                guard let payment = try view.payment(record) else {
-                    throw LedgerError.damaged(["\(id) has no bytes"])
-                }
-                return .inFlight(payment)
-            case .reserved:
-                // The owner may have stopped the wallet since; the reservation waits for the next policy.
-                if let denial = try self.standstill() { return .denied(denial) }
-                guard record.channel == channel else {
-                    return .denied(Denial(rule: "purchase", reason: "the money is set aside elsewhere"))
-                }
-                return .authorized(try self.authorization(id, proposal, channel, after: record))
-            case .denied, .waiting, .failed, .expired: break
-            }
-        }
-        if let denial = try self.rivalry(proposal) { return .denied(denial) }
         if let channel { try self.checkFree(channel, for: proposal.amount) }
-        switch try self.verdict(on: proposal, from: channel) {
+        return try self.judge(proposal, Round(of: proposal.purchase, after: newest), from: channel)
+    }
+
+    /// The answer to what is signed, or paid, already.
+    private func answer(to proposal: Proposal, from live: IntentRecord) throws -> Decision {
+        guard live.proposal.terms == proposal.terms else { return .differs(live) }
+        guard live.state != .settled else { return .settled(live) }
+        guard let payment = try LedgerView(self.database).payment(live) else {
+            throw LedgerError.damaged(["\(live.id) has no bytes"])
+        }
+        return .inFlight(payment)
+    }
+
+    /// Whether a reservation is for these terms, out of this pot, and by the policy in force. One whose
+    /// permission is out is being signed.
+    private func stands(_ live: IntentRecord, for proposal: Proposal, from channel: String?) throws -> Bool {
+        guard live.proposal.terms == proposal.terms, live.channel == channel else { return false }
+        return self.isOut(live.id) || live.policy == self.policy?.sequence
+    }
+
+    /// Asks the policy, and stores its answer.
+    private func judge(_ proposal: Proposal, _ round: Round, from channel: String?) throws -> Decision {
+        let isTold = round.changes(to: proposal.terms) <= Self.changeLimit
+        switch try self.verdict(on: proposal, round, from: channel) {
         case .denied(let denial):
-            // A price that moves with each try is refused once.
-            guard try record != nil || self.others(of: proposal, in: .denied).isEmpty else {
-                return .denied(denial)
-            }
-            try self.open(proposal, id, from: record, to: .denied, detail: denial.description)
+            // A price that moves with each try is refused a few times, and not for as long as somebody likes.
+            if isTold { try self.open(proposal, round, to: .denied, detail: denial.description) }
             return .denied(denial)
         case .approvalNeeded(let denial):
-            if record == nil, let tooMany = try self.supersede(proposal) { return .denied(tooMany) }
-            try self.open(proposal, id, from: record, to: .waiting, detail: denial.description)
-            return .waiting(denial)
+            guard isTold else {
+                let reason = "the terms changed more than \(Self.changeLimit) times"
+                return .denied(Denial(rule: "purchase", reason: reason))
+            }
+            try self.open(proposal, round, to: .waiting, detail: denial.description)
+            return .waiting(round.id, denial)
         case .allowed:
             let number = self.policy?.sequence ?? 0
             try self.open(
-                proposal, id, from: record, to: .reserved, channel: channel,
-                detail: Self.allowance(by: number))
-            return .authorized(try self.authorization(id, proposal, channel, after: record))
+                proposal, round, to: .reserved, channel: channel, detail: "allowed by policy \(number)")
+            return .authorized(
+                try self.authorization(round.id, proposal, channel, after: round.record))
         }
     }
 
-    private static let allowedWords = "allowed by policy"
+    /// How often a seller may change terms that are refused, or wait for an approval.
+    private static let changeLimit: Int64 = 8
 
-    private static func allowance(by policy: UInt64) -> String { "\(self.allowedWords) \(policy)" }
-
-    /// Whether a reservation was made under the policy in force. One whose permission is out is being signed.
-    private func isOfThisPolicy(_ record: IntentRecord) throws -> Bool {
-        guard !self.isOut(record.id), let step = record.lastStep,
-            let row = try self.database.query(
-                "SELECT detail FROM journal WHERE seq = ?", .integer(step)
-            ).first
-        else { return true }
-        let words = row.text(0)
-        return words == Self.allowance(by: self.policy?.sequence ?? 0)
-            || !words.hasPrefix(Self.allowedWords)
-    }
-
-    /// What ``authorize(_:)`` would say to a new proposal now. Writes nothing.
+    /// What ``authorize(_:from:)`` would say to a proposal now. Writes nothing.
     public func foresee(_ proposal: Proposal, from channel: String? = nil) throws -> Policy.Verdict {
-        if let denial = try self.rivalry(proposal) { return .denied(denial) }
-        return try self.verdict(on: proposal, from: channel)
-    }
-
-    /// Why the same thing is not bought from somebody else as well.
-    private func rivalry(_ proposal: Proposal) throws -> Denial? {
-        try LedgerView(self.database).intents(
-            purpose: proposal.purpose, job: proposal.job, series: proposal.series
-        ).first {
-            $0.id != proposal.id && ($0.state.isOpen || $0.state == .settled && $0.delivery != .lost)
-        }.map { rival in
-            let reason = "the same purchase is \(rival.state.rawValue) with \(rival.proposal.payee)"
-            return Denial(rule: "purchase", reason: reason)
+        let newest = try LedgerView(self.database).intent(of: proposal.purchase)
+        if let live = newest, live.isLive, live.state != .reserved, live.proposal.terms != proposal.terms {
+            return .denied(live.difference)
         }
+        return try self.verdict(on: proposal, Round(of: proposal.purchase, after: newest), from: channel)
     }
 
-    private func verdict(on proposal: Proposal, from channel: String? = nil) throws -> Policy.Verdict {
+    private func verdict(
+        on proposal: Proposal, _ round: Round, from channel: String?
+    ) throws -> Policy.Verdict {
         if let hold = self.hold { return .denied(hold.denial) }
         guard let policy = self.policy else {
             return .denied(
                 Denial(rule: "policy", reason: "there is no policy; only the owner can allow spending"))
         }
         let now = self.clock()
-        let votes = try self.votes(on: proposal.id, policy, at: now)
+        // Votes are about the terms that were shown.
+        let votes =
+            round.changes(to: proposal.terms) == round.record?.changes
+            ? try self.votes(on: round.id, policy, at: now) : (agreed: 0, refused: nil)
         let verdict = try policy.verdict(
             on: proposal, history: self.history(of: channel), at: now, approvals: votes.agreed)
         if case .approvalNeeded = verdict, let refuser = votes.refused {

@@ -15,6 +15,12 @@ enum Tables {
             OR state = 'unknown')
         """
 
+    /// Whether an intent's money is set aside or gone, and what it bought may still come.
+    private static let isLive = """
+        (state = 'reserved' OR state = 'signed' OR state = 'submitted' OR state = 'unknown'
+            OR state = 'settled' AND delivery <> 'lost')
+        """
+
     static let schema = Schema(
         """
         CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
@@ -107,6 +113,23 @@ enum Tables {
         ALTER TABLE attempt ADD COLUMN first_slot INTEGER NOT NULL DEFAULT 0;
         -- Who took money for nothing is asked for before each purchase.
         CREATE INDEX intent_lost ON intent (payee) WHERE delivery = 'lost';
+        """,
+        """
+        -- Rounds of one purchase follow one another; of those that are there the live one, if any, is the last.
+        ALTER TABLE intent ADD COLUMN round INTEGER NOT NULL DEFAULT 0;
+        UPDATE intent SET round = numbered.place FROM (
+            SELECT rowid AS number, ROW_NUMBER() OVER (
+                PARTITION BY purpose, job, series ORDER BY \(isLive), state = 'waiting', rowid) - 1 AS place
+            FROM intent
+        ) AS numbered WHERE intent.rowid = numbered.number AND numbered.place > 0;
+        -- The policy that gave the last answer.
+        ALTER TABLE intent ADD COLUMN policy INTEGER;
+        -- How often the terms changed since the last reservation.
+        ALTER TABLE intent ADD COLUMN changes INTEGER NOT NULL DEFAULT 0;
+        DROP INDEX intent_purchase;
+        CREATE UNIQUE INDEX intent_round ON intent (purpose, job, series, round);
+        -- Never twice: no file holds two payments of one purchase that may both be good.
+        CREATE UNIQUE INDEX intent_live ON intent (purpose, job, series) WHERE \(isLive);
         """
     )
 }

@@ -47,7 +47,7 @@ extension Buyer {
         return quotes.first { !$0.isFromChannel }.map { ($0, .exact) }
     }
 
-    func buyFromChannel(_ quote: Quote, _ rail: Rail, _ order: Order) async throws -> Purchase {
+    func buyFromChannel(_ quote: Quote, _ rail: Rail, _ order: Order) async throws -> PurchaseEnd {
         switch rail {
         case .exact: return .unpaid(reason: "no channel is used for this")
         case .channel(let record, let terms):
@@ -67,12 +67,12 @@ extension Buyer {
                 try await self.ledger.prepareChannel(
                     id.description, payee: quote.proposal.payee, asset: quote.asset, terms: terms.bytes)
                 let purchase = try await self.fill(quote, id, terms, deposit, 0, recent, order)
-                try await self.ledger.dropChannel(id.description)
+                try await self.ledger.dropUnsignedDeposit(into: id.description)
                 return purchase
             }
         case .topUp(let record, let terms, let amount):
             let series = try await self.ledger.read {
-                try $0.lastSeries(purpose: .channel, job: Proposal.depositJob(of: record.id))
+                try $0.lastSeries(of: .deposit(channel: record.id))
             }
             guard let recent = try? await self.rpc.latestBlockhash(.confirmed) else {
                 return Self.silentChain
@@ -97,7 +97,8 @@ extension Buyer {
         }
     }
 
-    private static let silentChain = Purchase.unpaid(reason: "the chain does not answer; nothing was signed")
+    private static let silentChain = PurchaseEnd.unpaid(
+        reason: "the chain does not answer; nothing was signed")
 
     /// The channel that `quote` asks for, with a name of its own.
     func terms(_ quote: Quote, at url: String, _ recent: LatestBlockhash) throws -> ChannelTerms {
@@ -122,11 +123,11 @@ extension Buyer {
     /// Pays with the next voucher of an open channel.
     private func spend(
         _ quote: Quote, _ id: String, _ terms: ChannelTerms, _ order: Order
-    ) async throws -> Purchase {
-        try await self.giveBack(order)
+    ) async throws -> PurchaseEnd {
         switch try await self.ledger.authorize(quote.proposal, from: id) {
         case .denied(let denial): return .denied(denial)
-        case .waiting(let denial): return .waiting(quote.proposal.id, denial)
+        case .waiting(let id, let denial): return .waiting(id, denial)
+        case .differs(let record): return .denied(record.difference)
         case .inFlight(let payment): return try await self.completeVoucher(payment, order)
         case .settled(let record): return .unanswered(record.id, reason: "paid before")
         case .authorized(let authorization):
@@ -136,18 +137,6 @@ extension Buyer {
             }
             let payment = try await self.sign(authorization, id, payload)
             return try await self.completeVoucher(payment, order)
-        }
-    }
-
-    /// A reservation that a crash left for the same thing at another price, or from another pot.
-    private func giveBack(_ order: Order) async throws {
-        let reserved = try await self.ledger.peek {
-            try $0.intents(purpose: order.purpose, job: order.job, series: order.series).filter {
-                $0.state == .reserved
-            }
-        }
-        for record in reserved {
-            try await self.ledger.giveBack(record.id, reason: "asked for anew before anything was signed")
         }
     }
 
@@ -188,11 +177,11 @@ extension Buyer {
     private func fill(
         _ quote: Quote, _ id: Address, _ terms: ChannelTerms, _ amount: UInt64, _ series: UInt32,
         _ recent: LatestBlockhash, _ order: Order
-    ) async throws -> Purchase {
-        try await self.giveBack(order)
+    ) async throws -> PurchaseEnd {
         let proposal = Proposal(
-            depositInto: id.description, payee: quote.proposal.payee, asset: quote.asset, amount: amount,
-            series: series, note: "escrow for \(order.note)")
+            Purchase(.deposit(channel: id.description), series: series),
+            Terms(payee: quote.proposal.payee, asset: quote.asset, amount: amount),
+            note: "escrow for \(order.note)")
         let message = try self.setup(quote, id, terms, amount, isNew: series == 0, recent)
         do {
             try await self.foresee(message)
@@ -206,7 +195,8 @@ extension Buyer {
         case .authorized(let authorization): deposit = authorization
         case .denied(let denial): return .denied(denial)
         // The address of a channel is good for minutes: who approves it would come too late.
-        case .waiting(let denial): return .denied(denial)
+        case .waiting(_, let denial): return .denied(denial)
+        case .differs(let record): return .denied(record.difference)
         case .inFlight: return .unpaid(reason: "the channel is being filled already")
         case .settled: return .unpaid(reason: "the channel is filled already")
         }
@@ -216,9 +206,12 @@ extension Buyer {
         case .denied(let denial):
             try await self.ledger.release(deposit, reason: "the purchase is not allowed: \(denial)")
             return .denied(denial)
-        case .waiting(let denial):
+        case .waiting(let id, let denial):
             try await self.ledger.release(deposit, reason: "the purchase waits: \(denial)")
-            return .waiting(quote.proposal.id, denial)
+            return .waiting(id, denial)
+        case .differs(let record):
+            try await self.ledger.release(deposit, reason: "the purchase is made on other terms")
+            return .denied(record.difference)
         case .inFlight(let payment):
             try await self.ledger.release(deposit, reason: "the purchase is on its way already")
             return .open(payment.intent, reason: "the same purchase is on its way already")
@@ -247,7 +240,7 @@ extension Buyer {
     // MARK: Sending
 
     /// Sends a journalled voucher until the seller has answered, or patience ends.
-    func completeVoucher(_ first: JournalledPayment, _ order: Order) async throws -> Purchase {
+    func completeVoucher(_ first: JournalledPayment, _ order: Order) async throws -> PurchaseEnd {
         var payment = first
         var reason = ""
         var isRenewed = false

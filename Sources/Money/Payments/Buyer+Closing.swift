@@ -123,12 +123,13 @@ extension Buyer {
         _ record: ChannelRecord, _ channel: Address, _ facilitator: Facilitator
     ) async throws -> SettlementResponse {
         let proposal = Proposal(
-            purpose: .channel, job: "close:\(record.id)", payee: record.payee, asset: record.asset,
-            amount: 0, note: "closes a channel")
+            Purchase(.closing(channel: record.id)),
+            Terms(payee: record.payee, asset: record.asset, amount: 0), note: "closes a channel")
         let payment: JournalledPayment
         switch try await self.ledger.authorize(proposal) {
         case .denied(let denial): throw denial
-        case .waiting(let denial): throw denial
+        case .waiting(_, let denial): throw denial
+        case .differs(let other): throw other.difference
         case .settled(let settled):
             return SettlementResponse(
                 transaction: settled.transaction ?? "", payer: nil, network: self.network.chainID)

@@ -38,7 +38,7 @@ extension Buyer {
 
     /// What became of a voucher whose seller says that its channel is closing. The chain decides.
     /// - Returns: nil where the channel goes on, or is only on its way to its end.
-    func endSeen(under payment: JournalledPayment) async throws -> Purchase? {
+    func endSeen(under payment: JournalledPayment) async throws -> PurchaseEnd? {
         guard let id = payment.channel, let record = try await self.ledger.read({ try $0.channel(id) })
         else { return nil }
         do {

@@ -121,12 +121,13 @@ extension Buyer {
     func question(to id: String, _ terms: ChannelTerms) async throws -> SignedVoucher? {
         guard let record = try await self.ledger.read({ try $0.channel(id) }) else { return nil }
         let proposal = Proposal(
-            purpose: .channel, job: "ask:\(id):\(record.spent)", payee: record.payee, asset: record.asset,
-            amount: 0, note: "asks what is charged")
+            Purchase(.question(channel: id, spent: record.spent)),
+            Terms(payee: record.payee, asset: record.asset, amount: 0), note: "asks what is charged")
         let payment: JournalledPayment
         switch try await self.ledger.authorize(proposal, from: id) {
         case .denied(let denial): throw denial
-        case .waiting(let denial): throw denial
+        case .waiting(_, let denial): throw denial
+        case .differs(let record): throw record.difference
         case .settled: return nil
         case .inFlight(let known): payment = known
         case .authorized(let authorization):

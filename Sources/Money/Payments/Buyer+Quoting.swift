@@ -8,7 +8,7 @@ internal import World
 extension Buyer {
     enum Answer {
         case priced(Quote, Rail)
-        case ended(Purchase)
+        case ended(PurchaseEnd)
     }
 
     /// Asks for the price, without money, and takes the first way to pay that network, assets and ceiling
@@ -94,9 +94,10 @@ extension Buyer {
                 required: required, requirements: requirements, offer: nil, asset: asset, payTo: payTo,
                 mint: mint, feePayer: feePayer, ceiling: ceiling,
                 proposal: Proposal(
-                    purpose: order.purpose, job: order.job,
-                    payee: SolanaNames.account(payTo, on: self.network), asset: asset,
-                    amount: requirements.amount, series: order.series, note: order.note))
+                    order.purchase,
+                    Terms(
+                        payee: SolanaNames.account(payTo, on: self.network), asset: asset,
+                        amount: requirements.amount), note: order.note))
         }
         var tokens: [String] = []
         for quote in quotes where !tokens.contains(quote.asset.id) { tokens.append(quote.asset.id) }

@@ -61,8 +61,7 @@ extension Buyer {
                 continue
             }
             _ = try await BookFault.apart("channel \(channel)", noting: &faults) {
-                try await self.ledger.giveBack(record.id, reason: "the channel was not opened")
-                try await self.ledger.dropChannel(channel)
+                try await self.ledger.dropUnsignedDeposit(into: channel)
             }
         }
     }

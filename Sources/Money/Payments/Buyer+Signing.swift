@@ -8,20 +8,15 @@ internal import World
 extension Buyer {
     enum Preparation {
         case signed(JournalledPayment)
-        case stopped(Purchase)
+        case stopped(PurchaseEnd)
     }
 
     /// Everything before the first byte of a payment leaves.
-    func prepare(_ quote: Quote, reserved: IntentRecord?) async throws -> Preparation {
-        if let reserved, reserved.id != quote.proposal.id || reserved.channel != nil {
-            // A crash left a reservation, and the price or the way to pay has changed since: nothing was
-            // signed, so it is given back.
-            try await self.ledger.giveBack(
-                reserved.id, reason: "the quote changed before anything was signed")
-        }
+    func prepare(_ quote: Quote) async throws -> Preparation {
         switch try await self.ledger.authorize(quote.proposal) {
         case .denied(let denial): return .stopped(.denied(denial))
-        case .waiting(let denial): return .stopped(.waiting(quote.proposal.id, denial))
+        case .waiting(let id, let denial): return .stopped(.waiting(id, denial))
+        case .differs(let record): return .stopped(.denied(record.difference))
         case .inFlight(let payment): return .signed(payment)
         case .settled(let record):
             return .stopped(.unanswered(record.id, reason: "paid before"))

@@ -81,7 +81,7 @@ extension Buyer {
                 $0.proposal.purpose == .sweep && $0.proposal.asset.id == asset.id
             }
             let free = try view.balances().first { $0.asset.id == asset.id }?.available ?? 0
-            return (open, free, try view.lastSeries(purpose: .sweep, job: Self.sweepJob(asset)))
+            return (open, free, try view.lastSeries(of: .surplus(asset: asset.id)))
         }
         if let open, let payment = try await self.ledger.read({ try $0.payment(open) }) {
             return try await self.finish(payment, sponsor)
@@ -95,8 +95,10 @@ extension Buyer {
         let proposal =
             open?.proposal
             ?? Proposal(
-                purpose: .sweep, job: Self.sweepJob(asset), payee: rule.account, asset: asset,
-                amount: UInt64(max(0, free - Int64(clamping: rule.above))), series: (last ?? 0) + 1,
+                Purchase(.surplus(asset: asset.id), series: (last ?? 0) + 1),
+                Terms(
+                    payee: rule.account, asset: asset,
+                    amount: UInt64(max(0, free - Int64(clamping: rule.above)))),
                 note: "above the owner's ceiling")
         guard proposal.amount > 0 else { return nil }
         let program: Address
@@ -117,19 +119,17 @@ extension Buyer {
             payTo: payTo.description, maxTimeoutSeconds: 60, feePayer: feePayer.description, memo: nil,
             paymentFlow: "upfront")
         let quote = Quote(
-            required: PaymentRequired(resource: Self.sweepJob(asset), accepts: [requirements]),
+            required: PaymentRequired(resource: proposal.purchase.subject.text, accepts: [requirements]),
             requirements: requirements, offer: nil, asset: asset, payTo: payTo, mint: mint,
             feePayer: feePayer,
             ceiling: proposal.amount, proposal: proposal)
-        switch try await self.prepare(quote, reserved: open) {
+        switch try await self.prepare(quote) {
         case .signed(let payment): return try await self.finish(payment, sponsor)
         case .stopped(.denied(let denial)), .stopped(.waiting(_, let denial)):
             return .waits(asset: asset, reason: "\(denial)")
         case .stopped(let purchase): return .waits(asset: asset, reason: purchase.reason)
         }
     }
-
-    private static func sweepJob(_ asset: Asset) -> String { "sweep:\(asset.id)" }
 
     /// Sends the journalled bytes until the chain has answered, or patience ends.
     private func finish(_ payment: JournalledPayment, _ sponsor: Sponsor) async throws -> Sweeping {

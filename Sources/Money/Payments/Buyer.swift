@@ -36,16 +36,12 @@ public struct Buyer: Sendable {
     /// The wallet's address as a payer.
     public var payer: Address { Address(self.wallet.publicKey(.payment)) }
 
-    /// Buys, or goes on with the same purchase after a crash. See ``Purchase`` for the ends.
-    public func buy(_ order: Order) async throws -> Purchase {
+    /// Buys, or goes on with the same purchase after a crash. See ``PurchaseEnd`` for the ends.
+    public func buy(_ order: Order) async throws -> PurchaseEnd {
         // Nothing leaves before a payment is journalled; what is read here may get to the disk with it.
-        let known = try await self.ledger.peek {
-            try $0.intents(purpose: order.purpose, job: order.job, series: order.series)
-        }
-        if let record = known.first(where: {
-            $0.state != .reserved && ($0.state.isOpen || $0.state == .settled && $0.delivery != .lost)
-        }),
-            let payment = try await self.ledger.peek({ try $0.payment(record) })
+        let known = try await self.ledger.peek { try $0.intent(of: order.purchase) }
+        if let known, known.isLive, known.state != .reserved,
+            let payment = try await self.ledger.peek({ try $0.payment(known) })
         {
             guard let channel = payment.channel else { return try await self.complete(payment, order) }
             return try await self.locks.alone(channel) { try await self.completeVoucher(payment, order) }
@@ -56,7 +52,7 @@ public struct Buyer: Sendable {
         case .priced(let priced, let rail): return try await self.buyFromChannel(priced, rail, order)
         case .ended(let purchase): return purchase
         }
-        switch try await self.prepare(quote, reserved: known.first { $0.state == .reserved }) {
+        switch try await self.prepare(quote) {
         case .signed(let payment): return try await self.complete(payment, order)
         case .stopped(let purchase): return purchase
         }
@@ -147,7 +143,7 @@ public struct Buyer: Sendable {
     }
 
     /// Sends the journalled bytes until the chain and the seller have answered, or patience ends.
-    private func complete(_ payment: JournalledPayment, _ order: Order) async throws -> Purchase {
+    private func complete(_ payment: JournalledPayment, _ order: Order) async throws -> PurchaseEnd {
         let account = try Self.payingAccount(payment)
         var settled = false
         var reason = ""

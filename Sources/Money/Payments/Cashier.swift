@@ -68,13 +68,14 @@ public struct Cashier: Sendable {
         case .ended(let purchase): return try await self.answer(to: purchase, from: order.seller)
         case .wouldSign(let quote, let verdict, let message):
             let payment = CashierAnswer.Payment(
-                intent: quote.proposal.id, asset: quote.proposal.asset, amount: quote.proposal.amount,
+                intent: try await self.ledger.read { try $0.nextIntent(of: order.purchase) },
+                asset: quote.proposal.asset, amount: quote.proposal.amount,
                 payee: quote.proposal.payee, transaction: nil)
             return .wouldPay(payment, feePayer: "\(quote.feePayer)", message: message, verdict)
         }
     }
 
-    private func answer(to purchase: Purchase, from seller: PublicKey?) async throws -> CashierAnswer {
+    private func answer(to purchase: PurchaseEnd, from seller: PublicKey?) async throws -> CashierAnswer {
         switch purchase {
         case .answered(let id, let response):
             let record = try await self.ledger.read { try $0.intent(id) }
@@ -118,15 +119,10 @@ public struct Cashier: Sendable {
     /// What is paid and was not delivered is lost; what is not decided stays what it is.
     private func giveUp(_ request: WebRequest) async throws {
         let order = try await self.ledger.read { try Order.fetch(request, ceiling: .policy, known: $0) }
-        let lost = try await self.ledger.read { view in
-            try view.intents(purpose: order.purpose, job: order.job, series: order.series).filter {
-                $0.state == .settled && $0.delivery == .pending
-            }
-        }
+        let paid = try await self.ledger.read { try $0.intent(of: order.purchase) }
+        guard let paid, paid.state == .settled, paid.delivery == .pending else { return }
         let evidence: JSON = ["schema": "depai.loss/1", "from": .string(request.url), "reason": "given up"]
-        for record in lost {
-            try await self.ledger.lose(record.id, reason: "never answered", evidence: evidence.text)
-        }
+        try await self.ledger.lose(paid.id, reason: "never answered", evidence: evidence.text)
     }
 
     // MARK: Channels

@@ -105,17 +105,16 @@ public struct Facilitator: Sendable {
 
     private func fee(for transaction: Transaction, cost: UInt64, payer: String) -> Proposal {
         Proposal(
-            purpose: .fee, job: Self.job(of: transaction), payee: "network",
-            asset: SolanaNames.sol(on: self.network), amount: cost, note: "sponsors \(payer)")
+            Self.purchase(of: transaction),
+            Terms(payee: "network", asset: SolanaNames.sol(on: self.network), amount: cost),
+            note: "sponsors \(payer)")
     }
 
     /// Whether this very transaction was sponsored before: then it is asked about again, and not checked
     /// against what it has changed.
     func knows(_ transaction: Transaction) async throws -> Bool {
-        let job = Self.job(of: transaction)
-        return try await self.ledger.read { view in
-            try view.intents(purpose: .fee, job: job, series: 0).contains { $0.state.holdsMoney }
-        }
+        let purchase = Self.purchase(of: transaction)
+        return try await self.ledger.read { try $0.intent(of: purchase)?.state.holdsMoney ?? false }
     }
 
     /// The same of an `exact` payment.
@@ -126,8 +125,8 @@ public struct Facilitator: Sendable {
     }
 
     /// What a fee is paid for: a message.
-    static func job(of transaction: Transaction) -> String {
-        Hex.encode(SHA256.digest(of: transaction.messageBytes))
+    static func purchase(of transaction: Transaction) -> Purchase {
+        Purchase(.fee(message: Hex.encode(SHA256.digest(of: transaction.messageBytes))))
     }
 
     /// Adds our signature to a transaction that was checked, and brings it to the chain.
@@ -150,7 +149,8 @@ public struct Facilitator: Sendable {
             }
             return response
         case .denied(let denial): return self.unsponsored(denial, payer)
-        case .waiting(let denial): return self.unsponsored(denial, payer)
+        case .waiting(_, let denial): return self.unsponsored(denial, payer)
+        case .differs(let record): return self.unsponsored(record.difference, payer)
         case .inFlight(let payment): sponsored = payment
         case .authorized(let authorization):
             let signed = try await self.wallet.sign(authorization, message: transaction.messageBytes)

@@ -29,10 +29,7 @@ public struct Order: Sendable {
     public let request: WebRequest
     /// Whether the quote is asked for with the body, too: of a seller whose price depends on it.
     public let asksWithBody: Bool
-    public let purpose: Purpose
-    /// What is bought, named by its content.
-    public let job: String
-    public let series: UInt32
+    public let purchase: Purchase
     /// For people: from whom.
     public let note: String
     public let ceiling: Ceiling
@@ -53,17 +50,15 @@ public struct Order: Sendable {
     }
 
     public init(
-        request: WebRequest, asksWithBody: Bool = false, purpose: Purpose, job: String, series: UInt32 = 0,
-        note: String, ceiling: Ceiling, tries: Int = 6, channel: ChannelUse = .existing,
+        request: WebRequest, asksWithBody: Bool = false, _ purchase: Purchase, note: String, ceiling: Ceiling,
+        tries: Int = 6, channel: ChannelUse = .existing,
         seller: PublicKey? = nil
     ) {
         self.channel = channel
         self.seller = seller
         self.request = request
         self.asksWithBody = asksWithBody
-        self.purpose = purpose
-        self.job = job
-        self.series = series
+        self.purchase = purchase
         self.note = note
         self.ceiling = ceiling
         self.tries = tries
@@ -76,22 +71,21 @@ public struct Order: Sendable {
         channel: ChannelUse = .existing, seller: PublicKey? = nil
     ) throws -> Order {
         let content = Array("\(request.method) \(request.url)\n".utf8) + BLAKE2b.digest(of: request.body)
-        let job = "fetch:" + Hex.encode(BLAKE2b.digest(of: content))
-        let last = try view.lastSeries(purpose: .service, job: job) ?? 0
-        let isDone = try view.intents(purpose: .service, job: job, series: last).contains {
-            $0.state == .settled && $0.delivery != .pending
-        }
+        let subject = Subject.request(Hex.encode(BLAKE2b.digest(of: content)))
+        let last = Purchase(subject, series: try view.lastSeries(of: subject) ?? 0)
+        let isDone =
+            try view.intent(of: last).map { $0.state == .settled && $0.delivery != .pending } ?? false
         let address = request.url.prefix { $0 != "?" && $0 != "#" }
         return Order(
-            request: request, asksWithBody: true, purpose: .service, job: job,
-            series: isDone ? last + 1 : last,
+            request: request, asksWithBody: true,
+            isDone ? Purchase(subject, series: last.series + 1) : last,
             note: "\(request.method) \(address.prefix(160))", ceiling: ceiling, tries: tries,
             channel: channel, seller: seller)
     }
 }
 
 /// How a purchase ended.
-public enum Purchase: Sendable {
+public enum PurchaseEnd: Sendable {
     /// The chain shows the payment, and this is the seller's answer. The buyer still has to verify what it
     /// bought.
     case answered(IntentID, WebResponse)
@@ -156,5 +150,5 @@ public enum Preview: Sendable {
     /// The message that would be signed, to the byte but for memo and blockhash, and what the policy says.
     case wouldSign(Quote, Policy.Verdict, message: [UInt8])
     /// There is nothing to sign.
-    case ended(Purchase)
+    case ended(PurchaseEnd)
 }

@@ -87,7 +87,9 @@ struct MessageCheck {
                 amount == proposal.amount
             else { throw .otherPayment("another deposit") }
         case .requestCloseOfChannel(let payer, let channel):
-            guard payer == self.payer, proposal.amount == 0, proposal.job == "close:\(channel)" else {
+            guard payer == self.payer, proposal.amount == 0,
+                proposal.purchase.subject == .closing(channel: channel.description)
+            else {
                 throw .otherPayment("another channel is closed")
             }
         default: throw .otherPayment("it is no deposit into a channel")
@@ -102,7 +104,7 @@ struct MessageCheck {
         guard message.feePayer == self.sponsor, message.requiredSignatures <= 2 else {
             throw .otherPayment("the sponsor does not pay its fee")
         }
-        guard proposal.job == Hex.encode(SHA256.digest(of: message.bytes)) else {
+        guard proposal.purchase.subject == .fee(message: Hex.encode(SHA256.digest(of: message.bytes))) else {
             throw .otherPayment("another message than the one that the fee was set aside for")
         }
         var (units, price): (UInt32, UInt64) = (200_000, 0)

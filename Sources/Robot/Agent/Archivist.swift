@@ -76,21 +76,21 @@ struct Archivist: Sendable {
         let days = self.settings.days
         if project.state == .open {
             let want = Procurement.Want(
-                what: "storage of \(object.id)",
+                what: "storage of \(object.id)", purchase: StorageClient.purchase(of: object),
                 price: { $0.storage?.price(bytes: object.bytes.count, days: days) },
-                order: { listed, ceiling in
+                order: { seller, ceiling in
                     StorageClient.order(
-                        object, days: days, at: listed.provider, name: listed.offer.name, ceiling: ceiling)
+                        object, days: days, at: seller.provider, name: seller.name, ceiling: ceiling)
                 },
-                verify: { body, listed in
+                verify: { body, seller in
                     let receipt = try StorageClient.receipt(
-                        body, for: summary, days: days, from: listed.provider)
+                        body, for: summary, days: days, from: seller.provider)
                     // The receipt is only a word; the first challenge is asked before anything counts as
                     // delivered.
-                    let proof = try await self.storage.challenge(summary, at: listed.provider)
+                    let proof = try await self.storage.challenge(summary, at: seller.provider)
                     let record: JSON = [
-                        "receipt": (try? JSON.read(body)) ?? .null, "provider": .string(listed.offer.name),
-                        "identity": .string(Base58.encode(listed.provider.identity.bytes)),
+                        "receipt": (try? JSON.read(body)) ?? .null, "provider": .string(seller.name),
+                        "identity": .string(Base58.encode(seller.provider.identity.bytes)),
                         "proof": proof.json, "cid": .string(receipt.object.id.description),
                     ]
                     return (record.text, [])

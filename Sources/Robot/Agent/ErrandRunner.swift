@@ -69,22 +69,22 @@ struct ErrandRunner: Sendable {
 
     private func buy(_ job: Job, for project: inout Project) async throws {
         let want = Procurement.Want(
-            what: "a route of at most \(job.unitLimit) units",
+            what: "a route of at most \(job.unitLimit) units", purchase: ComputeClient.purchase(of: job),
             price: { offer in
                 guard let compute = offer.compute, compute.unitRule == Job.unitRule else { return nil }
                 return compute.price(units: job.unitLimit)
             },
-            order: { listed, ceiling in
-                ComputeClient.order(job, at: listed.provider, name: listed.offer.name, ceiling: ceiling)
+            order: { seller, ceiling in
+                ComputeClient.order(job, at: seller.provider, name: seller.name, ceiling: ceiling)
             },
-            verify: { body, listed in
+            verify: { body, seller in
                 let (receipt, output) = try await ComputeClient.verify(
-                    body, of: job, from: listed.provider, on: self.runner, timeline: self.timeline)
+                    body, of: job, from: seller.provider, on: self.runner, timeline: self.timeline)
                 _ = try Route(output)
                 let record: JSON = [
                     "receipt": JSONField(try JSON.read(body))["receipt"].value ?? .null,
-                    "provider": .string(listed.offer.name),
-                    "identity": .string(Base58.encode(listed.provider.identity.bytes)),
+                    "provider": .string(seller.name),
+                    "identity": .string(Base58.encode(seller.provider.identity.bytes)),
                     "reexecuted": [
                         "output": .string(receipt.outputDigest), "units": .string(String(receipt.units)),
                         "equal": true,
@@ -97,7 +97,7 @@ struct ErrandRunner: Sendable {
         try await self.store.log(
             "proof",
             "re-executed here: the same \(route.cells.count) cells, cost \(route.cost), "
-                + "as \(seller.offer.name) says",
+                + "as \(seller.name) says",
             ["job": .string(job.id), "valid": true])
     }
 

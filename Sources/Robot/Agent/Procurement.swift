@@ -29,17 +29,24 @@ struct Procurement: Sendable {
     struct Want: Sendable {
         /// For people: "storage of bafk…".
         let what: String
+        let purchase: Purchase
         /// The price that an offer asks for it; nil when it is not sold there.
         let price: @Sendable (Offer) -> UInt64?
-        let order: @Sendable (ListedOffer, _ ceiling: UInt64) -> Order
+        let order: @Sendable (Seller, _ ceiling: UInt64) -> Order
         /// Checks the seller's answer and gives the receipt for the ledger and what was bought.
         /// - Throws: when it is not what was paid for.
-        let verify:
-            @Sendable (_ body: [UInt8], ListedOffer) async throws -> (receipt: String, result: [UInt8])
+        let verify: @Sendable (_ body: [UInt8], Seller) async throws -> (receipt: String, result: [UInt8])
+    }
+
+    /// From whom it is bought.
+    struct Seller: Sendable {
+        let provider: Provider
+        /// As it calls itself.
+        let name: String
     }
 
     /// Goes on until the thing is bought and verified. Survives restarts: `project` carries the choice.
-    func buy(_ want: Want, for project: inout Project) async throws -> ListedOffer {
+    func buy(_ want: Want, for project: inout Project) async throws -> Seller {
         try await self.gate.wait(self.timeline)
         var avoided: Set<PublicKey> = []
         var said = Said()
@@ -55,7 +62,7 @@ struct Procurement: Sendable {
                 isDenied = false
                 continue
             }
-            let name = chosen.offer.name
+            let name = chosen.name
             var order = want.order(chosen, project.ceiling)
             order.channel = self.channels
             switch try await self.buyer.buy(order) {
@@ -144,7 +151,7 @@ struct Procurement: Sendable {
 
     /// The receipt with what the seller signed in x402's own form.
     private func kept(
-        _ receipt: String, _ intent: IntentID, _ response: WebResponse, _ seller: ListedOffer
+        _ receipt: String, _ intent: IntentID, _ response: WebResponse, _ seller: Seller
     ) async throws -> String {
         let known = seller.provider.identity
         guard var kept = try? JSON.read(receipt),
@@ -153,7 +160,7 @@ struct Procurement: Sendable {
         kept["x402"] = signed.json
         if let refusal = signed.refusal {
             try await self.store.log(
-                "receipt", "\(seller.offer.name): \(refusal)", ["intent": .string("\(intent)")])
+                "receipt", "\(seller.name): \(refusal)", ["intent": .string("\(intent)")])
         }
         return kept.text
     }
@@ -163,7 +170,7 @@ struct Procurement: Sendable {
 
     /// Verifies; silence on the line is asked again before it counts against the seller.
     private func verified(
-        _ want: Want, _ body: [UInt8], _ seller: ListedOffer
+        _ want: Want, _ body: [UInt8], _ seller: Seller
     ) async throws -> (receipt: String, result: [UInt8]) {
         for _ in 1..<Self.verificationTries {
             do {
@@ -180,12 +187,12 @@ struct Procurement: Sendable {
     private func choose(
         _ want: Want, for project: inout Project, avoiding avoided: Set<PublicKey>,
         _ said: inout Said
-    ) async throws -> ListedOffer? {
+    ) async throws -> Seller? {
+        // Money may be on its way to the chosen one: it is followed, whoever else sells, and without a question.
+        if let seller = try await self.paid(want, project) { return seller }
         let (offers, unavailable) = await self.directory.offers()
-        if let provider = project.provider {
-            if let known = offers.first(where: { sameBytes($0.provider.url, provider) }) { return known }
-            // The chosen one does not answer. If money may be on the way to it, we need its name only.
-            if let offer = try await self.absentee(provider, want, project) { return offer }
+        if let known = offers.first(where: { sameBytes($0.provider.url, project.provider ?? "") }) {
+            return Seller(provider: known.provider, name: known.offer.name)
         }
         let losers = try await Losers(self.ledger)
         let ranked = Directory.ranked(
@@ -209,27 +216,22 @@ struct Procurement: Sendable {
         project.provider = best.offer.provider.url
         project.ceiling = best.price
         try await self.store.save(project)
-        return best.offer
+        return Seller(provider: best.offer.provider, name: best.offer.offer.name)
     }
 
-    /// The offer of a silent provider whose payment is open, rebuilt as far as following the payment needs
-    /// it.
-    private func absentee(_ url: String, _ want: Want, _ project: Project) async throws -> ListedOffer? {
-        guard let provider = self.directory.provider(at: url) else { return nil }
-        let offer = Offer(
-            name: url, identity: provider.identity, network: "", asset: "", payTo: "", storage: nil,
-            compute: nil)
-        let listed = ListedOffer(provider: provider, offer: offer)
-        let order = want.order(listed, project.ceiling)
-        let paid = try await self.ledger.read { view in
-            try view.intents(purpose: order.purpose, job: order.job, series: order.series)
-                .contains { $0.state.holdsMoney && $0.state != .reserved && $0.delivery == .pending }
-        }
-        return paid ? listed : nil
+    /// The seller to whom money is on its way, or went without an answer yet.
+    private func paid(_ want: Want, _ project: Project) async throws -> Seller? {
+        guard let url = project.provider, let provider = self.directory.provider(at: url),
+            let record = try await self.ledger.peek({ try $0.intent(of: want.purchase) }), record.isLive,
+            record.state != .reserved
+        else { return nil }
+        let note = record.proposal.note
+        let name = note.hasSuffix(" \(url)") ? String(note.dropLast(url.count + 1)) : url
+        return Seller(provider: provider, name: name)
     }
 
-    private func lose(_ intent: IntentID, _ seller: ListedOffer, _ reason: String) async throws {
-        let name = seller.offer.name
+    private func lose(_ intent: IntentID, _ seller: Seller, _ reason: String) async throws {
+        let name = seller.name
         let reason = reason.plain(limit: 400)
         let evidence: JSON = [
             "schema": "depai.loss/1", "from": .string(name), "reason": .string(reason),

@@ -1,5 +1,5 @@
 public import Encoding
-internal import Ledger
+public import Ledger
 public import Market
 public import Payments
 internal import Sodium
@@ -129,6 +129,9 @@ public enum ComputeError: Error, Equatable, CustomStringConvertible {
 
 /// The buyer's side of compute.
 public enum ComputeClient {
+    /// What one execution of `job` is to the books.
+    public static func purchase(of job: Job) -> Purchase { Purchase(.job(job.id)) }
+
     /// The order that has `job` run at a provider.
     public static func order(_ job: Job, at provider: Provider, name: String, ceiling: UInt64, tries: Int = 6)
         -> Order
@@ -139,7 +142,7 @@ public enum ComputeClient {
             body: Array(job.json.text.utf8),
             timeout: .seconds(60), bodyLimit: 2 << 20)
         return Order(
-            request: request, purpose: .compute, job: job.id, note: "\(name) \(provider.url)",
+            request: request, self.purchase(of: job), note: "\(name) \(provider.url)",
             ceiling: .units(ceiling), tries: tries, seller: provider.identity)
     }
 

@@ -1,5 +1,5 @@
 internal import Encoding
-internal import Ledger
+public import Ledger
 public import Market
 public import Payments
 internal import Wallet
@@ -15,6 +15,11 @@ public struct StorageClient: Sendable {
         self.entropy = entropy
     }
 
+    /// What putting `object` at one provider is to the books.
+    public static func purchase(of object: StoredObject) -> Purchase {
+        Purchase(.object(object.id.description))
+    }
+
     /// The order that puts `object` at a provider for `days`.
     public static func order(
         _ object: StoredObject, days: Int, at provider: Provider, name: String, ceiling: UInt64,
@@ -25,7 +30,7 @@ public struct StorageClient: Sendable {
             "PUT", url, headers: [Header("Content-Type", "application/octet-stream")], body: object.bytes,
             bodyLimit: 64 << 10)
         return Order(
-            request: request, purpose: .storage, job: object.id.description, note: "\(name) \(provider.url)",
+            request: request, self.purchase(of: object), note: "\(name) \(provider.url)",
             ceiling: .units(ceiling), tries: tries, channel: channel, seller: provider.identity)
     }
 

@@ -37,7 +37,8 @@ import World
         try await ledger.deposit(50_000, asset: self.dollar, reference: "first")
         try await ledger.prepareChannel(Self.id, payee: "chain:a", asset: self.dollar, terms: [])
         let deposit = Proposal(
-            depositInto: Self.id, payee: "chain:a", asset: self.dollar, amount: 10_000, note: "escrow")
+            Purchase(.deposit(channel: Self.id)),
+            Terms(payee: "chain:a", asset: self.dollar, amount: 10_000), note: "escrow")
         guard case .authorized(let authorization) = try await ledger.authorize(deposit) else {
             Issue.record("the deposit is not allowed")
             return
@@ -55,7 +56,7 @@ import World
         -> JournalledPayment
     {
         let proposal = Proposal(
-            purpose: .storage, job: job, payee: "chain:a", asset: self.dollar, amount: amount, note: "")
+            Purchase(.object(job)), Terms(payee: "chain:a", asset: self.dollar, amount: amount), note: "")
         guard case .authorized(let authorization) = try await ledger.authorize(proposal, from: Self.id),
             let voucher = authorization.voucher
         else { throw Denial(rule: "test", reason: "not allowed") }
@@ -99,7 +100,7 @@ import World
             let lost = try await self.sign(ledger, "1", 4_000)
             try await ledger.markUnknown(lost.intent, reason: "no answer")
             let proposal = Proposal(
-                purpose: .storage, job: "2", payee: "chain:a", asset: self.dollar, amount: 500, note: "")
+                Purchase(.object("2")), Terms(payee: "chain:a", asset: self.dollar, amount: 500), note: "")
             guard case .authorized(let unsigned) = try await ledger.authorize(proposal, from: Self.id) else {
                 Issue.record("not allowed")
                 return
@@ -177,7 +178,7 @@ import World
             let balance = try await self.balance(ledger)
             #expect((balance.deposited, balance.spent, balance.escrowed) == (60_000, 2_000, 18_000))
             let proposal = Proposal(
-                purpose: .storage, job: "1", payee: "chain:a", asset: self.dollar, amount: 1, note: "")
+                Purchase(.object("1")), Terms(payee: "chain:a", asset: self.dollar, amount: 1), note: "")
             await #expect(throws: LedgerError.self) {
                 _ = try await ledger.authorize(proposal, from: Self.found)
             }

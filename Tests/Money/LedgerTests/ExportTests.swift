@@ -64,7 +64,7 @@ import Testing
         try await ledger.markSubmitted(try await ledger.pay(failing))
         try await ledger.fail(failing.id, transaction: "failed tx", reason: Self.evil)
         try await ledger.settled(failing)
-        try await ledger.lose(failing.id, reason: Self.evil, evidence: "{}")
+        try await ledger.lose(failing.purchase.intent(round: 1), reason: Self.evil, evidence: "{}")
         try await ledger.settled(Scene.proposal(4_321, job: "cents", asset: Self.cents, purpose: .compute))
         self.clock.advance(seconds: 2 * 86_400)
         let expiring = Scene.proposal(33, job: "expires")
@@ -92,7 +92,7 @@ import Testing
 
     func evilProposal(_ amount: UInt64) -> Proposal {
         Proposal(
-            purpose: .storage, job: "evil", payee: Self.evil, asset: Scene.dollar, amount: amount,
+            Purchase(.object("evil")), Terms(payee: Self.evil, asset: Scene.dollar, amount: amount),
             note: Self.evil)
     }
 

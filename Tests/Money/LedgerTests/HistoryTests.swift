@@ -14,7 +14,7 @@ import Testing
         }
         try await ledger.read { view in
             var jobs: [String] = []
-            try view.forEachIntent { jobs.append($0.proposal.job) }
+            try view.forEachIntent { jobs.append($0.proposal.purchase.subject.text) }
             #expect(jobs == (0..<count).reversed().map { "job \($0)" })
             var some: [IntentRecord] = []
             try view.forEachIntent(limit: LedgerView.page + 1) { some.append($0) }

@@ -15,11 +15,11 @@ import Testing
 
     /// What the outside world knows about one payment.
     struct Truth {
-        var proposal: Proposal
         var payments: [JournalledPayment] = []
         var settled = 0
-        /// Who agreed to it since it was reserved last.
+        /// Who agreed to which terms since it was reserved last.
         var approvers: Set<UInt8> = []
+        var approved: Terms?
     }
 
     private func policy() throws -> [UInt8] {
@@ -72,8 +72,8 @@ import Testing
             #expect(inside.reduce(UInt64(0)) { $0 + $1.proposal.amount } <= Self.windowSum, comment)
         }
         // One purchase is never paid twice, unless the first payment is a loss.
-        let paid = records.filter { $0.state.isOpen || $0.state == .settled && $0.delivery != .lost }
-        #expect(Set(paid.map { "\($0.proposal.job) \($0.proposal.series)" }).count == paid.count, comment)
+        let live = records.filter(\.isLive)
+        #expect(Set(live.map(\.proposal.purchase)).count == live.count, comment)
     }
 
     @Test(arguments: 0..<24 as Range<UInt64>) func `limits hold and the books balance`(seed: UInt64)
@@ -93,18 +93,22 @@ import Testing
                         UInt64.random(in: 1...200, using: &generator) / 50 * 50 + 1,
                         job: "job \(Int.random(in: 0..<12, using: &generator))",
                         payee: Bool.random(using: &generator) ? "chain:alpha" : "chain:beta")
-                    truths[proposal.id, default: Truth(proposal: proposal)].proposal = proposal
-                    let isReserved = try await ledger.state(proposal) == .reserved
+                    let before = try await ledger.newest(proposal)
+                    let isReserved = before?.state == .reserved && before?.proposal.terms == proposal.terms
                     let isStopped = try await ledger.read { try $0.hold() } != nil
                     guard case .authorized = try await ledger.answer(to: proposal) else { continue }
                     #expect(!isStopped, "seed \(seed), step \(step)")
+                    let id = try #require(try await ledger.newest(proposal)).id
                     if !isReserved, proposal.amount > Self.approvedAbove {
-                        #expect(truths[proposal.id]?.approvers.count == 2, "seed \(seed), step \(step)")
-                        truths[proposal.id]?.approvers = []
+                        let truth = truths[id]
+                        #expect(
+                            truth?.approvers.count == 2 && truth?.approved == proposal.terms,
+                            "seed \(seed), step \(step)")
+                        truths[id]?.approvers = []
                     }
                     // Some stay reserved, some are signed.
                     if Bool.random(using: &generator) {
-                        truths[proposal.id]?.payments.append(
+                        truths[id, default: Truth()].payments.append(
                             try await ledger.pay(proposal, height: UInt64(step)))
                     }
                 case 4: ledger = try Scene.open(path: path, clock: clock)
@@ -117,7 +121,11 @@ import Testing
                     try await self.order(
                         .approve(record.id, digest: record.proposal.digest), by: approver, ledger, clock, step
                     )
-                    truths[record.id]?.approvers.insert(approver)
+                    var truth = truths[record.id, default: Truth()]
+                    if truth.approved != record.proposal.terms { truth.approvers = [] }
+                    truth.approved = record.proposal.terms
+                    truth.approvers.insert(approver)
+                    truths[record.id] = truth
                 default:
                     let ids = truths.keys.sorted { $0.description < $1.description }
                     guard let id = ids.randomElement(using: &generator),
@@ -128,7 +136,7 @@ import Testing
                 }
                 try await self.check(ledger, clock, seed, step)
             }
-            for truth in truths.values { #expect(truth.settled <= 1, "seed \(seed): \(truth.proposal.id)") }
+            for (id, truth) in truths { #expect(truth.settled <= 1, "seed \(seed): \(id)") }
         }
     }
 

@@ -26,36 +26,50 @@ import Testing
     }
 
     @Test func `what makes a purchase another one, and what does not`() {
-        let same = Proposal(
-            purpose: .storage, job: "job", payee: "chain:alpha",
-            asset: Asset(id: Scene.dollar.id, symbol: "$", decimals: 6),
-            amount: 100, note: "said differently")
-        #expect(same.id == self.proposal.id)
+        let same = [
+            Scene.proposal(101), Scene.proposal(100, payee: "chain:beta"),
+            Scene.proposal(100, asset: Scene.coin),
+            Proposal(self.proposal.purchase, self.proposal.terms, note: "said differently"),
+        ]
+        #expect(Set(same.map(\.id)) == [self.proposal.id])
         let others = [
-            Scene.proposal(101), Scene.proposal(100, job: "job2"), Scene.proposal(100, payee: "chain:beta"),
-            Scene.proposal(100, asset: Scene.coin), Scene.proposal(100, purpose: .compute),
+            Scene.proposal(100, job: "job2"), Scene.proposal(100, purpose: .compute),
             Scene.proposal(100, series: 1),
             // Lengths are part of the name: no field can lend letters to its neighbour.
-            Scene.proposal(100, job: "jobchain:", payee: "alpha"),
+            Scene.proposal(100, job: "estorag", purpose: .service),
         ]
-        #expect(Set(others.map(\.id) + [self.proposal.id]).count == 8)
+        let slots: [Subject] = [
+            .object("job", slot: 1), .object("job", period: 1), .object("job", slot: 1, period: 1),
+            .job("job", slot: 1), .object("job#1.0"), .job("job#1"),
+        ]
+        let names = others.map(\.id) + slots.map { Purchase($0).intent(round: 0) }
+        let rounds = (0..<3).map { self.proposal.purchase.intent(round: $0) }
+        #expect(Set(names + rounds).count == 13)
         #expect(IntentID(text: self.proposal.id.description) == self.proposal.id)
         #expect(IntentID(text: self.proposal.id.description.uppercased()) == nil)
         #expect(IntentID(text: "") == nil && IntentID(text: self.proposal.id.description + "00") == nil)
     }
 
-    @Test func `a second payee or price for the same purchase is refused while the first may be paid`()
-        async throws
-    {
+    @Test func `terms change until something is signed, and then not while it may be paid`() async throws {
         let ledger = try await Scene.ledger()
         let rivals = [Scene.proposal(100, payee: "chain:beta"), Scene.proposal(90)]
         func refused(_ comment: Comment) async throws {
             for rival in rivals {
-                #expect(try await ledger.answer(to: rival) == .denied("purchase", allowedNow: nil), comment)
+                let state = try #require(try await ledger.state(self.proposal))
+                #expect(try await ledger.answer(to: rival) == .differs(state), comment)
+                guard case .denied(let denial) = try await ledger.foresee(rival) else {
+                    Issue.record("another purchase was foreseen")
+                    return
+                }
+                #expect(denial.rule == "purchase")
             }
         }
-        _ = try await ledger.answer(to: self.proposal)
-        try await refused("reserved")
+        for proposal in rivals + [self.proposal] {
+            #expect(try await ledger.answer(to: proposal) == .authorized(attempt: 1))
+            let record = try #require(try await ledger.newest(proposal))
+            #expect(record.proposal == proposal && record.id == self.proposal.id && record.round == 0)
+            #expect(try await ledger.balance()?.reserved == Int64(proposal.amount))
+        }
         let payment = try await ledger.pay(self.proposal)
         try await refused("signed")
         try await ledger.markSubmitted(payment)
@@ -70,6 +84,76 @@ import Testing
         // Paid and lost: it may be bought elsewhere.
         try await ledger.lose(self.proposal.id, reason: "lost", evidence: "no answer")
         #expect(try await ledger.answer(to: rivals[0]) == .authorized(attempt: 1))
+        #expect(try await ledger.newest(self.proposal)?.round == 1)
+        #expect(try await ledger.read { try $0.intent(self.proposal.id)?.delivery } == .lost)
+    }
+
+    /// What the ledger decides is what the file allows: a fault of ours could not pay twice either.
+    @Test func `the file itself holds no two live payments of one purchase`() async throws {
+        try await withFolder { folder in
+            let path = folder.appending("ledger.db")
+            let ledger = try await Scene.ledger(path: path)
+            try await ledger.settled(self.proposal)
+            let connection = try Connection(path: path.string)
+            let copy = """
+                INSERT INTO intent (id, purpose, job, payee, asset, amount, series, round, note, state,
+                    created_at, updated_at, delivery)
+                SELECT 'other', purpose, job, 'chain:beta', asset, 1, series, 1, '', ?, 0, 0, ? FROM intent
+                """
+            for state in ["reserved", "signed", "submitted", "unknown", "settled"] {
+                #expect(throws: DatabaseError.self, "\(state)") {
+                    try connection.run(copy, .text(state), .text("pending"))
+                }
+            }
+            try connection.run(copy, .text("denied"), .text("pending"))
+            #expect(throws: DatabaseError.self) {
+                try connection.run("UPDATE intent SET state = 'reserved' WHERE id = 'other'")
+            }
+        }
+    }
+
+    @Test func `terms that change for ever are refused a few times and leave no rows`() async throws {
+        for (policy, rule) in try [
+            (
+                Scene.policy { $0["approval"] = [["asset": .string(Scene.dollar.id), "above": "1"]] },
+                "approval"
+            ),
+            (Scene.policy { $0["payees"] = [] }, "payee"),
+        ] {
+            let ledger = try await Scene.ledger(policy: policy)
+            for price in 100..<200 {
+                let payee = price.isMultiple(of: 2) ? "chain:alpha" : "chain:x\(price)"
+                _ = try await ledger.answer(to: Scene.proposal(UInt64(price), payee: payee))
+            }
+            #expect(try await ledger.read { try $0.intents().count } == 1, "\(rule)")
+            #expect(try await ledger.read { try $0.head().sequence } < 20, "\(rule)")
+        }
+    }
+
+    @Test func `an approval is for the terms that were shown`() async throws {
+        let owner = base58(try key(11).publicKey)
+        let ledger = try await Scene.ledger(
+            policy: Scene.policy {
+                $0["approvers"] = [.string(owner)]
+                $0["approval"] = [["asset": .string(Scene.dollar.id), "above": "1"]]
+            })
+        func approve(_ proposal: Proposal, _ number: UInt64) async throws {
+            let signer = try key(11)
+            _ = try await ledger.execute(
+                OwnerCommand(
+                    wallet: base58(try key(2).publicKey), issuer: signer.publicKey, sequence: number,
+                    issuedAt: 0, expiresAt: 1 << 50, challenge: await ledger.challenge(entropy: Counter()),
+                    operation: .approve(proposal.id, digest: proposal.digest)
+                ).signed(with: signer))
+        }
+        let dearer = Scene.proposal(101)
+        _ = try await ledger.answer(to: self.proposal)
+        try await approve(self.proposal, 1)
+        #expect(try await ledger.answer(to: dearer) == .waiting("approval", allowedNow: 1))
+        await #expect(throws: CommandError.self) { try await approve(self.proposal, 2) }
+        #expect(try await ledger.answer(to: self.proposal) == .waiting("approval", allowedNow: 1))
+        try await approve(self.proposal, 3)
+        #expect(try await ledger.answer(to: self.proposal) == .authorized(attempt: 1))
     }
 
     @Test func `a permission in use is not given twice`() async throws {
@@ -161,9 +245,11 @@ import Testing
         }
         #expect(try await ledger.state(self.proposal) == (failed ? .failed : .expired))
         #expect(try await ledger.balance()?.available == 10_000)
-        #expect(try await ledger.answer(to: self.proposal) == .authorized(attempt: 2))
+        let first = self.proposal.id
+        #expect(try await ledger.answer(to: self.proposal) == .authorized(attempt: 1))
         let second = try await ledger.pay(self.proposal)
-        #expect(second.attempt == 2 && second.payload != [])
+        #expect(second.intent == self.proposal.purchase.intent(round: 1) && second.payload != [])
+        #expect(try await ledger.read { try $0.intent(first)?.state } == (failed ? .failed : .expired))
     }
 
     @Test func `a loss is booked once, and the payee keeps the money`() async throws {

@@ -91,7 +91,7 @@ struct PowerLossTests {
         // An honest disk never makes the ledger believe that it lost its tail.
         #expect(hold == nil, comment)
         for (job, least) in acknowledged {
-            let found = records.first { $0.proposal.job == job }
+            let found = records.first { $0.proposal.purchase.subject.text == job }
             let state = found.flatMap { Self.order.firstIndex(of: $0.state) } ?? -1
             #expect(try state >= #require(Self.order.firstIndex(of: least)), "\(job): \(comment)")
             // What is signed is never signed again.

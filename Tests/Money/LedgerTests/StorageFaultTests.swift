@@ -44,7 +44,7 @@ struct StorageFaultTests {
                     let ledger = try Scene.open(path: path)
                     let records = try await ledger.read { try $0.intents() }
                     for step in self.steps(broken.said) {
-                        let state = records.first { $0.proposal.job == step[1] }?.state
+                        let state = records.first { $0.proposal.purchase.subject.text == step[1] }?.state
                         let least = try #require(IntentState(rawValue: String(step[2])))
                         #expect(
                             try #require(state.flatMap { order.firstIndex(of: $0) })

@@ -45,8 +45,19 @@ enum Scene {
         purpose: Purpose = .storage, series: UInt32 = 0
     ) -> Proposal {
         Proposal(
-            purpose: purpose, job: job, payee: payee, asset: asset, amount: amount, series: series,
-            note: "a test")
+            Purchase(self.subject(purpose, job), series: series),
+            Terms(payee: payee, asset: asset, amount: amount), note: "a test")
+    }
+
+    static func subject(_ purpose: Purpose, _ name: String) -> Subject {
+        switch purpose {
+        case .storage: .object(name)
+        case .compute: .job(name)
+        case .service: .request(name)
+        case .fee: .fee(message: name)
+        case .channel: .deposit(channel: name)
+        case .sweep: .surplus(asset: name)
+        }
     }
 
     /// A policy with one wide limit; `change` makes it what a test needs.
@@ -105,6 +116,12 @@ enum Answer: Equatable {
     case waiting(String, allowedNow: UInt64?)
     case inFlight(IntentState, attempt: Int)
     case settled
+    case differs(IntentState)
+}
+
+extension Proposal {
+    /// The name of the first round of its purchase.
+    var id: IntentID { self.purchase.intent(round: 0) }
 }
 
 extension PaymentLedger {
@@ -116,9 +133,10 @@ extension PaymentLedger {
             try await self.suspend(authorization)
             return .authorized(attempt: attempt)
         case .denied(let denial): return .denied(denial.rule, allowedNow: denial.allowedNow)
-        case .waiting(let denial): return .waiting(denial.rule, allowedNow: denial.allowedNow)
+        case .waiting(_, let denial): return .waiting(denial.rule, allowedNow: denial.allowedNow)
         case .inFlight(let payment): return .inFlight(payment.state, attempt: payment.attempt)
         case .settled: return .settled
+        case .differs(let record): return .differs(record.state)
         }
     }
 
@@ -128,20 +146,24 @@ extension PaymentLedger {
         guard case .authorized(let authorization) = try await self.authorize(proposal) else {
             throw LedgerError.unknownIntent(proposal.id)
         }
-        let message = Array("message \(proposal.id) \(authorization.attempt)".utf8)
+        let message = Array("message \(authorization.intent) \(authorization.attempt)".utf8)
         let signer = try key(proposal.purpose == .fee ? 3 : 2)
         let attempt = try authorization.signed(message, by: signer)
         return try await self.journal(attempt, payload: [1] + message, lastValidBlockHeight: height)
     }
 
     func settled(_ proposal: Proposal) async throws {
-        try await self.markSubmitted(try await self.pay(proposal))
-        try await self.settle(proposal.id, proof: SettlementProof(transaction: "tx \(proposal.id)", slot: 5))
+        let payment = try await self.pay(proposal)
+        try await self.markSubmitted(payment)
+        let name = "tx \(payment.intent)"
+        try await self.settle(payment.intent, proof: SettlementProof(transaction: name, slot: 5))
     }
 
-    func state(_ proposal: Proposal) async throws -> IntentState? {
-        try await self.read { try $0.intent(proposal.id)?.state }
+    func newest(_ proposal: Proposal) async throws -> IntentRecord? {
+        try await self.read { try $0.intent(of: proposal.purchase) }
     }
+
+    func state(_ proposal: Proposal) async throws -> IntentState? { try await self.newest(proposal)?.state }
 
     func balance(_ asset: Asset = Scene.dollar) async throws -> Balance? {
         try await self.read { try $0.balances().first { $0.asset.id == asset.id } }

@@ -13,6 +13,7 @@ import SystemPackage
 ///     depai-payments vouchers FILE COUNT CHANNELS   the same with vouchers, each accepted before the next;
 ///                                                   prints the rate and the 99th percentile in microseconds
 ///     depai-payments migrate FILE STEPS ROWS        brings tables of its own to a version
+///     depai-payments upgrade FILE 1 1               brings a ledger's tables to the newest version
 ///
 /// Ends with 8 when the storage failed, with 1 for any other error.
 @main
@@ -21,16 +22,22 @@ struct PaymentWorkload {
 
     static func main() async throws {
         let arguments = CommandLine.arguments
-        guard arguments.count == 5, ["run", "bench", "vouchers", "migrate"].contains(arguments[1]),
+        guard arguments.count == 5,
+            ["run", "bench", "vouchers", "migrate", "upgrade"].contains(arguments[1]),
             let count = Int(arguments[3]), let concurrency = Int(arguments[4]), count > 0, concurrency > 0
         else {
             self.say(
-                "usage: depai-payments run|bench|vouchers|migrate FILE COUNT CONCURRENCY", to: .standardError)
+                "usage: depai-payments run|bench|vouchers|migrate|upgrade FILE COUNT CONCURRENCY",
+                to: .standardError)
             exit(2)
         }
         do {
             guard arguments[1] != "migrate" else {
                 _ = try Connection.open(FilePath(arguments[2]), self.schema(steps: count, rows: concurrency))
+                return
+            }
+            guard arguments[1] != "upgrade" else {
+                _ = try Connection.open(FilePath(arguments[2]), PaymentLedger.schema)
                 return
             }
             let teller = try await Teller(FilePath(arguments[2]))
@@ -127,20 +134,24 @@ struct Teller: Sendable {
         }
     }
 
+    private static func terms(_ amount: UInt64) -> Terms {
+        Terms(payee: "chain:alpha", asset: PaymentWorkload.dollar, amount: amount)
+    }
+
     /// Up to the signed bytes on disk. Nil for what is paid already.
     func sign(_ job: Int) async throws -> JournalledPayment? {
         let proposal = Proposal(
-            purpose: .storage, job: "job-\(job)", payee: "chain:alpha", asset: PaymentWorkload.dollar,
-            amount: 5, note: "a payment of the workload")
+            Purchase(.object("job-\(job)")), Self.terms(5), note: "a payment of the workload")
         switch try await self.ledger.authorize(proposal) {
         case .authorized(let authorization):
-            let message = Array("the message of \(proposal.id)".utf8)
+            let message = Array("the message of \(authorization.intent)".utf8)
             let attempt = try authorization.signed(message, by: self.key.key)
             return try await self.ledger.journal(attempt, payload: [1] + message, lastValidBlockHeight: 9)
         case .inFlight(let payment): return payment
         case .settled: return nil
         case .denied(let denial): throw denial
-        case .waiting(let denial): throw denial
+        case .waiting(_, let denial): throw denial
+        case .differs(let record): throw record.difference
         }
     }
 
@@ -153,8 +164,7 @@ struct Teller: Sendable {
             try await self.ledger.prepareChannel(
                 id, payee: "chain:alpha", asset: PaymentWorkload.dollar, terms: [])
             let proposal = Proposal(
-                depositInto: id, payee: "chain:alpha", asset: PaymentWorkload.dollar, amount: 5_000_000,
-                note: "escrow")
+                Purchase(.deposit(channel: id)), Self.terms(5_000_000), note: "escrow")
             guard case .authorized(let authorization) = try await self.ledger.authorize(proposal) else {
                 throw Denial(rule: "benchmark", reason: "no deposit is allowed")
             }
@@ -187,8 +197,7 @@ struct Teller: Sendable {
 
     private func voucher(_ job: Int, _ channel: String) async throws -> JournalledPayment {
         let proposal = Proposal(
-            purpose: .storage, job: "voucher-\(job)", payee: "chain:alpha", asset: PaymentWorkload.dollar,
-            amount: 5, note: "a voucher of the workload")
+            Purchase(.object("voucher-\(job)")), Self.terms(5), note: "a voucher of the workload")
         guard case .authorized(let authorization) = try await self.ledger.authorize(proposal, from: channel),
             let voucher = authorization.voucher
         else { throw Denial(rule: "benchmark", reason: "no voucher is allowed") }

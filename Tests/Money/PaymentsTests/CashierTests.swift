@@ -11,9 +11,8 @@ import World
     private static let asset = Asset(id: "chain/token:dollar", symbol: "USD", decimals: 6)
     private static let denial = Denial(rule: "limit:day", reason: "too much", allowedNow: 7)
     private static let payment = CashierAnswer.Payment(
-        intent: Proposal(
-            purpose: .service, job: "a", payee: "chain:b", asset: Self.asset, amount: .max, note: ""
-        ).id, asset: Self.asset, amount: .max, payee: "chain:b", transaction: nil)
+        intent: Purchase(.request("a")).intent(round: 0), asset: Self.asset, amount: .max, payee: "chain:b",
+        transaction: nil)
 
     @Test(arguments: [
         CashierRequest(

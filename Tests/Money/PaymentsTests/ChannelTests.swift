@@ -14,7 +14,7 @@ import World
     static let terms = ChannelSales(withdrawDelay: 3_600, minDeposit: 1_000, claimSeconds: 60)
     static let opening = Order.ChannelUse.open(deposit: .units(10_000))
 
-    private func end(_ purchase: Purchase) -> String {
+    private func end(_ purchase: PurchaseEnd) -> String {
         switch purchase {
         case .answered(_, let response): "answered \(response.status)"
         case .unanswered: "unanswered"

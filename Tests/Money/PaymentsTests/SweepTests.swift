@@ -141,8 +141,10 @@ import World
             let ledger = try await self.ledger(market, above: 300_000)
             func verdict(_ amount: UInt64, to payee: Address) async throws -> String {
                 let proposal = Proposal(
-                    purpose: .sweep, job: "sweep", payee: SolanaNames.account(payee, on: market.network),
-                    asset: market.asset, amount: amount, note: "")
+                    Purchase(.surplus(asset: market.asset.id)),
+                    Terms(
+                        payee: SolanaNames.account(payee, on: market.network), asset: market.asset,
+                        amount: amount), note: "")
                 switch try await ledger.foresee(proposal) {
                 case .allowed: return "allowed"
                 case .approvalNeeded(let denial), .denied(let denial): return denial.rule

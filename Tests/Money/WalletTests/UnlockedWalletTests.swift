@@ -111,9 +111,17 @@ import Wallet
     private func proposal(_ names: Names, _ purpose: Purpose, job: String = "job", payee: String? = nil)
         -> Proposal
     {
-        Proposal(
-            purpose: purpose, job: job, payee: payee ?? names.account, asset: names.asset,
-            amount: purpose == .fee ? 10_001 : 5, note: "")
+        let subject: Subject =
+            switch purpose {
+            case .fee: .fee(message: job)
+            case .compute: .job(job)
+            default: .object(job)
+            }
+        return Proposal(
+            Purchase(subject),
+            Terms(
+                payee: payee ?? names.account, asset: names.asset, amount: purpose == .fee ? 10_001 : 5),
+            note: "")
     }
 
     @Test func `fees are signed by the sponsor's key and everything else by the payment key`() async throws {

@@ -26,9 +26,7 @@ import World
             }
         }
         let once = Order(
-            request: order.request, purpose: order.purpose, job: order.job, series: order.series,
-            note: order.note,
-            ceiling: order.ceiling, tries: 1)
+            request: order.request, order.purchase, note: order.note, ceiling: order.ceiling, tries: 1)
         _ = try await market.buyer(ledger).buy(once)
         market.web.change { $0.impostor = nil }
         let header = try #require(market.web.change { $0.payments }.last)

@@ -20,7 +20,7 @@ struct TopicTests {
         return text.contains("\"paymentPayload\"") || text.contains("\"settlementResponse\"")
     }
 
-    private func expectDelivered(_ purchase: Purchase, _ text: String, _ stall: Stall) throws {
+    private func expectDelivered(_ purchase: PurchaseEnd, _ text: String, _ stall: Stall) throws {
         guard case .answered(_, let response) = purchase else {
             Issue.record("not delivered: \(purchase)")
             return
@@ -86,7 +86,7 @@ struct TopicTests {
             let order = try stall.order("a map", channel: use)
             // The buyer's pauses take no time here, the work for the stranger's copy does: all tries may fall
             // into it. The same purchase again asks for what is paid.
-            let purchase = try await eventually("an answer") { () -> Purchase? in
+            let purchase = try await eventually("an answer") { () -> PurchaseEnd? in
                 let purchase = try await buyer.buy(order)
                 if case .unanswered = purchase { return nil }
                 return purchase

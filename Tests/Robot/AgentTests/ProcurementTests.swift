@@ -38,10 +38,11 @@ import World
     private func want(_ market: TestMarket) throws -> Procurement.Want {
         let object = try market.object()
         return Procurement.Want(
-            what: "storage", price: { $0.storage?.price(bytes: object.bytes.count, days: 10) },
-            order: { listed, ceiling in
+            what: "storage", purchase: StorageClient.purchase(of: object),
+            price: { $0.storage?.price(bytes: object.bytes.count, days: 10) },
+            order: { seller, ceiling in
                 StorageClient.order(
-                    object, days: 10, at: listed.provider, name: listed.offer.name, ceiling: ceiling)
+                    object, days: 10, at: seller.provider, name: seller.name, ceiling: ceiling)
             }, verify: { body, _ in (String(decoding: body, as: UTF8.self), []) })
     }
 
@@ -104,6 +105,37 @@ import World
             #expect(web.offers < 60, "\(web.offers)")
             let kinds = try await store.events(after: 0, limit: 100).map(\.kind)
             #expect(kinds.count { $0 == "denial" } == 1 && kinds.count <= 3, "\(kinds)")
+        }
+    }
+
+    @Test func `a payment that nobody answered is followed where it went, and nobody is asked for offers`()
+        async throws
+    {
+        try await TestMarket.with { market in
+            try await market.openShop()
+            let (ledger, web) = (try await market.robotLedger(), CountingWeb(market.web))
+            let store = try AgentStore(path: nil, timeline: market.timeline)
+            let gate = BooksGate()
+            await gate.open()
+            // The seller takes the money and falls silent.
+            let silence: @Sendable (WebRequest) -> WebResponse? = { request in
+                request.headers.contains { $0.name == "PAYMENT-SIGNATURE" }
+                    ? WebResponse(status: 503, headers: [], body: []) : nil
+            }
+            market.web.change { $0.impostor = silence }
+            let order = StorageClient.order(
+                try market.object(), days: 10, at: market.provider, name: "node a", ceiling: 1_000, tries: 1)
+            guard case .open(let intent, _) = try await market.buyer(ledger).buy(order) else {
+                Issue.record("the payment is not open")
+                return
+            }
+            market.web.change { $0.impostor = nil }
+            var project = try await store.open(kind: "archive", bytes: [1], context: "")
+            project.provider = market.provider.url
+            let procurement = self.procurement(market, ledger, web, store, gate)
+            let seller = try await procurement.buy(try self.want(market), for: &project)
+            #expect(seller.name == "node a" && web.offers == 0)
+            #expect(try await ledger.read { try $0.intents().map(\.id) } == [intent])
         }
     }
 

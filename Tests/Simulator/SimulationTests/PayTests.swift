@@ -211,8 +211,11 @@ struct PayTests {
             let intents = try shop.world.workshop.robot.viewLedger().intents()
             #expect(intents.allSatisfy { $0.state == .settled })
             // A second payment for the same request exists only after the first one was answered or given up.
-            for record in intents where record.proposal.series == 0 && record.delivery == .pending {
-                #expect(!intents.contains { $0.proposal.job == record.proposal.job && $0.id != record.id })
+            for record in intents where record.proposal.purchase.series == 0 && record.delivery == .pending {
+                #expect(
+                    !intents.contains {
+                        $0.proposal.purchase == record.proposal.purchase && $0.id != record.id
+                    })
             }
             let paid = intents.reduce(UInt64(0)) { $0 + $1.proposal.amount }
             #expect(try await shop.tokens(of: payTo) == before + paid)

@@ -39,7 +39,7 @@ extension WalletCommand {
             table.add(("amount", .dim), (proposal.asset.text(proposal.amount), .bold))
             table.add(("asset", .dim), (proposal.asset.id, nil))
             table.add(("to", .dim), (proposal.payee, nil))
-            table.add(("for", .dim), ("\(proposal.purpose.rawValue) \(proposal.job)", nil))
+            table.add(("for", .dim), ("\(proposal.purpose.rawValue) \(proposal.purchase.subject.text)", nil))
             table.add(("note", .dim), (proposal.note, nil))
             table.add(("state", .dim), ("\(record.state.rawValue): \(record.reason)", nil))
             Terminal.talk(table.text)

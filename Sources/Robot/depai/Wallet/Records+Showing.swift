@@ -30,7 +30,7 @@ extension IntentRecord {
         [
             "intent": .string(self.id.description), "digest": .string(Hex.encode(self.proposal.digest)),
             "purpose": .string(self.proposal.purpose.rawValue),
-            "job": .string(self.proposal.job), "payee": .string(self.proposal.payee),
+            "job": .string(self.proposal.purchase.subject.text), "payee": .string(self.proposal.payee),
             "asset": .string(self.proposal.asset.id), "symbol": .string(self.proposal.asset.symbol),
             "amount": .string(self.proposal.asset.decimal(self.proposal.amount)),
             "atomic": .string(String(self.proposal.amount)), "note": .string(self.proposal.note),
