@@ -54,7 +54,7 @@ extension PaymentLedger {
             """, .text(round.id.description), .text(purchase.purpose.rawValue),
             .text(purchase.subject.text), .text(proposal.payee), .text(proposal.asset.id),
             .integer(Int64(proposal.amount)), .integer(Int64(purchase.series)),
-            .integer(Int64(round.number)), .text(Self.kept(proposal.note)), .text(state.rawValue),
+            .integer(Int64(clamping: round.number)), .text(Self.kept(proposal.note)), .text(state.rawValue),
             .text(state == .reserved ? "" : detail), state.holdsMoney ? .integer(now) : .null,
             .integer(now), .integer(now), .integer(self.nextStep), channel.map { .text($0) } ?? .null,
             self.policy.map { .integer(Int64(bitPattern: $0.sequence)) } ?? .null, .integer(changes))

@@ -34,8 +34,8 @@ public actor PaymentLedger {
     /// The end of the journal, commits to come included.
     var head: LedgerHead
     private var group = CommitGroup()
-    /// Somebody will commit after a while whatever is open then.
-    private var isTimed = false
+    /// There is something to commit that nobody waits for.
+    private let late = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
     var time: LedgerClock
     /// The time that was stored last.
     var keptTime: Int64 = 0
@@ -349,21 +349,23 @@ public actor PaymentLedger {
         try self.commit()
     }
 
-    /// Commits a little later, unless somebody does so before. One timer serves all groups that come and go
-    /// meanwhile; a young one is committed early, which only costs a sync.
-    func commitSoon() {
-        guard self.group.isOpen, !self.isTimed else { return }
-        self.isTimed = true
-        Task { [weak self, timeline] in
-            try? await timeline.sleep(for: .milliseconds(20))
-            try? await self?.commitIfOpen()
+    /// Asks for a commit a little later, unless somebody commits before.
+    func commitSoon() { if self.group.isOpen { self.late.continuation.yield() } }
+
+    /// Commits what nobody waits for a moment after it was written, until the task is cancelled. Where nobody
+    /// runs it, the next who waits for the disk commits that, too. Runs once.
+    ///
+    /// One pause serves all groups that come and go meanwhile; a young one is committed early, which only
+    /// costs a sync.
+    public func run() async {
+        for await _ in self.late.stream {
+            try? await self.timeline.sleep(for: Self.lateness)
+            // A fault is told to whoever writes next.
+            if self.group.isOpen { try? self.commit() }
         }
     }
 
-    private func commitIfOpen() throws {
-        self.isTimed = false
-        if self.group.isOpen { try self.commit() }
-    }
+    private static let lateness: Duration = .milliseconds(20)
 
     private func commit() throws {
         guard self.group.isOpen else { return }

@@ -1,6 +1,7 @@
 internal import Encoding
 
-/// Subjects as the books keep them, beside their purpose. What versions before this one wrote reads as what it was.
+/// Subjects as the books keep them, beside their purpose. What versions before this one wrote is read as what
+/// it was.
 extension Subject {
     private static let requestPrefix = "fetch:"
     private static let depositPrefix = "channel:"
@@ -40,23 +41,26 @@ extension Subject {
 
     private static func object(reading text: String) -> Subject? {
         guard let (id, place) = Self.cut(text, at: "#") else { return .object(text) }
-        let numbers = place.split(separator: ".", omittingEmptySubsequences: false).map { UInt32($0) }
-        guard numbers.count == 2, let slot = numbers[0], let period = numbers[1] else { return nil }
+        guard let (first, second) = Self.cut(place, at: ".") else { return nil }
+        guard let slot = UInt32(first) else { return nil }
+        guard let period = UInt32(second) else { return nil }
         return .object(id, slot: slot, period: period)
     }
 
     private static func job(reading text: String) -> Subject? {
         guard let (id, place) = Self.cut(text, at: "#") else { return .job(text) }
-        return UInt32(place).map { .job(id, slot: $0) }
+        guard let slot = UInt32(place) else { return nil }
+        return .job(id, slot: slot)
     }
 
     private static func channel(reading text: String) -> Subject? {
         if let channel = Self.rest(of: text, after: Self.depositPrefix) { return .deposit(channel: channel) }
         if let channel = Self.rest(of: text, after: Self.closingPrefix) { return .closing(channel: channel) }
         guard let rest = Self.rest(of: text, after: Self.questionPrefix),
-            let (channel, spent) = Self.cut(rest, at: ":")
+            let (channel, number) = Self.cut(rest, at: ":")
         else { return nil }
-        return UInt64(spent).map { .question(channel: channel, spent: $0) }
+        guard let spent = UInt64(number) else { return nil }
+        return .question(channel: channel, spent: spent)
     }
 
     private static func rest(of text: String, after prefix: String) -> String? {

@@ -115,7 +115,7 @@ enum Tables {
         CREATE INDEX intent_lost ON intent (payee) WHERE delivery = 'lost';
         """,
         """
-        -- Rounds of one purchase follow one another; of those that are there the live one, if any, is the last.
+        -- Rounds of one purchase follow one another; of those that are there the live one is the last.
         ALTER TABLE intent ADD COLUMN round INTEGER NOT NULL DEFAULT 0;
         UPDATE intent SET round = numbered.place FROM (
             SELECT rowid AS number, ROW_NUMBER() OVER (

@@ -128,7 +128,7 @@ extension Buyer {
         case .denied(let denial): return .denied(denial)
         case .waiting(let id, let denial): return .waiting(id, denial)
         case .differs(let record): return .denied(record.difference)
-        case .inFlight(let payment): return try await self.completeVoucher(payment, order)
+        case .inFlight(let payment): return try await self.follow(payment, order)
         case .settled(let record): return .unanswered(record.id, reason: "paid before")
         case .authorized(let authorization):
             let intent = authorization.intent
@@ -136,7 +136,7 @@ extension Buyer {
                 self.payload(quote, .voucher, terms, voucher, intent)
             }
             let payment = try await self.sign(authorization, id, payload)
-            return try await self.completeVoucher(payment, order)
+            return try await self.follow(payment, order)
         }
     }
 
@@ -234,81 +234,13 @@ extension Buyer {
             firstSlot: recent.slot)
         let payment = try await self.ledger.journal(
             signedVoucher, payload: payload.bytes, lastValidBlockHeight: .max)
-        return try await self.completeVoucher(payment, order)
+        return try await self.follow(payment, order)
     }
 
-    // MARK: Sending
-
-    /// Sends a journalled voucher until the seller has answered, or patience ends.
-    func completeVoucher(_ first: JournalledPayment, _ order: Order) async throws -> PurchaseEnd {
-        var payment = first
-        var reason = ""
-        var isRenewed = false
-        for attempt in 0..<order.tries {
-            if attempt > 0 { try await self.timeline.sleep(for: .milliseconds(500 << min(attempt, 3))) }
-            let deposit = try await self.deposit(under: payment)
-            if let deposit { try await self.ledger.markSubmitted(deposit) }
-            let (response, claim, silence) = try await self.present(payment.payload, with: order.request)
-            reason = silence ?? reason
-            if let deposit {
-                switch try await self.standing(of: deposit, claim) {
-                case .arrived: break
-                case .dead(let why): return .unpaid(reason: why)
-                case .open(let why):
-                    reason = why
-                    continue
-                }
-            }
-            guard let response else { continue }
-            if (200..<300).contains(response.status) {
-                try await self.ledger.accept(payment.intent, commitment: try Self.commitment(of: payment))
-                return .answered(payment.intent, response)
-            }
-            reason = Self.refusal(response, claim)
-            if claim?.errorReason == BatchSettlement.channelClosing,
-                let end = try await self.endSeen(under: payment)
-            {
-                return end
-            }
-            guard !isRenewed, let (anew, why) = try await self.agree(payment, response) else { continue }
-            guard let anew else {
-                reason = why
-                break
-            }
-            isRenewed = true
-            payment = anew
-        }
-        try await self.ledger.markUnknown(payment.intent, reason: reason)
-        return .open(payment.intent, reason: reason)
-    }
-
-    private enum DepositStanding {
-        case arrived
-        case dead(String)
-        case open(String)
-    }
-
-    /// What the chain says about the deposit that a voucher came with.
-    private func standing(of deposit: JournalledPayment, _ claim: SettlementResponse?) async throws
-        -> DepositStanding
-    {
-        do {
-            let hint = claim.flatMap { $0.transaction.isEmpty ? nil : $0.transaction }
-            switch try await self.reconciler.reconcile(
-                deposit, hint: hint, account: try Self.payingAccount(deposit))
-            {
-            case .settled: return .arrived
-            case .failed(_, let why): return .dead(why)
-            case .dead: return .dead("the deposit expired unexecuted")
-            case .open: return .open("the deposit is not on the chain yet")
-            }
-        } catch let error as RPCError {
-            return .open("the chain does not answer: \(error)")
-        }
-    }
+    // MARK: What the seller counts
 
     /// The deposit of the same payload, while its outcome is open.
-    private func deposit(under payment: JournalledPayment) async throws -> JournalledPayment? {
+    func deposit(under payment: JournalledPayment) async throws -> JournalledPayment? {
         guard let channel = payment.channel else { return nil }
         return try await self.ledger.read { view in
             let open = try view.intents(in: [.signed, .submitted, .unknown]).filter {
@@ -318,7 +250,7 @@ extension Buyer {
         }
     }
 
-    private static func commitment(of payment: JournalledPayment) throws -> String {
+    static func commitment(of payment: JournalledPayment) throws -> String {
         let voucher = try ChannelVoucher(decoding: payment.message)
         return "\(voucher.channel):\(voucher.cumulative)"
     }
@@ -327,7 +259,7 @@ extension Buyer {
     /// above it.
     ///
     /// - Returns: nil when the answer does not speak of it; without a payment, why it is not believed.
-    private func agree(
+    func agree(
         _ payment: JournalledPayment, _ response: WebResponse
     ) async throws -> (JournalledPayment?, reason: String)? {
         guard let id = payment.channel else { return nil }

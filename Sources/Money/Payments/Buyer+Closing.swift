@@ -157,7 +157,7 @@ extension Buyer {
         let settlement = try await facilitator.sponsor(
             try Transaction(decoding: payment.payload), payer: self.payer, cost: 10_000)
         _ = try await self.reconciler.reconcile(
-            payment, hint: settlement.transaction.isEmpty ? nil : settlement.transaction, account: channel)
+            payment, hint: settlement.hint, account: channel)
         return settlement
     }
 

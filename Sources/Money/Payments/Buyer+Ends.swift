@@ -37,25 +37,22 @@ extension Buyer {
     }
 
     /// What became of a voucher whose seller says that its channel is closing. The chain decides.
-    /// - Returns: nil where the channel goes on, or is only on its way to its end.
-    func endSeen(under payment: JournalledPayment) async throws -> PurchaseEnd? {
+    func endSeen(under payment: JournalledPayment) async throws -> Purchasing.Event {
         guard let id = payment.channel, let record = try await self.ledger.read({ try $0.channel(id) })
-        else { return nil }
+        else { return .channelGoesOn }
         do {
             if try await self.ended(record, redeemed: nil) == nil {
                 let account = try await self.account(Address(id), ChannelTerms(bytes: record.terms))
                 if account?.status != .open { try await self.ledger.beginClosing(id) }
-                return nil
+                return .channelGoesOn
             }
         } catch is RPCError {
-            return nil
+            return .channelGoesOn
         } catch is X402Error {
-            return nil
+            return .channelGoesOn
         }
         let state = try await self.ledger.read { try $0.intent(payment.intent)?.state }
-        return state == .settled
-            ? .unanswered(payment.intent, reason: "redeemed at the end of its channel")
-            : .unpaid(reason: "its seller closed the channel, and the rest is back")
+        return .channelEnded(isPaid: state == .settled)
     }
 
     /// How many pages of a channel's history are read for its last voucher: whoever names a closed channel

@@ -98,7 +98,7 @@ extension Buyer {
                 Purchase(.surplus(asset: asset.id), series: (last ?? 0) + 1),
                 Terms(
                     payee: rule.account, asset: asset,
-                    amount: UInt64(max(0, free - Int64(clamping: rule.above)))),
+                    amount: UInt64(clamping: free - Int64(clamping: rule.above))),
                 note: "above the owner's ceiling")
         guard proposal.amount > 0 else { return nil }
         let program: Address
@@ -135,30 +135,35 @@ extension Buyer {
     private func finish(_ payment: JournalledPayment, _ sponsor: Sponsor) async throws -> Sweeping {
         let asset = payment.proposal.asset
         let payload = try PaymentPayload(bytes: payment.payload)
-        var reason = ""
-        for attempt in 0..<3 {
-            if attempt > 0 { try await self.timeline.sleep(for: .seconds(1)) }
-            try await self.ledger.markSubmitted(payment)
-            var hint: String?
-            do {
-                let settlement = try await sponsor.settle(payload, payload.accepted)
-                hint = settlement.transaction.isEmpty ? nil : settlement.transaction
-                reason = settlement.errorMessage ?? settlement.errorReason ?? reason
-            } catch let error as WebError {
-                if error == .cancelled { throw CancellationError() }
-                reason = "\(error)"
+        let end = try await Purchasing.follow(Purchasing(.plain, .tries(3)), on: self.timeline) { action in
+            guard case .look(let hint) = action else {
+                try await self.ledger.markSubmitted(payment)
+                return try await Self.present(payload, to: sponsor)
             }
-            switch try await self.reconciler.reconcile(
-                payment, hint: hint, account: try Self.payingAccount(payment))
-            {
-            case .settled:
-                return .swept(amount: payment.proposal.amount, asset: asset, to: payment.proposal.payee)
-            case .failed(_, let why): return .waits(asset: asset, reason: why)
-            case .dead: return .waits(asset: asset, reason: "the transfer expired unexecuted: \(reason)")
-            case .open: break
-            }
+            return .found(try await self.finding(of: payment, hint: hint))
         }
-        try await self.ledger.markUnknown(payment.intent, reason: reason)
-        return .waits(asset: asset, reason: reason)
+        switch end {
+        case .answered, .paid:
+            return .swept(amount: payment.proposal.amount, asset: asset, to: payment.proposal.payee)
+        case .unpaid(let reason): return .waits(asset: asset, reason: reason)
+        case .open(let reason):
+            try await self.ledger.markUnknown(payment.intent, reason: reason)
+            return .waits(asset: asset, reason: reason)
+        }
+    }
+
+    private static func present(
+        _ payload: PaymentPayload, to sponsor: Sponsor
+    ) async throws -> Purchasing.Event {
+        do {
+            let settlement = try await sponsor.settle(payload, payload.accepted)
+            let reason = settlement.errorMessage ?? settlement.errorReason ?? ""
+            return .replied(
+                Purchasing.Reply(isGood: settlement.success, reason: reason, hint: settlement.hint))
+        } catch let error as WebError where error != .cancelled {
+            return .silent("\(error)")
+        } catch WebError.cancelled {
+            throw CancellationError()
+        }
     }
 }

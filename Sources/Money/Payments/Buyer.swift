@@ -43,8 +43,8 @@ public struct Buyer: Sendable {
         if let known, known.isLive, known.state != .reserved,
             let payment = try await self.ledger.peek({ try $0.payment(known) })
         {
-            guard let channel = payment.channel else { return try await self.complete(payment, order) }
-            return try await self.locks.alone(channel) { try await self.completeVoucher(payment, order) }
+            guard let channel = payment.channel else { return try await self.follow(payment, order) }
+            return try await self.locks.alone(channel) { try await self.follow(payment, order) }
         }
         let quote: Quote
         switch try await self.quote(order) {
@@ -53,7 +53,7 @@ public struct Buyer: Sendable {
         case .ended(let purchase): return purchase
         }
         switch try await self.prepare(quote) {
-        case .signed(let payment): return try await self.complete(payment, order)
+        case .signed(let payment): return try await self.follow(payment, order)
         case .stopped(let purchase): return purchase
         }
     }
@@ -142,39 +142,6 @@ public struct Buyer: Sendable {
         }
     }
 
-    /// Sends the journalled bytes until the chain and the seller have answered, or patience ends.
-    private func complete(_ payment: JournalledPayment, _ order: Order) async throws -> PurchaseEnd {
-        let account = try Self.payingAccount(payment)
-        var settled = false
-        var reason = ""
-        for attempt in 0..<order.tries {
-            if attempt > 0 { try await self.timeline.sleep(for: .milliseconds(500 << min(attempt, 3))) }
-            try await self.ledger.markSubmitted(payment)
-            let (response, claim, silence) = try await self.present(payment.payload, with: order.request)
-            reason = silence ?? reason
-            if let response, !(200..<300).contains(response.status) {
-                reason = Self.refusal(response, claim)
-            }
-            do throws(RPCErrorOrLedger) {
-                switch try await self.look(payment, claim?.transaction, account) {
-                case .settled: settled = true
-                case .failed(_, let why): return .unpaid(reason: why)
-                case .dead: return .unpaid(reason: "the payment expired unexecuted: \(reason)")
-                case .open: break
-                }
-            } catch {
-                guard case .rpc(let why) = error else { throw error.underlying }
-                reason = "the chain does not answer: \(why)"
-            }
-            if settled, let response, (200..<300).contains(response.status) {
-                return .answered(payment.intent, response)
-            }
-        }
-        if settled { return .unanswered(payment.intent, reason: reason) }
-        try await self.ledger.markUnknown(payment.intent, reason: reason)
-        return .open(payment.intent, reason: reason)
-    }
-
     /// How long a seller is waited for at most, in seconds.
     private static let longestWork = 600
 
@@ -204,38 +171,6 @@ public struct Buyer: Sendable {
         let again = response.header(X402.requiredHeader).flatMap { try? PaymentRequired(header: $0) }
         let words = claim?.errorMessage ?? claim?.errorReason ?? again?.error
         return "status \(response.status)" + (words.map { ": \($0)" } ?? "")
-    }
-
-    /// Keeps the two reasons apart: a silent chain is waited for, a broken ledger stops everything.
-    private enum RPCErrorOrLedger: Error {
-        case rpc(RPCError)
-        case ledger(any Error)
-
-        var underlying: any Error {
-            switch self {
-            case .rpc(let error): error
-            case .ledger(let error): error
-            }
-        }
-    }
-
-    private func look(
-        _ payment: JournalledPayment, _ hint: String?, _ account: Address
-    ) async throws(RPCErrorOrLedger) -> Reconciler.Finding {
-        do {
-            if let record = try await self.ledger.read({ try $0.intent(payment.intent) }),
-                record.state == .settled,
-                let transaction = record.transaction
-            {
-                return .settled(SettlementProof(transaction: transaction, slot: 0))
-            }
-            let hint = hint.flatMap { $0.isEmpty ? nil : $0 }
-            return try await self.reconciler.reconcile(payment, hint: hint, account: account)
-        } catch let error as RPCError {
-            throw .rpc(error)
-        } catch {
-            throw .ledger(error)
-        }
     }
 
     /// The token account that a journalled payment draws on, read from its bytes.

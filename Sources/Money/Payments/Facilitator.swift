@@ -144,10 +144,7 @@ public struct Facilitator: Sendable {
         switch try await self.ledger.authorize(proposal) {
         case .settled(let record):
             let id = record.transaction ?? ""
-            guard case .decided(let response) = try await self.standing(of: id, payer: payer) else {
-                return self.pending(id, payer)
-            }
-            return response
+            return try await self.response(about: id, payer: payer) ?? self.pending(id, payer)
         case .denied(let denial): return self.unsponsored(denial, payer)
         case .waiting(_, let denial): return self.unsponsored(denial, payer)
         case .differs(let record): return self.unsponsored(record.difference, payer)
@@ -209,43 +206,40 @@ public struct Facilitator: Sendable {
 
     /// Sends the exact journalled bytes and follows them.
     private func send(_ sponsored: JournalledPayment, payer: String) async throws -> SettlementResponse {
-        let transaction = try Transaction(decoding: sponsored.payload)
-        guard let id = transaction.id else { throw X402Error.malformed("the sponsor's signature is missing") }
+        guard let id = try Transaction(decoding: sponsored.payload).id else {
+            throw X402Error.malformed("the sponsor's signature is missing")
+        }
         try await self.ledger.markSubmitted(sponsored)
-        let deadline = self.timeline.uptime + self.patience
-        var refusal: String?
-        var taken = false
-        while true {
-            if case .decided(let response) = try await self.standing(of: id, payer: payer) {
-                // A failed transaction pays its fee as well.
-                try await self.ledger.settle(
-                    sponsored.intent, proof: SettlementProof(transaction: id, slot: 0))
-                return response
+        let books = Reconciler(ledger: self.ledger, rpc: self.rpc)
+        var (isTaken, isRefused) = (false, false)
+        let machine = Purchasing(
+            .sponsored, .until(self.timeline.uptime + self.patience, every: .milliseconds(200)))
+        let end = try await Purchasing.follow(machine, on: self.timeline) { action in
+            guard case .send = action else {
+                return .found(try await books.reconcileFee(sponsored, mayBeDead: isRefused))
             }
             do throws(RPCError) {
                 _ = try await self.rpc.send(sponsored.payload, skipPreflight: false, maxRetries: 0)
-                taken = true
+                isTaken = true
+                return .replied(Purchasing.Reply(isGood: true))
             } catch {
-                refusal = "\(error)"
-                // Refused before it was executed, and the chain is past its lifetime: this payment is dead.
-                if try await self.rpc.blockHeight(.finalized) > sponsored.lastValidBlockHeight {
-                    try await self.ledger.expire(sponsored.intent, height: sponsored.lastValidBlockHeight)
-                    return SettlementResponse(
-                        failure: "invalid_transaction_state", message: "the payment expired", transaction: id,
-                        payer: payer, network: self.network.chainID)
-                }
+                isRefused = true
+                guard let reason = error.chainError else { return .silent("\(error)") }
                 // A preflight says no as well to what has landed already (AlreadyProcessed) or is about to:
                 // only a transaction that was never taken and is nowhere on the chain is refused.
-                if let reason = error.chainError, !taken,
-                    try await self.standing(of: id, payer: payer) == .absent
-                {
-                    return SettlementResponse(
-                        failure: "invalid_transaction_state", message: "the chain refuses: \(reason.text)",
-                        transaction: id, payer: payer, network: self.network.chainID)
-                }
+                return .replied(
+                    Purchasing.Reply(
+                        isGood: false, reason: "the chain refuses: \(reason.text)", isRefusal: !isTaken))
             }
-            guard self.timeline.uptime < deadline else { return self.pending(id, payer, refusal) }
-            try await self.timeline.sleep(for: .milliseconds(200))
+        }
+        switch end {
+        case .answered, .paid:
+            return SettlementResponse(transaction: id, payer: payer, network: self.network.chainID)
+        case .unpaid(let reason):
+            return SettlementResponse(
+                failure: "invalid_transaction_state", message: reason, transaction: id, payer: payer,
+                network: self.network.chainID)
+        case .open(let reason): return self.pending(id, payer, reason.isEmpty ? nil : reason)
         }
     }
 
@@ -283,26 +277,17 @@ public struct Facilitator: Sendable {
             transaction: id, payer: payer, network: self.network.chainID)
     }
 
-    private enum Standing: Equatable {
-        /// The chain knows nothing of it.
-        case absent
-        /// It has landed, and the chain may still change its mind.
-        case landed
-        case decided(SettlementResponse)
-    }
-
-    /// What the chain says about a transaction, at `confirmed`.
-    private func standing(of id: String, payer: String) async throws -> Standing {
-        guard let status = try await self.rpc.signatureStatuses(of: [id]).first ?? nil else { return .absent }
+    /// What the chain says about a transaction that was sponsored before, at `confirmed`; nil while that may
+    /// change.
+    private func response(about id: String, payer: String) async throws -> SettlementResponse? {
+        guard let status = try await self.rpc.signatureStatuses(of: [id]).first ?? nil else { return nil }
         // The error first: "confirmed" says that the chain agrees, also about a failure.
         if let err = status.err {
-            return .decided(
-                SettlementResponse(
-                    failure: "invalid_transaction_state", message: "executed and failed: \(err.text)",
-                    transaction: id,
-                    payer: payer, network: self.network.chainID))
+            return SettlementResponse(
+                failure: "invalid_transaction_state", message: "executed and failed: \(err.text)",
+                transaction: id, payer: payer, network: self.network.chainID)
         }
-        guard status.succeeded(at: .confirmed) else { return .landed }
-        return .decided(SettlementResponse(transaction: id, payer: payer, network: self.network.chainID))
+        guard status.succeeded(at: .confirmed) else { return nil }
+        return SettlementResponse(transaction: id, payer: payer, network: self.network.chainID)
     }
 }

@@ -109,20 +109,27 @@ public struct Reconciler: Sendable {
         return onChain >= balance.inWallet
     }
 
-    /// Books what became of a fee: of a transaction that we signed first, so that its id is known.
-    public func reconcileFee(_ payment: JournalledPayment) async throws {
+    /// Books what became of a fee: of a transaction that we signed first, so that its id is known; at
+    /// `confirmed`.
+    ///
+    /// - Parameter mayBeDead: whether the chain's height is asked for as well.
+    @discardableResult
+    func reconcileFee(
+        _ payment: JournalledPayment, mayBeDead: Bool = true
+    ) async throws -> Purchasing.Finding {
         // The height is read first: what landed before it is visible in what follows.
-        let height = try await self.rpc.blockHeight(.finalized)
-        guard let id = try Transaction(decoding: payment.payload).id else { return }
-        let status = try await self.rpc.signatureStatuses(of: [id]).first ?? nil
-        if let status {
-            // A failed transaction pays its fee as well.
-            guard status.err != nil || status.succeeded(at: .confirmed) else { return }
-            try await self.ledger.settle(
-                payment.intent, proof: SettlementProof(transaction: id, slot: status.slot))
-        } else if height > payment.lastValidBlockHeight {
+        let height = mayBeDead ? try await self.rpc.blockHeight(.finalized) : 0
+        guard let id = try Transaction(decoding: payment.payload).id else { return .open }
+        guard let status = try await self.rpc.signatureStatuses(of: [id]).first ?? nil else {
+            guard height > payment.lastValidBlockHeight else { return .absent }
             try await self.ledger.expire(payment.intent, height: height)
+            return .dead
         }
+        guard status.err != nil || status.succeeded(at: .confirmed) else { return .open }
+        // A failed transaction pays its fee as well.
+        try await self.ledger.settle(
+            payment.intent, proof: SettlementProof(transaction: id, slot: status.slot))
+        return status.err.map { .failed("executed and failed: \($0.text)") } ?? .settled
     }
 
     /// Books a difference between chain and ledger that can only be a deposit: nothing is in flight, and the

@@ -46,6 +46,9 @@ public struct SettlementResponse: Sendable, Equatable {
         self.network = network
     }
 
+    /// The transaction that it names, if any.
+    var hint: String? { self.transaction.isEmpty ? nil : self.transaction }
+
     /// Reads the `PAYMENT-RESPONSE` header.
     public init(header: String) throws(X402Error) { try self.init(try X402.decode(header)) }
 

@@ -59,6 +59,7 @@ public struct NodeServer: Sendable {
                     }
                 }
             }
+            group.addTask { await shop.ledger.run() }
             group.addTask { try await self.sweep(shop, facilitator, books) }
             try await group.next()
             group.cancelAll()

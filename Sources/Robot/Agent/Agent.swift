@@ -110,6 +110,7 @@ public struct Agent: Sendable {
         self.onListening()
         let till = wallet.map { self.till(ledger, $0) }
         try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { await ledger.run() }
             group.addTask { try await devices.run() }
             group.addTask { [folder] in try await self.follow(folder, devices, store) }
             group.addTask { try await desk.run(mail) }

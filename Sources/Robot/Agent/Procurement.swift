@@ -188,7 +188,7 @@ struct Procurement: Sendable {
         _ want: Want, for project: inout Project, avoiding avoided: Set<PublicKey>,
         _ said: inout Said
     ) async throws -> Seller? {
-        // Money may be on its way to the chosen one: it is followed, whoever else sells, and without a question.
+        // Money may be on its way to the chosen one: it is followed, whoever else sells, and nobody is asked.
         if let seller = try await self.paid(want, project) { return seller }
         let (offers, unavailable) = await self.directory.offers()
         if let known = offers.first(where: { sameBytes($0.provider.url, project.provider ?? "") }) {

@@ -107,8 +107,12 @@ import World
                 return
             }
             let intent = authorization.intent
-            let state = try await eventually("committed") {
-                try LedgerView(path: path).intent(intent)?.state
+            let state = try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { await ledger.run() }
+                defer { group.cancelAll() }
+                return try await eventually("committed") {
+                    try LedgerView(path: path).intent(intent)?.state
+                }
             }
             #expect(state == .reserved)
             try await ledger.suspend(authorization)
