@@ -115,7 +115,9 @@ let package = Package(
         // Floor 2
         Wing.ground.library("Linux", ["World", "CMosquitto", "CCurl", "CLinux"]),
         Wing.money.library("Ledger", ["World", "Encoding", "Sodium", "Database", system]),
+        Wing.things.library("Messaging", ["World", "Database", system]),
         // Floor 3
+        Wing.things.library("Devices", ["Messaging", "World", "Encoding", "Database", system]),
         Wing.money.library("Solana", ["World", "Encoding", "Sodium"]),
         Wing.money.library(
             "Wallet", ["CUnistring", "Ledger", "Solana", "World", "Encoding", "Sodium", "Database", system]),
@@ -125,7 +127,6 @@ let package = Package(
         Wing.robot.library(
             "Home",
             ["Wallet", "Ledger", "Solana", "World", "Encoding", "Sodium", "Database", "CYAML", system]),
-        Wing.things.library("Devices", ["World", "Encoding", "Database", system]),
         // Floors 5 and 6
         Wing.trade.library("Market", ["Payments", "Wallet", "World", "Encoding", "Sodium"]),
         Wing.trade.library(
@@ -143,9 +144,8 @@ let package = Package(
         Wing.robot.library(
             "Agent",
             [
-                "Payments", "Storage", "Compute", "Market", "Devices", "Ledger", "Wallet", "Solana", "World",
-                "Encoding",
-                "Sodium", "Database", "Home", system,
+                "Payments", "Storage", "Compute", "Market", "Devices", "Messaging", "Ledger", "Wallet",
+                "Solana", "World", "Encoding", "Sodium", "Database", "Home", system,
             ]),
         // Floor 8
         Wing.robot.library(
@@ -178,14 +178,14 @@ let package = Package(
             path: "Simulator/Chain",
             swiftSettings: strict),
         .target(
-            name: "SimulatedDevices", dependencies: ["World", "Encoding", "Devices", system],
+            name: "SimulatedDevices", dependencies: ["World", "Encoding", "Messaging", "Devices", system],
             path: "Simulator/Devices",
             swiftSettings: strict),
         .target(
             name: "Simulation",
             dependencies: [
                 "SimulatedChain", "SimulatedDevices", "Agent", "Node", "Home", "Payments", "Market",
-                "Devices", "Ledger",
+                "Devices", "Messaging", "Ledger",
                 "Wallet", "Solana", "World", "Encoding", "Sodium", "Database", "Linux", heap, hummingbird,
                 logging,
                 subprocess,
@@ -218,7 +218,7 @@ let package = Package(
                 "Storage", "Market", "Payments",
                 "Wallet", "Ledger", "Solana", "Linux", "World", "Encoding", "Database", system,
             ], path: "Tests/Soak", exclude: ["run"], swiftSettings: strict),
-        Wing.things.bench("depai-outbox", in: "OutboxWorkload", ["Devices", "Linux", "World", system]),
+        Wing.things.bench("depai-outbox", in: "OutboxWorkload", ["Messaging", "Linux", "World", system]),
         .target(
             name: "PaymentSupport",
             dependencies: [
@@ -256,11 +256,21 @@ let package = Package(
             ]),
         Wing.money.tests(of: "Solana", ["TestSupport", "World", "Encoding", "Sodium"]),
         Wing.simulator.tests(of: "SimulatedChain", ["TestSupport", "Solana", "World", "Encoding", "Sodium"]),
+        .target(
+            name: "ThingSupport",
+            dependencies: ["TestSupport", "Devices", "Messaging", "World", "Encoding", system],
+            path: "Tests/Things/ThingSupport", swiftSettings: strict),
+        Wing.things.tests(
+            of: "Messaging",
+            [
+                "ThingSupport", "TestSupport", subprocess, "Linux", "Database", "World", "depai-outbox",
+                system,
+            ]),
         Wing.things.tests(
             of: "Devices",
             [
-                "TestSupport", subprocess, "Linux", "Home", "SimulatedDevices", "Database", "World",
-                "Encoding", "depai-outbox", system,
+                "ThingSupport", "TestSupport", subprocess, "Linux", "Home", "SimulatedDevices", "Messaging",
+                "Database", "World", "Encoding", system,
             ]),
         Wing.ground.tests(of: "Linux", ["TestSupport", "World", subprocess, system]),
         Wing.trade.tests(of: "Compute", ["TestSupport", "Linux", "Wasm", "World", "Encoding"]),
@@ -269,8 +279,8 @@ let package = Package(
         Wing.robot.tests(
             of: "Agent",
             [
-                "TestSupport", "PaymentSupport", "Devices", "Home", "Ledger", "Linux", "Sodium", "Database",
-                "World", "Encoding", system,
+                "TestSupport", "PaymentSupport", "Devices", "Messaging", "Home", "Ledger", "Linux", "Sodium",
+                "Database", "World", "Encoding", system,
             ]),
         Wing.simulator.tests(of: "SimulatedDevices", ["Devices", "World", "Encoding"]),
         Wing.simulator.tests(

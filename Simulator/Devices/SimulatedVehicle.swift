@@ -1,5 +1,6 @@
 package import Devices
 internal import Encoding
+internal import Messaging
 internal import World
 
 /// The vehicle of a simulated robot: runs its model in the timeline's time.

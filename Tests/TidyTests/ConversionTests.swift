@@ -18,7 +18,7 @@ import Testing
         "Things/Devices/DayHours.swift": 4,
         "Things/Devices/FormReader.swift": 1,
         "Things/Devices/Import/TasmotaSensors.swift": 1,
-        "Things/Devices/OutboxStore.swift": 3,
+        "Things/Messaging/OutboxStore.swift": 3,
         "Things/Devices/VDA5050/Fleet/ThingAdapter.swift": 1,
         "Things/Devices/VDA5050/Messages/Order.swift": 2,
         "Things/Devices/VDA5050/Messages/WireCodec.swift": 1,

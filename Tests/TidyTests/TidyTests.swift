@@ -115,7 +115,7 @@ import Testing
     static let agent: Set = [
         "World", "Encoding", "Sodium", "Database", "SystemPackage", "Wasm", "Ledger", "Wallet", "Solana",
         "Payments", "Home",
-        "Market", "Storage", "Compute", "Devices", "Synchronization", "Glibc",
+        "Market", "Storage", "Compute", "Messaging", "Devices", "Synchronization", "Glibc",
     ]
 
     /// What each module may import.
@@ -139,14 +139,15 @@ import Testing
         "Compute": Self.floor1.union([
             "Market", "Payments", "Ledger", "Wallet", "Wasm", "Dispatch", "Synchronization",
         ]),
-        "Devices": ["World", "Encoding", "Database", "SystemPackage", "Synchronization"],
+        "Messaging": ["World", "Database", "SystemPackage", "Synchronization"],
+        "Devices": ["Messaging", "World", "Encoding", "Database", "SystemPackage", "Synchronization"],
         "Agent": Self.agent,
         "Console": Self.floor1.union([
             "Payments", "Home", "Solana", "Ledger", "Wallet", "Database", "Linux", "SystemPackage", "Glibc",
             "Synchronization",
             "Logging",
         ]),
-        "Node": Self.agent.subtracting(["Devices"]).union([
+        "Node": Self.agent.subtracting(["Messaging", "Devices"]).union([
             "Hummingbird", "HummingbirdCore", "HTTPTypes", "NIOCore", "NIOHTTPTypes", "Logging",
             "ServiceLifecycle",
         ]),

@@ -2,6 +2,7 @@ package import Database
 internal import Devices
 public import Home
 internal import Ledger
+internal import Messaging
 public import SystemPackage
 
 extension Home {
@@ -23,7 +24,7 @@ extension Home {
         let all =
             [
                 (self.ledgerPath, PaymentLedger.schema), (self.agentPath, AgentStore.schema),
-                (self.devicesPath, DeviceFiles.commands), (self.outboxPath, DeviceFiles.outbox),
+                (self.devicesPath, DeviceFiles.commands), (self.outboxPath, Outbox.schema),
                 (self.fleetPath, DeviceFiles.member),
             ] + orders
         return all.filter { DurableFile.exists($0.path) }

@@ -3,7 +3,6 @@ package import Database
 /// The databases that this module keeps in a home.
 package enum DeviceFiles {
     package static let commands = CommandJournal.schema
-    package static let outbox = OutboxStore.schema
     /// Of a robot that belongs to a fleet.
     package static let member = VDA5050.RobotStore.schema
     /// One a robot that speaks VDA 5050.

@@ -1,4 +1,5 @@
 public import Encoding
+internal import Messaging
 internal import World
 
 /// A command that somebody waits for.

@@ -1,4 +1,5 @@
 internal import Encoding
+internal import Messaging
 public import SystemPackage
 public import World
 
@@ -47,7 +48,7 @@ public actor DeviceHub {
     var open: [String: OpenCommand] = [:]
     /// When something was published, per thing and affordance, for the owner's limits.
     var publications: [String: [Duration]] = [:]
-    private(set) var isListening = false
+    package private(set) var isListening = false
     private var ran = false
     private var sequence: UInt64 = 0
     private var faultList: [DeviceFault] = []

@@ -1,4 +1,5 @@
 public import Encoding
+internal import Messaging
 
 /// A W3C Thing Description 1.1 with the MQTT binding and the `depai:` terms (see this module's page).
 public struct Thing: Sendable {

@@ -2,6 +2,7 @@ import Encoding
 import Foundation
 import Synchronization
 import Testing
+import ThingSupport
 import World
 
 @testable import Devices

@@ -2,6 +2,7 @@ import Encoding
 import Foundation
 import TestSupport
 import Testing
+import ThingSupport
 
 @testable import Devices
 

@@ -2,6 +2,7 @@ import Devices
 import Encoding
 import Foundation
 import Testing
+import ThingSupport
 
 @Suite struct ThingTests {
     @Test(arguments: [
@@ -192,15 +193,5 @@ import Testing
         let property = try #require(try Thing(description: document).properties.first)
         #expect(property.reports.map(\.filter) == ["a/+/#"])
         #expect(!property.isWritable)
-    }
-
-    @Test(arguments: [
-        ("a/b", "a/b", true), ("a/b", "a/+", true), ("a/b", "#", true), ("a", "a/#", true),
-        ("a/b/c", "a/+", false),
-        ("a", "a/+", false), ("$SYS/a", "#", false), ("$SYS/a", "$SYS/#", true), ("a/b", "a", false),
-        ("/a", "+/+", true),
-    ])
-    func `filters match as the standard says`(_ topic: String, _ filter: String, _ matches: Bool) {
-        #expect(TopicFilter.matches(topic, filter: filter) == matches)
     }
 }

@@ -1,6 +1,7 @@
 import Encoding
 import TestSupport
 import Testing
+import ThingSupport
 
 @testable import Devices
 

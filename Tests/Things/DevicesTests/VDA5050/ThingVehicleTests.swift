@@ -5,6 +5,7 @@ import SimulatedDevices
 import SystemPackage
 import TestSupport
 import Testing
+import ThingSupport
 import World
 
 @testable import Devices

@@ -2,6 +2,7 @@ import Encoding
 import Synchronization
 import TestSupport
 import Testing
+import ThingSupport
 import World
 
 @testable import Devices

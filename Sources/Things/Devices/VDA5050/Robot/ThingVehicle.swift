@@ -1,4 +1,5 @@
 package import Encoding
+internal import Messaging
 package import World
 
 extension VDA5050 {

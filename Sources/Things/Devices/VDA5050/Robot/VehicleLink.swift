@@ -1,4 +1,5 @@
 internal import Encoding
+internal import Messaging
 package import SystemPackage
 package import World
 

@@ -1,7 +1,7 @@
 internal import Synchronization
 
 /// One source, several listeners, each with a bounded stream that loses its oldest elements.
-final class Broadcast<Element: Sendable>: Sendable {
+package final class Broadcast<Element: Sendable>: Sendable {
     private struct State: ~Copyable {
         var listeners: [Int: AsyncStream<Element>.Continuation] = [:]
         var next = 0
@@ -13,9 +13,9 @@ final class Broadcast<Element: Sendable>: Sendable {
     /// The most listeners at once; the stream of one more ends at once.
     private let listenerLimit: Int
 
-    init(listenerLimit: Int) { self.listenerLimit = listenerLimit }
+    package init(listenerLimit: Int) { self.listenerLimit = listenerLimit }
 
-    func stream(capacity: Int) -> AsyncStream<Element> {
+    package func stream(capacity: Int) -> AsyncStream<Element> {
         let (stream, continuation) = AsyncStream<Element>.makeStream(
             bufferingPolicy: .bufferingNewest(max(1, capacity)))
         let number: Int? = self.state.withLock { state in
@@ -32,7 +32,7 @@ final class Broadcast<Element: Sendable>: Sendable {
         return stream
     }
 
-    func send(_ element: Element) {
+    package func send(_ element: Element) {
         let listeners = self.state.withLock { $0.listeners }
         var dropped: UInt64 = 0
         // Outside the lock: a continuation may end its stream, which comes back to us.
@@ -42,7 +42,7 @@ final class Broadcast<Element: Sendable>: Sendable {
         if dropped > 0 { self.state.withLock { $0.dropped += dropped } }
     }
 
-    func finish() {
+    package func finish() {
         let listeners = self.state.withLock { state in
             state.isFinished = true
             defer { state.listeners = [:] }
@@ -52,7 +52,7 @@ final class Broadcast<Element: Sendable>: Sendable {
     }
 
     /// Elements that some listener lost because it was slow.
-    var dropped: UInt64 { self.state.withLock { $0.dropped } }
+    package var dropped: UInt64 { self.state.withLock { $0.dropped } }
 
     private func remove(_ number: Int) { self.state.withLock { $0.listeners[number] = nil } }
 }

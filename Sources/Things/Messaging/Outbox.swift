@@ -1,3 +1,4 @@
+package import Database
 internal import Synchronization
 public import SystemPackage
 public import World
@@ -57,6 +58,9 @@ public final class Outbox: Sendable {
     static let hold = Duration.seconds(30)
     /// The most topics whose refusal is told.
     static let toldLimit = 256
+
+    /// The tables of its file.
+    package static let schema = OutboxStore.schema
 
     /// - Parameters:
     ///   - path: nil keeps it in memory, for tests.

@@ -6,9 +6,10 @@ import Synchronization
 import SystemPackage
 import TestSupport
 import Testing
+import ThingSupport
 import World
 
-@testable import Devices
+@testable import Messaging
 
 /// What waits for the broker: in memory for the rules, with a real one for the outages.
 @Suite(.endsHangs)

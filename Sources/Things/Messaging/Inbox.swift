@@ -55,6 +55,8 @@ package final class Inbox: Sendable {
     /// The most messages and bytes that wait.
     package static let messageLimit = 4_096
     package static let byteLimit = 4 << 20
+    /// The longest payload that is taken, in bytes.
+    package static let payloadLimit = 64 << 10
 
     package init(timeline: any Timeline) {
         (self.wakes, self.waker) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
@@ -68,7 +70,7 @@ package final class Inbox: Sendable {
         self.state.withLock { state in
             guard !state.isClosed else { return }
             let size = message.payload.count
-            if size > WireFormat.payloadLimit {
+            if size > Self.payloadLimit {
                 state.oversized[source, default: 0] += 1
             } else if !state.hasRoom(for: size, from: source) {
                 state.dropped += 1
@@ -86,7 +88,7 @@ package final class Inbox: Sendable {
     }
 
     /// Has the owner look, though nothing came.
-    func wake() { self.waker.yield() }
+    package func wake() { self.waker.yield() }
 
     /// Everything that waits, and how much was lost since the last call.
     package func take() -> Haul {
