@@ -118,6 +118,7 @@ let package = Package(
         Wing.things.library("Messaging", ["World", "Database", system]),
         // Floor 3
         Wing.things.library("Devices", ["Messaging", "World", "Encoding", "Database", system]),
+        Wing.things.library("VDA5050", ["Messaging", "World", "Encoding", "Database", system]),
         Wing.money.library("Solana", ["World", "Encoding", "Sodium"]),
         Wing.money.library(
             "Wallet", ["CUnistring", "Ledger", "Solana", "World", "Encoding", "Sodium", "Database", system]),
@@ -144,8 +145,8 @@ let package = Package(
         Wing.robot.library(
             "Agent",
             [
-                "Payments", "Storage", "Compute", "Market", "Devices", "Messaging", "Ledger", "Wallet",
-                "Solana", "World", "Encoding", "Sodium", "Database", "Home", system,
+                "Payments", "Storage", "Compute", "Market", "Devices", "VDA5050", "Messaging", "Ledger",
+                "Wallet", "Solana", "World", "Encoding", "Sodium", "Database", "Home", system,
             ]),
         // Floor 8
         Wing.robot.library(
@@ -178,14 +179,15 @@ let package = Package(
             path: "Simulator/Chain",
             swiftSettings: strict),
         .target(
-            name: "SimulatedDevices", dependencies: ["World", "Encoding", "Messaging", "Devices", system],
+            name: "SimulatedDevices",
+            dependencies: ["World", "Encoding", "Messaging", "Devices", "VDA5050", system],
             path: "Simulator/Devices",
             swiftSettings: strict),
         .target(
             name: "Simulation",
             dependencies: [
                 "SimulatedChain", "SimulatedDevices", "Agent", "Node", "Home", "Payments", "Market",
-                "Devices", "Messaging", "Ledger",
+                "Devices", "VDA5050", "Messaging", "Ledger",
                 "Wallet", "Solana", "World", "Encoding", "Sodium", "Database", "Linux", heap, hummingbird,
                 logging,
                 subprocess,
@@ -269,8 +271,14 @@ let package = Package(
         Wing.things.tests(
             of: "Devices",
             [
-                "ThingSupport", "TestSupport", subprocess, "Linux", "Home", "SimulatedDevices", "Messaging",
-                "Database", "World", "Encoding", system,
+                "ThingSupport", "TestSupport", subprocess, "Linux", "Home", "Agent", "SimulatedDevices",
+                "Messaging", "Database", "World", "Encoding", system,
+            ]),
+        Wing.things.tests(
+            of: "VDA5050",
+            [
+                "ThingSupport", "TestSupport", subprocess, "Linux", "SimulatedDevices", "World", "Encoding",
+                system,
             ]),
         Wing.ground.tests(of: "Linux", ["TestSupport", "World", subprocess, system]),
         Wing.trade.tests(of: "Compute", ["TestSupport", "Linux", "Wasm", "World", "Encoding"]),
@@ -279,14 +287,15 @@ let package = Package(
         Wing.robot.tests(
             of: "Agent",
             [
-                "TestSupport", "PaymentSupport", "Devices", "Messaging", "Home", "Ledger", "Linux", "Sodium",
-                "Database", "World", "Encoding", system,
+                "TestSupport", "PaymentSupport", "ThingSupport", "SimulatedDevices", "Devices", "VDA5050",
+                "Messaging", "Home", "Ledger", "Linux", "Sodium", "Database", "World", "Encoding", system,
             ]),
-        Wing.simulator.tests(of: "SimulatedDevices", ["Devices", "World", "Encoding"]),
+        Wing.simulator.tests(of: "SimulatedDevices", ["Devices", "VDA5050", "World", "Encoding"]),
         Wing.simulator.tests(
             of: "Simulation",
             [
-                "Agent", "Devices", "SimulatedDevices", "TestSupport", "SimulatedChain", "Solana", "Storage",
+                "Agent", "Devices", "VDA5050", "SimulatedDevices", "TestSupport", "SimulatedChain", "Solana",
+                "Storage",
                 "Ledger", "Payments", "Wallet",
                 "Sodium",
                 "Database", "Encoding", "Home", "Linux", "World", subprocess, system, "depai", "depaid",
@@ -297,7 +306,8 @@ let package = Package(
         .target(
             name: "Fuzzing",
             dependencies: [
-                "Devices", "Home", "Market", "Payments", "Solana", "Sodium", "Wallet", "Wasm", "World",
+                "Agent", "Devices", "VDA5050", "Home", "Market", "Payments", "Solana", "Sodium", "Wallet",
+                "Wasm", "World",
                 "Encoding", system,
             ],
             path: "Tests/Fuzzing", exclude: ["Corpus", "Fuzzer.swift", "run"],

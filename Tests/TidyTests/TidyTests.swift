@@ -115,7 +115,8 @@ import Testing
     static let agent: Set = [
         "World", "Encoding", "Sodium", "Database", "SystemPackage", "Wasm", "Ledger", "Wallet", "Solana",
         "Payments", "Home",
-        "Market", "Storage", "Compute", "Messaging", "Devices", "Synchronization", "Glibc",
+        "Market", "Storage", "Compute", "Messaging", "Devices", "VDA5050", "Synchronization",
+        "Glibc",
     ]
 
     /// What each module may import.
@@ -140,6 +141,7 @@ import Testing
             "Market", "Payments", "Ledger", "Wallet", "Wasm", "Dispatch", "Synchronization",
         ]),
         "Messaging": ["World", "Database", "SystemPackage", "Synchronization"],
+        "VDA5050": ["Messaging", "World", "Encoding", "Database", "SystemPackage", "Synchronization"],
         "Devices": ["Messaging", "World", "Encoding", "Database", "SystemPackage", "Synchronization"],
         "Agent": Self.agent,
         "Console": Self.floor1.union([
@@ -147,7 +149,7 @@ import Testing
             "Synchronization",
             "Logging",
         ]),
-        "Node": Self.agent.subtracting(["Messaging", "Devices"]).union([
+        "Node": Self.agent.subtracting(["Messaging", "Devices", "VDA5050"]).union([
             "Hummingbird", "HummingbirdCore", "HTTPTypes", "NIOCore", "NIOHTTPTypes", "Logging",
             "ServiceLifecycle",
         ]),

@@ -20,12 +20,12 @@ public actor DeviceHub {
     /// Places by name and by id, of the things that are there.
     var indices: [ExactText: Int]
     let inbox: Inbox
-    /// What commands the things with a profile, by the robot. One whose description is gone rests here: the
-    /// bus knows no end of a subscription, and it may come back.
-    var adapters: [VDA5050.Identity: VDA5050.ThingAdapter] = [:]
+    /// What commands the things with a profile, by the machine's source. One whose description is gone rests
+    /// here: the bus knows no end of a subscription, and it may come back.
+    var adapters: [ExactText: AdaptedMachine] = [:]
     /// Adapters that have to be run.
-    let newAdapters: AsyncStream<VDA5050.ThingAdapter>
-    let adapterStarter: AsyncStream<VDA5050.ThingAdapter>.Continuation
+    let newAdapters: AsyncStream<AdaptedMachine>
+    let adapterStarter: AsyncStream<AdaptedMachine>.Continuation
     /// What adapters could not read.
     let adapterFaults: AsyncStream<AdapterFault>
     let adapterFaultTeller: AsyncStream<AdapterFault>.Continuation

@@ -1,3 +1,4 @@
+import Agent
 import Encoding
 import Foundation
 import TestSupport
@@ -181,7 +182,8 @@ import ThingSupport
             FileManager.default.enumerator(at: families, includingPropertiesForKeys: nil))
         var count = 0
         for case let file as URL in files where file.pathExtension == "json" {
-            let faults = DescriptionChecker.faults(in: try JSON.read(Array(try Data(contentsOf: file))))
+            let document = try JSON.read(Array(try Data(contentsOf: file)))
+            let faults = DescriptionChecker.faults(in: document, profiles: Profiles.all)
             #expect(faults == [], "\(file.lastPathComponent)")
             count += 1
         }

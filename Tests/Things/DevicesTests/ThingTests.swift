@@ -1,3 +1,4 @@
+import Agent
 import Devices
 import Encoding
 import Foundation
@@ -15,7 +16,7 @@ import ThingSupport
         ),
     ])
     func `every shipped description loads`(_ family: String, _ name: String, _ properties: [String]) throws {
-        let thing = try shipped(family, name)
+        let thing = try shipped(family, name, profiles: Profiles.all)
         #expect(thing.name == name)
         #expect(thing.id == "urn:depai:\(family):\(name)")
         #expect(thing.properties.map(\.name) == properties)
@@ -157,24 +158,6 @@ import ThingSupport
         document["depai:limits"] = ["hours": ["from": .string(from), "to": "22:00"]]
         let error = #expect(throws: ThingError.self) { try Thing(description: document) }
         #expect(error?.pointer == "/depai:limits/hours/from")
-    }
-
-    @Test func `a profile names an adapter that is here, and its robot`() throws {
-        #expect(
-            try shipped("mobile-robot", "robot-1").vda5050?.topic(.order) == "uagv/v2/depai/robot-1/order")
-        var document = try json("mobile-robot/robot-1.td.json")
-        document["depai:profile"] = "sparkplug/3.0"
-        var error = #expect(throws: ThingError.self) { try Thing(description: document) }
-        #expect(error?.pointer == "/depai:profile" && error?.reason.contains("no adapter") == true)
-        // Its properties listen to 2.1.0.
-        document["depai:profile"] = "vda5050/3.0.0"
-        error = #expect(throws: ThingError.self) { try Thing(description: document) }
-        #expect(error?.reason.contains("/v3/") == true)
-        document["depai:profile"] = "vda5050/2.1.0"
-        let pause = document["actions"]?["pause"]
-        document["actions"]?["fly"] = pause
-        error = #expect(throws: ThingError.self) { try Thing(description: document) }
-        #expect(error?.pointer == "/actions/fly")
     }
 
     @Test func `addresses are read with base, percent encoding, and without other protocols`() throws {

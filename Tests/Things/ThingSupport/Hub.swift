@@ -13,8 +13,10 @@ package func json(_ path: String) throws -> JSON {
 }
 
 /// A shipped thing: `shipped("relay-plug", "plug-1")`.
-package func shipped(_ family: String, _ name: String) throws -> Thing {
-    try Thing(description: try json("\(family)/\(name).td.json"))
+package func shipped(
+    _ family: String, _ name: String, profiles: [any Profile.Type] = []
+) throws -> Thing {
+    try Thing(description: try json("\(family)/\(name).td.json"), profiles: profiles)
 }
 
 /// A description with one property or action, to be bent.
