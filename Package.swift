@@ -272,7 +272,7 @@ let package = Package(
             of: "Devices",
             [
                 "ThingSupport", "TestSupport", subprocess, "Linux", "Home", "Agent", "SimulatedDevices",
-                "Messaging", "Database", "World", "Encoding", system,
+                "Messaging", "World", "Encoding", system,
             ]),
         Wing.things.tests(
             of: "VDA5050",

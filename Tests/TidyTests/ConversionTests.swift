@@ -25,7 +25,7 @@ import Testing
         "Things/VDA5050/Messages/WireTime.swift": 2,
         "Things/VDA5050/Robot/Factsheet+Completing.swift": 9,
         "Things/VDA5050/Robot/OrderShape.swift": 4,
-        "Robot/Agent/ThingVehicle.swift": 6,
+        "Robot/Agent/Cell.swift": 6,
         "Ground/Encoding/Base32.swift": 4,
         "Ground/Encoding/Base58.swift": 8,
         "Ground/Encoding/Base64.swift": 11,
