@@ -115,7 +115,10 @@ let package = Package(
         // Floor 2
         Wing.ground.library("Linux", ["World", "CMosquitto", "CCurl", "CLinux"]),
         Wing.money.library("Ledger", ["World", "Encoding", "Sodium", "Database", system]),
+        Wing.things.library("Messaging", ["World", "Database", system]),
         // Floor 3
+        Wing.things.library("Devices", ["Messaging", "World", "Encoding", "Database", system]),
+        Wing.things.library("VDA5050", ["Messaging", "World", "Encoding", "Database", system]),
         Wing.money.library("Solana", ["World", "Encoding", "Sodium"]),
         Wing.money.library(
             "Wallet", ["CUnistring", "Ledger", "Solana", "World", "Encoding", "Sodium", "Database", system]),
@@ -125,7 +128,6 @@ let package = Package(
         Wing.robot.library(
             "Home",
             ["Wallet", "Ledger", "Solana", "World", "Encoding", "Sodium", "Database", "CYAML", system]),
-        Wing.things.library("Devices", ["World", "Encoding", "Database", system]),
         // Floors 5 and 6
         Wing.trade.library("Market", ["Payments", "Wallet", "World", "Encoding", "Sodium"]),
         Wing.trade.library(
@@ -143,9 +145,8 @@ let package = Package(
         Wing.robot.library(
             "Agent",
             [
-                "Payments", "Storage", "Compute", "Market", "Devices", "Ledger", "Wallet", "Solana", "World",
-                "Encoding",
-                "Sodium", "Database", "Home", system,
+                "Payments", "Storage", "Compute", "Market", "Devices", "VDA5050", "Messaging", "Ledger",
+                "Wallet", "Solana", "World", "Encoding", "Sodium", "Database", "Home", system,
             ]),
         // Floor 8
         Wing.robot.library(
@@ -178,14 +179,15 @@ let package = Package(
             path: "Simulator/Chain",
             swiftSettings: strict),
         .target(
-            name: "SimulatedDevices", dependencies: ["World", "Encoding", "Devices", system],
+            name: "SimulatedDevices",
+            dependencies: ["World", "Encoding", "Messaging", "Devices", "VDA5050", system],
             path: "Simulator/Devices",
             swiftSettings: strict),
         .target(
             name: "Simulation",
             dependencies: [
                 "SimulatedChain", "SimulatedDevices", "Agent", "Node", "Home", "Payments", "Market",
-                "Devices", "Ledger",
+                "Devices", "VDA5050", "Messaging", "Ledger",
                 "Wallet", "Solana", "World", "Encoding", "Sodium", "Database", "Linux", heap, hummingbird,
                 logging,
                 subprocess,
@@ -218,7 +220,7 @@ let package = Package(
                 "Storage", "Market", "Payments",
                 "Wallet", "Ledger", "Solana", "Linux", "World", "Encoding", "Database", system,
             ], path: "Tests/Soak", exclude: ["run"], swiftSettings: strict),
-        Wing.things.bench("depai-outbox", in: "OutboxWorkload", ["Devices", "Linux", "World", system]),
+        Wing.things.bench("depai-outbox", in: "OutboxWorkload", ["Messaging", "Linux", "World", system]),
         .target(
             name: "PaymentSupport",
             dependencies: [
@@ -256,11 +258,27 @@ let package = Package(
             ]),
         Wing.money.tests(of: "Solana", ["TestSupport", "World", "Encoding", "Sodium"]),
         Wing.simulator.tests(of: "SimulatedChain", ["TestSupport", "Solana", "World", "Encoding", "Sodium"]),
+        .target(
+            name: "ThingSupport",
+            dependencies: ["TestSupport", "Devices", "Messaging", "World", "Encoding", system],
+            path: "Tests/Things/ThingSupport", swiftSettings: strict),
+        Wing.things.tests(
+            of: "Messaging",
+            [
+                "ThingSupport", "TestSupport", subprocess, "Linux", "Database", "World", "depai-outbox",
+                system,
+            ]),
         Wing.things.tests(
             of: "Devices",
             [
-                "TestSupport", subprocess, "Linux", "Home", "SimulatedDevices", "Database", "World",
-                "Encoding", "depai-outbox", system,
+                "ThingSupport", "TestSupport", subprocess, "Linux", "Home", "Agent", "SimulatedDevices",
+                "Messaging", "World", "Encoding", system,
+            ]),
+        Wing.things.tests(
+            of: "VDA5050",
+            [
+                "ThingSupport", "TestSupport", subprocess, "Linux", "SimulatedDevices", "World", "Encoding",
+                system,
             ]),
         Wing.ground.tests(of: "Linux", ["TestSupport", "World", subprocess, system]),
         Wing.trade.tests(of: "Compute", ["TestSupport", "Linux", "Wasm", "World", "Encoding"]),
@@ -269,14 +287,15 @@ let package = Package(
         Wing.robot.tests(
             of: "Agent",
             [
-                "TestSupport", "PaymentSupport", "Devices", "Home", "Ledger", "Linux", "Sodium", "Database",
-                "World", "Encoding", system,
+                "TestSupport", "PaymentSupport", "ThingSupport", "SimulatedDevices", "Devices", "VDA5050",
+                "Messaging", "Home", "Ledger", "Linux", "Sodium", "Database", "World", "Encoding", system,
             ]),
-        Wing.simulator.tests(of: "SimulatedDevices", ["Devices", "World", "Encoding"]),
+        Wing.simulator.tests(of: "SimulatedDevices", ["Devices", "VDA5050", "World", "Encoding"]),
         Wing.simulator.tests(
             of: "Simulation",
             [
-                "Agent", "Devices", "SimulatedDevices", "TestSupport", "SimulatedChain", "Solana", "Storage",
+                "Agent", "Devices", "VDA5050", "SimulatedDevices", "TestSupport", "SimulatedChain", "Solana",
+                "Storage",
                 "Ledger", "Payments", "Wallet",
                 "Sodium",
                 "Database", "Encoding", "Home", "Linux", "World", subprocess, system, "depai", "depaid",
@@ -287,7 +306,8 @@ let package = Package(
         .target(
             name: "Fuzzing",
             dependencies: [
-                "Devices", "Home", "Market", "Payments", "Solana", "Sodium", "Wallet", "Wasm", "World",
+                "Agent", "Devices", "VDA5050", "Home", "Market", "Payments", "Solana", "Sodium", "Wallet",
+                "Wasm", "World",
                 "Encoding", system,
             ],
             path: "Tests/Fuzzing", exclude: ["Corpus", "Fuzzer.swift", "run"],

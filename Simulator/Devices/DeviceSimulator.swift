@@ -1,4 +1,5 @@
 internal import Devices
+internal import Messaging
 public import World
 
 /// Runs one simulated device on a bus. The same code runs on a real broker in real time and on a virtual one.

@@ -1,26 +1,23 @@
-package import Devices
 package import Encoding
 package import SystemPackage
+package import VDA5050
 package import World
 
 /// A robot that is not there: the robot side of VDA 5050 over a simulated vehicle.
 package struct SimulatedRobot: Sendable {
-    package let link: VDA5050.VehicleLink
+    package let link: VehicleLink
     package let vehicle: SimulatedVehicle
     /// What the broker publishes when the robot vanishes: for its connection.
     package let will: Message
 
     /// - Parameters:
-    ///   - thing: a thing with a VDA 5050 profile: who the robot is.
+    ///   - identity: who the robot is.
     ///   - model: the content of a `*.sim.yaml` file.
     ///   - store: what the robot remembers over a restart; nil is memory.
     package init(
-        thing: Thing, model: JSON, bus: any MessageBus, store: FilePath?, timeline: any Timeline,
-        pace: VDA5050.VehicleLink.Pace = VDA5050.VehicleLink.Pace()
+        _ identity: Identity, model: JSON, bus: any MessageBus, store: FilePath?, timeline: any Timeline,
+        pace: VehicleLink.Pace = VehicleLink.Pace()
     ) throws {
-        guard let identity = thing.vda5050 else {
-            throw SimulationError.description("\(thing.name) has no VDA 5050 profile")
-        }
         let vehicle = SimulatedVehicle(try Self.model(model), timeline: timeline)
         try self.init(
             identity, vehicle: vehicle, bus: bus, store: store, timeline: timeline, pace: pace)
@@ -28,12 +25,12 @@ package struct SimulatedRobot: Sendable {
 
     /// The same vehicle under a robot side that starts again.
     package init(
-        _ identity: VDA5050.Identity, vehicle: SimulatedVehicle, bus: any MessageBus, store: FilePath?,
-        timeline: any Timeline, pace: VDA5050.VehicleLink.Pace = VDA5050.VehicleLink.Pace()
+        _ identity: Identity, vehicle: SimulatedVehicle, bus: any MessageBus, store: FilePath?,
+        timeline: any Timeline, pace: VehicleLink.Pace = VehicleLink.Pace()
     ) throws {
         self.vehicle = vehicle
-        self.will = try VDA5050.VehicleLink.will(identity, at: timeline.now)
-        self.link = try VDA5050.VehicleLink(
+        self.will = try VehicleLink.will(identity, at: timeline.now)
+        self.link = try VehicleLink(
             identity, vehicle: vehicle, factsheet: Self.factsheet, bus: bus, store: store,
             timeline: timeline, pace: pace)
     }
@@ -60,8 +57,8 @@ package struct SimulatedRobot: Sendable {
         }
     }
 
-    private static var factsheet: VDA5050.Factsheet {
-        var sheet = VDA5050.Factsheet()
+    private static var factsheet: Factsheet {
+        var sheet = Factsheet()
         sheet.type.seriesName = "depai simulated robot"
         sheet.type.localizationTypes = ["NATURAL"]
         sheet.type.navigationTypes = ["AUTONOMOUS"]

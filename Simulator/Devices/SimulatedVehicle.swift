@@ -1,15 +1,16 @@
-package import Devices
 internal import Encoding
+internal import Messaging
+package import VDA5050
 internal import World
 
 /// The vehicle of a simulated robot: runs its model in the timeline's time.
-package actor SimulatedVehicle: VDA5050.Vehicle {
-    package nonisolated let abilities: VDA5050.Abilities
+package actor SimulatedVehicle: Vehicle {
+    package nonisolated let abilities: Abilities
     private var model: VehicleModel
     private let timeline: any Timeline
-    private var out: AsyncStream<VDA5050.VehicleReport>.Continuation?
+    private var out: AsyncStream<VehicleReport>.Continuation?
     /// What found no room and waits; nothing but conditions is ever dropped.
-    private var backlog: [VDA5050.VehicleReport] = []
+    private var backlog: [VehicleReport] = []
     private var sleeper: AsyncStream<Void>.Continuation?
     private var hasMail = false
 
@@ -25,18 +26,18 @@ package actor SimulatedVehicle: VDA5050.Vehicle {
     /// What it did so far: drives by `order/place`, actions by id.
     package func executions() -> Executions { self.model.executions }
 
-    package func listen() -> AsyncStream<VDA5050.VehicleReport> {
+    package func listen() -> AsyncStream<VehicleReport> {
         self.out?.finish()
         // What the listener before did not hear is asked for again.
         self.backlog = []
-        let (stream, out) = AsyncStream<VDA5050.VehicleReport>.makeStream(
+        let (stream, out) = AsyncStream<VehicleReport>.makeStream(
             bufferingPolicy: .bufferingOldest(Self.reportLimit))
         self.out = out
         self.say([.condition(self.model.condition)])
         return stream
     }
 
-    package func take(_ command: VDA5050.VehicleCommand) async {
+    package func take(_ command: VehicleCommand) async {
         self.say(self.model.handle(command, at: self.timeline.uptime))
         self.hasMail = true
         self.sleeper?.finish()
@@ -52,7 +53,7 @@ package actor SimulatedVehicle: VDA5050.Vehicle {
         }
     }
 
-    private func say(_ reports: [VDA5050.VehicleReport]) {
+    private func say(_ reports: [VehicleReport]) {
         guard let out = self.out else { return }
         self.backlog += reports
         while let report = self.backlog.first {

@@ -1,5 +1,6 @@
 internal import Devices
 internal import Encoding
+internal import Messaging
 internal import World
 
 /// The other side of a description: publishes what it observes, listens to what it writes and invokes.

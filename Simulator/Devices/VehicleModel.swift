@@ -1,30 +1,30 @@
-internal import Devices
 internal import Encoding
+internal import VDA5050
 
 /// A mobile robot on a plane, as VDA 5050 has vehicles: commands in, reports out; no clock, no I/O. It
 /// remembers what it did: a repeated command is answered, never done again.
 struct VehicleModel: Sendable {
     private struct Way {
-        let drive: VDA5050.Drive
+        let drive: Drive
         var from: (x: Double, y: Double)
         let length: Double
         var done: Double
     }
 
     private struct Work {
-        let action: VDA5050.Action
+        let action: Action
         var left: Duration
         var isPaused: Bool
     }
 
     private var way: Way?
     private var isHeld = false
-    private var last: VDA5050.DriveKey?
+    private var last: DriveKey?
     private var works: [Work] = []
     /// How each remembered action ended, and the order in which they are forgotten.
-    private var outcomes: [String: VDA5050.ActionProgress] = [:]
+    private var outcomes: [String: ActionProgress] = [:]
     private var order: [String] = []
-    private(set) var condition = VDA5050.Condition()
+    private(set) var condition = Condition()
     private var at: Duration = .zero
     private var nextReport: Duration = .zero
     private let speed: Double
@@ -33,7 +33,7 @@ struct VehicleModel: Sendable {
     private let interval: Duration
     private let durations: [String: Duration]
     private let memory: Int
-    let abilities: VDA5050.Abilities
+    let abilities: Abilities
     private(set) var executions = Executions()
 
     init(_ field: JSONField) throws(JSONError) {
@@ -49,7 +49,7 @@ struct VehicleModel: Sendable {
         guard (1...Executions.idLimit).contains(self.memory) else {
             throw field["memory"].fault("must be 1 to 65536")
         }
-        var position = VDA5050.Position()
+        var position = Position()
         position.x = try field["start"]["x"].number()
         position.y = try field["start"]["y"].number()
         position.mapId = try field["start"]["map"].string()
@@ -58,13 +58,13 @@ struct VehicleModel: Sendable {
         self.condition.nodeId = try field["start"]["node"].ifPresent?.string()
         self.condition.power.stateOfCharge = try Self.number(field["battery"], 0...100)
         var durations: [String: Duration] = [:]
-        var abilities = VDA5050.Abilities(fields: [.maximumSpeed, .theta])
+        var abilities = Abilities(fields: [.maximumSpeed, .theta])
         for element in try field["actions"].ifPresent?.elements() ?? [] {
             try element.only(["type", "ms", "repeatable"])
             let type = try element["type"].string()
             durations[type] = try element["ms"].interval()
             abilities.actions.append(
-                VDA5050.ActionAbility(
+                ActionAbility(
                     type, scopes: [.node, .edge, .instant], pauseAllowed: true, cancelAllowed: true,
                     isIdempotent: try element["repeatable"].ifPresent?.bool() ?? false))
         }
@@ -85,13 +85,13 @@ struct VehicleModel: Sendable {
     // MARK: commands
 
     mutating func handle(
-        _ command: VDA5050.VehicleCommand, at uptime: Duration
-    ) -> [VDA5050.VehicleReport] {
+        _ command: VehicleCommand, at uptime: Duration
+    ) -> [VehicleReport] {
         let before = self.advance(to: uptime)
         return before + self.answer(command)
     }
 
-    private mutating func answer(_ command: VDA5050.VehicleCommand) -> [VDA5050.VehicleReport] {
+    private mutating func answer(_ command: VehicleCommand) -> [VehicleReport] {
         self.executions.commanded += 1
         switch command {
         case .drive(let drive): return self.take(drive)
@@ -118,9 +118,9 @@ struct VehicleModel: Sendable {
         }
     }
 
-    private mutating func take(_ drive: VDA5050.Drive) -> [VDA5050.VehicleReport] {
+    private mutating func take(_ drive: Drive) -> [VehicleReport] {
         self.isHeld = drive.hold != nil
-        let held = drive.hold.map { [VDA5050.VehicleReport.held($0)] } ?? []
+        let held = drive.hold.map { [VehicleReport.held($0)] } ?? []
         if self.last == drive.key {
             self.executions.repeated += 1
             return [.arrived(drive.key)]
@@ -141,7 +141,7 @@ struct VehicleModel: Sendable {
         return held
     }
 
-    private mutating func begin(_ action: VDA5050.Action) -> [VDA5050.VehicleReport] {
+    private mutating func begin(_ action: Action) -> [VehicleReport] {
         let id = action.actionId
         if let outcome = self.outcomes[id] {
             self.executions.repeated += 1
@@ -157,15 +157,15 @@ struct VehicleModel: Sendable {
         return [.action(id, .running)]
     }
 
-    private mutating func setPaused(_ id: String, _ isPaused: Bool) -> [VDA5050.VehicleReport] {
+    private mutating func setPaused(_ id: String, _ isPaused: Bool) -> [VehicleReport] {
         guard let index = self.works.firstIndex(where: { $0.action.actionId == id }) else { return [] }
         self.works[index].isPaused = isPaused
         return [.action(id, isPaused ? .paused : .running)]
     }
 
     private mutating func end(
-        _ id: String, _ outcome: VDA5050.ActionProgress
-    ) -> [VDA5050.VehicleReport] {
+        _ id: String, _ outcome: ActionProgress
+    ) -> [VehicleReport] {
         if self.works.contains(where: { $0.action.actionId == id }) {
             self.works.removeAll { $0.action.actionId == id }
             self.remember(id, outcome)
@@ -173,7 +173,7 @@ struct VehicleModel: Sendable {
         return [.action(id, self.outcomes[id] ?? .neverBegun)]
     }
 
-    private mutating func remember(_ id: String, _ outcome: VDA5050.ActionProgress) {
+    private mutating func remember(_ id: String, _ outcome: ActionProgress) {
         if self.order.count >= self.memory { self.outcomes[self.order.removeFirst()] = nil }
         self.order.append(id)
         self.outcomes[id] = outcome
@@ -195,11 +195,11 @@ struct VehicleModel: Sendable {
         min(self.speed, max(way.drive.edge.maximumSpeed ?? self.speed, 0.01))
     }
 
-    mutating func advance(to uptime: Duration) -> [VDA5050.VehicleReport] {
+    mutating func advance(to uptime: Duration) -> [VehicleReport] {
         if self.at == .zero { self.at = uptime }
         let passed = max(uptime - self.at, .zero)
         self.at = max(self.at, uptime)
-        var reports: [VDA5050.VehicleReport] = []
+        var reports: [VehicleReport] = []
         for index in self.works.indices where !self.works[index].isPaused { self.works[index].left -= passed }
         for work in self.works where work.left <= .zero {
             self.remember(work.action.actionId, .finished(nil))
@@ -214,7 +214,7 @@ struct VehicleModel: Sendable {
         return reports
     }
 
-    private mutating func roll(_ passed: Duration) -> [VDA5050.VehicleReport] {
+    private mutating func roll(_ passed: Duration) -> [VehicleReport] {
         guard var way = self.way, !self.isHeld else { return [] }
         let step = min(self.velocity(way) * passed.seconds, way.length - way.done)
         way.done += step

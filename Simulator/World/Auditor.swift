@@ -4,6 +4,7 @@ import Encoding
 import Home
 import Ledger
 import Market
+import Messaging
 import Node
 import Payments
 import SimulatedChain

@@ -1,3 +1,4 @@
+import Agent
 import Database
 import Devices
 package import Encoding
@@ -127,7 +128,8 @@ package struct Sources: Sendable {
     package func thing(_ name: String, of family: String, seed: UInt64) throws -> SimulatedThing {
         let description = try JSON.read(try DurableFile.read(self.description(name, of: family)))
         return try SimulatedThing(
-            thing: try Thing(description: description), model: try self.model(of: family), seed: seed)
+            thing: try Thing(description: description, profiles: Profiles.all),
+            model: try self.model(of: family), seed: seed)
     }
 
     /// The names of the scenarios that exist.

@@ -1,3 +1,4 @@
+import Agent
 import Database
 import Devices
 import Encoding
@@ -12,6 +13,7 @@ import Sodium
 import Solana
 import Synchronization
 package import SystemPackage
+import VDA5050
 import Wallet
 package import World
 
@@ -202,9 +204,10 @@ package struct Simulation: Sendable {
             let model = try workshop.sources.model(of: family)
             for (name, text) in try workshop.descriptions(broker: broker) {
                 guard DurableFile.exists(folder.appending(name)) else { continue }
-                let description = try Thing(description: try JSON.read(text))
-                if description.vda5050 != nil {
-                    try self.startRobot(description, model, tasks, broker)
+                let description = try Thing(
+                    description: try JSON.read(text), profiles: Profiles.all)
+                if let robot = description.profile as? VDA5050Profile {
+                    try self.startRobot(description, robot.identity, model, tasks, broker)
                     continue
                 }
                 let thing = try SimulatedThing(
@@ -219,17 +222,16 @@ package struct Simulation: Sendable {
 
     /// A robot has a connection of its own: its last will is part of what it says.
     private func startRobot(
-        _ thing: Thing, _ model: JSON, _ tasks: Tasks, _ broker: PrivateBroker
+        _ thing: Thing, _ identity: Identity, _ model: JSON, _ tasks: Tasks, _ broker: PrivateBroker
     ) throws {
-        guard let identity = thing.vda5050 else { return }
         let bus = MosquittoBus(
             BrokerAddress(
                 host: "127.0.0.1", port: Int32(broker.port), clientID: "depai-\(thing.name)",
                 username: "devices", passwordFile: broker.passwordFile("devices").string,
-                will: try VDA5050.VehicleLink.will(identity, at: self.timeline.now)),
+                will: try VehicleLink.will(identity, at: self.timeline.now)),
             entropy: self.workshop.entropy("bus of \(thing.name)"))
         let robot = try SimulatedRobot(
-            thing: thing, model: model, bus: bus,
+            identity, model: model, bus: bus,
             store: self.workshop.folder.appending("\(thing.name).db"), timeline: self.timeline)
         tasks.add { await bus.run() }
         tasks.add { try await robot.run() }

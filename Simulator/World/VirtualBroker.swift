@@ -1,4 +1,5 @@
 import Devices
+import Messaging
 import Synchronization
 package import World
 

@@ -1,7 +1,9 @@
+internal import Agent
 internal import Devices
 internal import Encoding
 internal import Payments
 internal import Solana
+internal import VDA5050
 internal import Wasm
 internal import World
 
@@ -127,7 +129,7 @@ public enum Decoder: String, CaseIterable, Sendable {
         // The first line describes, what follows is a payload for everything that listens.
         let parts = bytes.split(separator: 0x0a, maxSplits: 1).map(Array.init)
         guard let description = parts.first, let json = try? JSON.read(description) else { return nil }
-        guard let thing = try? Thing(description: json) else { return nil }
+        guard let thing = try? Thing(description: json, profiles: Profiles.all) else { return nil }
         guard parts.count == 2 else { return nil }
         for property in thing.properties {
             for form in property.reports { _ = try? form.report(parts[1], schema: property.schema) }
@@ -138,10 +140,10 @@ public enum Decoder: String, CaseIterable, Sendable {
     /// What was read can be said again, and says the same.
     private static func vda5050(_ bytes: [UInt8]) -> String? {
         guard let json = try? JSON.read(bytes) else { return nil }
-        for version in VDA5050.Version.allCases {
-            for topic in VDA5050.Topic.allCases {
-                guard let said = try? VDA5050.normalized(json, topic, version) else { continue }
-                let again = try? VDA5050.normalized(said, topic, version)
+        for version in Version.allCases {
+            for topic in Topic.allCases {
+                guard let said = try? topic.normalized(json, version) else { continue }
+                let again = try? topic.normalized(said, version)
                 if again != said {
                     return "\(topic.rawValue) \(version.rawValue) is not written as it was read"
                 }

@@ -115,7 +115,8 @@ import Testing
     static let agent: Set = [
         "World", "Encoding", "Sodium", "Database", "SystemPackage", "Wasm", "Ledger", "Wallet", "Solana",
         "Payments", "Home",
-        "Market", "Storage", "Compute", "Devices", "Synchronization", "Glibc",
+        "Market", "Storage", "Compute", "Messaging", "Devices", "VDA5050", "Synchronization",
+        "Glibc",
     ]
 
     /// What each module may import.
@@ -139,14 +140,16 @@ import Testing
         "Compute": Self.floor1.union([
             "Market", "Payments", "Ledger", "Wallet", "Wasm", "Dispatch", "Synchronization",
         ]),
-        "Devices": ["World", "Encoding", "Database", "SystemPackage", "Synchronization"],
+        "Messaging": ["World", "Database", "SystemPackage", "Synchronization"],
+        "VDA5050": ["Messaging", "World", "Encoding", "Database", "SystemPackage", "Synchronization"],
+        "Devices": ["Messaging", "World", "Encoding", "Database", "SystemPackage", "Synchronization"],
         "Agent": Self.agent,
         "Console": Self.floor1.union([
             "Payments", "Home", "Solana", "Ledger", "Wallet", "Database", "Linux", "SystemPackage", "Glibc",
             "Synchronization",
             "Logging",
         ]),
-        "Node": Self.agent.subtracting(["Devices"]).union([
+        "Node": Self.agent.subtracting(["Messaging", "Devices", "VDA5050"]).union([
             "Hummingbird", "HummingbirdCore", "HTTPTypes", "NIOCore", "NIOHTTPTypes", "Logging",
             "ServiceLifecycle",
         ]),

@@ -79,8 +79,8 @@ struct DeviceFolder: Sendable {
     private func thing(_ name: String) throws -> Thing {
         let bytes = try DurableFile.read(self.path.appending(name), limit: Thing.byteLimit)
         let document = try JSON.read(bytes, limits: .init(bytes: Thing.byteLimit, depth: 32))
-        if let fault = DescriptionChecker.faults(in: document).first { throw fault }
-        return try Thing(description: document)
+        if let fault = DescriptionChecker.faults(in: document, profiles: Profiles.all).first { throw fault }
+        return try Thing(description: document, profiles: Profiles.all)
     }
 
     private func entries() throws -> [Entry] {

@@ -1,5 +1,6 @@
 internal import Devices
 internal import SystemPackage
+internal import VDA5050
 internal import World
 
 /// The robot as a member of a fleet: takes orders over VDA 5050 and carries them out with its own base.
@@ -14,9 +15,9 @@ struct FleetMember: Sendable {
     let entropy: any Entropy
 
     func run() async throws {
-        let vehicle = VDA5050.ThingVehicle(
+        let vehicle = ThingVehicle(
             self.settings.vehicle, hub: self.devices, timeline: self.timeline, entropy: self.entropy)
-        let link = try VDA5050.VehicleLink(
+        let link = try VehicleLink(
             self.settings.identity, vehicle: vehicle, factsheet: Self.factsheet, bus: self.bus,
             store: self.path, timeline: self.timeline)
         try await withThrowingTaskGroup(of: Void.self) { group in
@@ -28,8 +29,8 @@ struct FleetMember: Sendable {
     }
 
     /// The link fills in what it knows: limits, timing, actions.
-    private static var factsheet: VDA5050.Factsheet {
-        var sheet = VDA5050.Factsheet()
+    private static var factsheet: Factsheet {
+        var sheet = Factsheet()
         sheet.type.seriesName = "depai"
         sheet.type.localizationTypes = ["NATURAL"]
         sheet.type.navigationTypes = ["AUTONOMOUS"]

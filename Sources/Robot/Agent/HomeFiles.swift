@@ -2,7 +2,9 @@ package import Database
 internal import Devices
 public import Home
 internal import Ledger
+internal import Messaging
 public import SystemPackage
+internal import VDA5050
 
 extension Home {
     /// Readings, purchases on the way, events.
@@ -17,14 +19,14 @@ extension Home {
     /// Every database that is there, with the tables that this program knows.
     package var databases: [(path: FilePath, schema: Schema)] {
         let names = (try? DurableFile.names(in: self.path)) ?? []
-        let orders = names.filter(DeviceFiles.isOrderJournal).sorted().map {
-            (path: self.path.appending($0), schema: DeviceFiles.orders)
+        let orders = names.filter(VDA5050Profile.isJournal).sorted().map {
+            (path: self.path.appending($0), schema: RobotControl.schema)
         }
         let all =
             [
                 (self.ledgerPath, PaymentLedger.schema), (self.agentPath, AgentStore.schema),
-                (self.devicesPath, DeviceFiles.commands), (self.outboxPath, DeviceFiles.outbox),
-                (self.fleetPath, DeviceFiles.member),
+                (self.devicesPath, DeviceFiles.commands), (self.outboxPath, Outbox.schema),
+                (self.fleetPath, VehicleLink.schema),
             ] + orders
         return all.filter { DurableFile.exists($0.path) }
     }

@@ -1,5 +1,6 @@
 internal import Devices
 internal import Encoding
+internal import Messaging
 internal import SystemPackage
 internal import World
 

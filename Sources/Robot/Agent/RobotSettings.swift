@@ -2,6 +2,7 @@ internal import Devices
 internal import Encoding
 internal import Home
 internal import SystemPackage
+internal import VDA5050
 public import World
 
 /// The section `vda5050`: as which robot of which fleet this one takes orders, and what of it drives.
@@ -19,20 +20,20 @@ public import World
 ///         - {type: lampOn, thing: plug-1, write: power, value: true}
 ///         - {type: scan, thing: camera-1, invoke: scan}
 public struct RobotSettings: Sendable {
-    let identity: VDA5050.Identity
+    let identity: Identity
     /// The fleet's broker: a connection of its own, for the last will is part of the protocol.
     public let broker: BrokerAddress
-    let vehicle: VDA5050.ThingVehicle.Settings
+    let vehicle: ThingVehicle.Settings
 
     init(_ root: JSONField, in folder: FilePath) throws {
         try root.only([
             "version", "interface", "manufacturer", "serial", "broker", "base", "map", "cell", "stride",
             "actions",
         ])
-        guard let version = VDA5050.Version(rawValue: try root["version"].string()) else {
-            throw root["version"].fault("one of \(VDA5050.Version.allCases.map(\.rawValue))")
+        guard let version = Version(rawValue: try root["version"].string()) else {
+            throw root["version"].fault("one of \(Version.allCases.map(\.rawValue))")
         }
-        let identity = VDA5050.Identity(
+        let identity = Identity(
             version: version, interface: try root["interface"].string(),
             manufacturer: try root["manufacturer"].string(), serialNumber: try root["serial"].string())
         guard let identity else { throw root["serial"].fault("these names make no topic") }
@@ -45,26 +46,26 @@ public struct RobotSettings: Sendable {
         guard (0.01...100).contains(cell) else { throw root["cell"].fault("must be 0.01 to 100 metres") }
         let stride = try root["stride"].ifPresent?.integer(Int.self) ?? 4
         guard (1...64).contains(stride) else { throw root["stride"].fault("must be 1 to 64 cells") }
-        self.vehicle = VDA5050.ThingVehicle.Settings(
+        self.vehicle = ThingVehicle.Settings(
             base: try root["base"].string(), map: try root["map"].string(), cell: cell, stride: stride,
             actions: try (root["actions"].ifPresent?.elements() ?? []).map(Self.action))
     }
 
-    private static func action(_ field: JSONField) throws(JSONError) -> VDA5050.ThingVehicle.Binding {
+    private static func action(_ field: JSONField) throws(JSONError) -> ThingVehicle.Binding {
         try field.only(["type", "thing", "write", "value", "invoke", "input"])
-        let what: VDA5050.ThingVehicle.Binding.What
+        let what: ThingVehicle.Binding.What
         if field["invoke"].exists {
             guard !field["write"].exists else { throw field["write"].fault("one of write and invoke") }
             what = .invoke(try field["invoke"].string(), input: field["input"].value ?? .null)
         } else {
             what = .write(try field["write"].string(), value: field["value"].value ?? .null)
         }
-        return VDA5050.ThingVehicle.Binding(
+        return ThingVehicle.Binding(
             type: try field["type"].string(), thing: try field["thing"].string(), what: what)
     }
 
     /// What the fleet's broker says when the robot vanishes.
     public func will(at now: Timestamp) throws -> Message {
-        try VDA5050.VehicleLink.will(self.identity, at: now)
+        try VehicleLink.will(self.identity, at: now)
     }
 }

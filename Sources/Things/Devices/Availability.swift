@@ -1,4 +1,5 @@
 package import Encoding
+internal import Messaging
 
 /// `depai:availability`: where the device, or whoever speaks for it, says that it is there.
 package struct AvailabilityForm: Sendable {

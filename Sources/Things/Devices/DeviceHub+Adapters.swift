@@ -1,6 +1,12 @@
 internal import Encoding
 internal import World
 
+/// The adapter of one machine, and the profile that made it.
+struct AdaptedMachine: Sendable {
+    let profile: any Profile
+    let adapter: any ProfileAdapter
+}
+
 /// Things whose profile is a stateful protocol.
 extension DeviceHub {
     /// The most adapters over the life of a hub, those of descriptions that are gone included.
@@ -9,64 +15,62 @@ extension DeviceHub {
     /// Makes the adapters that the descriptions want, wakes those that come back, and puts to rest those that
     /// nobody wants any more. One that cannot be made is told; its thing is only looked at.
     func adaptAll() {
-        let wanted = self.present.compactMap { place, thing in thing.vda5050.map { (place, $0) } }
-        let robots = Set(wanted.map(\.1))
-        for (robot, adapter) in self.adapters { adapter.control.rest(!robots.contains(robot)) }
-        for (place, robot) in wanted where self.adapters[robot] == nil {
+        let wanted = self.present.compactMap { place, thing in thing.profile.map { (place, $0) } }
+        let machines = Set(wanted.map { ExactText($0.1.source) })
+        for (machine, adapted) in self.adapters { adapted.adapter.rest(!machines.contains(machine)) }
+        for (place, profile) in wanted where self.adapters[ExactText(profile.source)] == nil {
             do {
-                try self.adapt(robot, among: robots)
+                try self.adapt(profile, among: machines)
             } catch {
-                self.note(
-                    "\(error)", thing: place, affordance: "profile", filter: robot.topic(.state))
+                self.note("\(error)", thing: place, affordance: "profile", filter: profile.source)
             }
         }
     }
 
-    private func adapt(_ robot: VDA5050.Identity, among robots: Set<VDA5050.Identity>) throws {
+    private func adapt(_ profile: any Profile, among machines: Set<ExactText>) throws {
         guard self.adapters.count < Self.adapterLimit else {
             throw DeviceError.tooManyThings(limit: Self.adapterLimit)
         }
         // Two books of one robot would number its messages twice.
-        let name = VDA5050.ThingAdapter.fileName(robot)
-        let isTaken = self.adapters.contains { other, adapter in
-            adapter.fileName == name && robots.contains(other)
+        let isTaken = self.adapters.contains { other, adapted in
+            adapted.profile.journal == profile.journal && machines.contains(other)
         }
         guard !isTaken else {
             throw DeviceError.noAdapter(
-                thing: robot.serialNumber, reason: "another description has this robot in another version")
+                thing: profile.machine, reason: "another description has this robot in another version")
         }
-        let adapter = try VDA5050.ThingAdapter(
-            robot, bus: self.bus, folder: self.folder, timeline: self.timeline
-        ) { [adapterFaultTeller] topic, reason in
-            adapterFaultTeller.yield(AdapterFault(robot: robot, topic: topic, reason: reason))
+        let machine = ExactText(profile.source)
+        let adapter = try profile.adapter(bus: self.bus, folder: self.folder, timeline: self.timeline) {
+            [adapterFaultTeller] fault in
+            adapterFaultTeller.yield(AdapterFault(machine: machine, fault: fault))
         }
-        self.adapters[robot] = adapter
-        self.adapterStarter.yield(adapter)
+        let adapted = AdaptedMachine(profile: profile, adapter: adapter)
+        self.adapters[machine] = adapted
+        self.adapterStarter.yield(adapted)
     }
 
-    /// What commands this robot.
-    func adapter(
-        of robot: VDA5050.Identity, _ thing: String
-    ) throws(DeviceError) -> VDA5050.ThingAdapter {
-        if self.adapters[robot] == nil { self.adaptAll() }
-        guard let adapter = self.adapters[robot] else {
-            let reason = self.faults().last { sameBytes($0.filter, robot.topic(.state)) }?.reason
+    /// What commands this machine.
+    func adapter(of profile: any Profile, _ thing: String) throws(DeviceError) -> any ProfileAdapter {
+        let machine = ExactText(profile.source)
+        if self.adapters[machine] == nil { self.adaptAll() }
+        guard let adapted = self.adapters[machine] else {
+            let reason = self.faults().last { sameBytes($0.filter, profile.source) }?.reason
             throw .noAdapter(thing: thing, reason: reason ?? "its profile has no adapter")
         }
-        return adapter
+        return adapted.adapter
     }
 
     /// Runs adapters as they come, until the task is cancelled.
     func runAdapters() async throws {
         try await withThrowingDiscardingTaskGroup { group in
             group.addTask { await self.noteAdapterFaults() }
-            for await adapter in self.newAdapters {
+            for await adapted in self.newAdapters {
                 group.addTask {
                     do {
-                        try await adapter.control.run()
+                        try await adapted.adapter.run()
                     } catch let error as BusError {
                         // One robot whose topics the bus does not want keeps no other from its work.
-                        await self.drop(adapter, error)
+                        await self.drop(adapted.profile, error)
                     }
                 }
             }
@@ -74,31 +78,30 @@ extension DeviceHub {
         }
     }
 
-    private func drop(_ adapter: VDA5050.ThingAdapter, _ error: BusError) {
-        let robot = adapter.control.identity
-        self.adapters[robot] = nil
-        self.note(AdapterFault(robot: robot, topic: .state, reason: "\(error)"))
+    private func drop(_ profile: any Profile, _ error: BusError) {
+        let machine = ExactText(profile.source)
+        self.adapters[machine] = nil
+        let fault = ProfileFault(affordance: "state", filter: profile.source, reason: "\(error)")
+        self.note(AdapterFault(machine: machine, fault: fault))
     }
 
     private func noteAdapterFaults() async {
         for await fault in self.adapterFaults { self.note(fault) }
     }
 
-    private func note(_ fault: AdapterFault) {
-        guard let place = self.present.first(where: { $0.element.vda5050 == fault.robot })?.offset else {
-            return
-        }
+    private func note(_ said: AdapterFault) {
+        let place = self.present.first { $0.element.profile.map { ExactText($0.source) } == said.machine }?
+            .offset
+        guard let place else { return }
         self.note(
-            fault.reason, thing: place, affordance: fault.topic.rawValue,
-            filter: fault.robot.topic(fault.topic))
+            said.fault.reason, thing: place, affordance: said.fault.affordance, filter: said.fault.filter)
     }
 }
 
-/// A message of a robot that its adapter cannot read.
+/// What an adapter could not read, and of which machine.
 struct AdapterFault: Sendable {
-    let robot: VDA5050.Identity
-    let topic: VDA5050.Topic
-    let reason: String
+    let machine: ExactText
+    let fault: ProfileFault
 
     /// The most that wait to be noted; more are lost.
     static let room = 256

@@ -1,4 +1,5 @@
 public import Encoding
+internal import Messaging
 internal import World
 
 /// A command that somebody waits for.
@@ -62,7 +63,7 @@ extension DeviceHub {
             throw Self.unknown(property, of: thing, among: thing.properties.map(\.name))
         }
         // A profile has orders and actions, and nothing that is written raw.
-        guard let form = target.write, thing.vda5050 == nil else {
+        guard let form = target.write, thing.profile == nil else {
             throw DeviceError.notCommandable(thing: thing.name, name: property)
         }
         let order = try self.order(
@@ -96,9 +97,10 @@ extension DeviceHub {
         let order = try self.order(
             id, content, form, schema: target.input, isRepeatable: target.isIdempotent, limits: target.limits,
             of: thing)
-        if let robot = thing.vda5050 {
+        if let profile = thing.profile {
             // What its protocol wants to be told is no raw message, whatever stands in the form.
-            return try await self.execute(order, by: try self.adapter(of: robot, thing.name), of: thing.name)
+            return try await self.execute(
+                order, by: try self.adapter(of: profile, thing.name), of: thing.name)
         }
         return try await self.execute(order, thing: index)
     }
@@ -207,7 +209,7 @@ extension DeviceHub {
     /// A command of a stateful protocol: its adapter knows by the id what was given before, so nothing is
     /// done twice however often this runs.
     private func execute(
-        _ order: Order, by adapter: VDA5050.ThingAdapter, of thing: String
+        _ order: Order, by adapter: any ProfileAdapter, of thing: String
     ) async throws -> CommandRecord {
         let known = try self.journal.entry(order.id)
         if known == nil { try self.takeRate(order) }

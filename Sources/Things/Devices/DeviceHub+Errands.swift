@@ -21,7 +21,7 @@ extension DeviceHub {
 
     /// Whether there is one that may be sent. A profile asks by itself, and is sent nothing raw.
     private func hasQuestion(_ place: Int) -> Bool {
-        !self.retired.contains(place) && self.things[place].vda5050 == nil
+        !self.retired.contains(place) && self.things[place].profile == nil
             && !self.things[place].queries.isEmpty
     }
 

@@ -1,4 +1,5 @@
 internal import Encoding
+internal import Messaging
 internal import World
 
 extension DeviceHub {

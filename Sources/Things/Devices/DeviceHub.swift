@@ -1,4 +1,5 @@
 internal import Encoding
+internal import Messaging
 public import SystemPackage
 public import World
 
@@ -19,12 +20,12 @@ public actor DeviceHub {
     /// Places by name and by id, of the things that are there.
     var indices: [ExactText: Int]
     let inbox: Inbox
-    /// What commands the things with a profile, by the robot. One whose description is gone rests here: the
-    /// bus knows no end of a subscription, and it may come back.
-    var adapters: [VDA5050.Identity: VDA5050.ThingAdapter] = [:]
+    /// What commands the things with a profile, by the machine's source. One whose description is gone rests
+    /// here: the bus knows no end of a subscription, and it may come back.
+    var adapters: [ExactText: AdaptedMachine] = [:]
     /// Adapters that have to be run.
-    let newAdapters: AsyncStream<VDA5050.ThingAdapter>
-    let adapterStarter: AsyncStream<VDA5050.ThingAdapter>.Continuation
+    let newAdapters: AsyncStream<AdaptedMachine>
+    let adapterStarter: AsyncStream<AdaptedMachine>.Continuation
     /// What adapters could not read.
     let adapterFaults: AsyncStream<AdapterFault>
     let adapterFaultTeller: AsyncStream<AdapterFault>.Continuation
@@ -47,7 +48,7 @@ public actor DeviceHub {
     var open: [String: OpenCommand] = [:]
     /// When something was published, per thing and affordance, for the owner's limits.
     var publications: [String: [Duration]] = [:]
-    private(set) var isListening = false
+    package private(set) var isListening = false
     private var ran = false
     private var sequence: UInt64 = 0
     private var faultList: [DeviceFault] = []

@@ -1,4 +1,5 @@
 internal import Encoding
+internal import Messaging
 internal import World
 
 /// Reads the forms of an affordance. Forms of other protocols are passed over.

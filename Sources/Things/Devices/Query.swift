@@ -1,4 +1,5 @@
 internal import Encoding
+internal import Messaging
 internal import World
 
 /// `depai:query`: a message after which the device says its values. Sent when we begin to follow it and when

@@ -1,4 +1,5 @@
 public import Encoding
+internal import Messaging
 
 /// A W3C Thing Description 1.1 with the MQTT binding and the `depai:` terms (see this module's page).
 public struct Thing: Sendable {
@@ -20,8 +21,8 @@ public struct Thing: Sendable {
     package let availability: AvailabilityForm?
     /// What makes it say its values, where its convention has a question for that.
     package let queries: [Query]
-    /// Who the robot is whose `depai:profile` is VDA 5050: its actions are orders, not messages.
-    package let vda5050: VDA5050.Identity?
+    /// The machine that `depai:profile` names: what its actions are told is its protocol's, no raw message.
+    package let profile: (any Profile)?
 
     /// The most affordances of one thing, and the most forms of one affordance.
     public static let affordanceLimit = 256
@@ -58,18 +59,23 @@ public struct Thing: Sendable {
         package let reports: [ReportForm]
     }
 
-    /// Reads a description.
+    /// Reads a description. One with a `depai:profile` is refused: no profile is known here.
     /// - Throws: `ThingError` with the place: a term that is unknown, a topic that is named twice and
     ///   differently, a placeholder that nobody filled, ...
     public init(description: JSON) throws(ThingError) {
+        try self.init(description: description, profiles: [])
+    }
+
+    /// - Parameter profiles: those that `depai:profile` may name.
+    package init(description: JSON, profiles: [any Profile.Type]) throws(ThingError) {
         do {
-            try self.init(JSONField(description))
+            try self.init(JSONField(description), profiles)
         } catch {
             throw ThingError(error)
         }
     }
 
-    private init(_ root: JSONField) throws(JSONError) {
+    private init(_ root: JSONField, _ profiles: [any Profile.Type]) throws(JSONError) {
         try DepaiTerms.check(root)
         let forms = try FormReader(root)
         self.id = try Self.name(root["id"])
@@ -87,10 +93,10 @@ public struct Thing: Sendable {
             properties.append(try Self.property(name, field, forms))
         }
         self.properties = properties
-        self.vda5050 = try Self.profile(root["depai:profile"], properties)
+        self.profile = try Self.profile(root["depai:profile"], properties, among: profiles)
         var actions: [Action] = []
         for (name, field) in try Self.affordances(root["actions"]) {
-            if self.vda5050 != nil, !VDA5050.ThingAdapter.actions.contains(name) {
+            if let profile = self.profile, !type(of: profile).actions.contains(name) {
                 throw field.fault("the profile has no such action")
             }
             actions.append(try Self.action(name, field, forms))

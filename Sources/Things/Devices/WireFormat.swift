@@ -1,4 +1,5 @@
 package import Encoding
+internal import Messaging
 
 /// Why a payload says nothing that the description allows.
 package enum PayloadError: Error, Equatable, CustomStringConvertible {
@@ -43,7 +44,7 @@ package struct WireFormat: Sendable {
     package let empty: String?
 
     /// The longest payload that is read or written, in bytes.
-    package static let payloadLimit = 64 << 10
+    package static let payloadLimit = Inbox.payloadLimit
     /// The deepest payload.
     package static let depthLimit = 32
 

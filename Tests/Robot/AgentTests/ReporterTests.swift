@@ -1,6 +1,7 @@
 import Devices
 import Encoding
 import Linux
+import Messaging
 import Synchronization
 import SystemPackage
 import TestSupport

@@ -1,6 +1,6 @@
-import Devices
 import Encoding
 import Testing
+import VDA5050
 
 @testable import SimulatedDevices
 
@@ -12,15 +12,15 @@ import Testing
         "actions": [["type": "pick", "ms": 500]],
     ]
 
-    private func drive(_ place: UInt32, x: Double? = nil) -> VDA5050.Drive {
-        let position = x.map { VDA5050.NodePosition(x: $0, y: 0, mapId: "hall") }
-        let edge = VDA5050.Edge("e", sequenceId: place - 1, from: "a", to: "b")
-        return VDA5050.Drive(
-            orderId: "o", edge: edge, node: VDA5050.Node("b", sequenceId: place, position: position))
+    private func drive(_ place: UInt32, x: Double? = nil) -> Drive {
+        let position = x.map { NodePosition(x: $0, y: 0, mapId: "hall") }
+        let edge = Edge("e", sequenceId: place - 1, from: "a", to: "b")
+        return Drive(
+            orderId: "o", edge: edge, node: Node("b", sequenceId: place, position: position))
     }
 
     /// What it says but for its condition.
-    private func told(_ reports: [VDA5050.VehicleReport]) -> [VDA5050.VehicleReport] {
+    private func told(_ reports: [VehicleReport]) -> [VehicleReport] {
         reports.filter { if case .condition = $0 { false } else { true } }
     }
 
@@ -58,7 +58,7 @@ import Testing
     @Test func `an action takes its time, and is done once`() throws {
         var model = try VehicleModel(JSONField(Self.file))
         _ = model.advance(to: .seconds(100))
-        let pick = VDA5050.Action("pick", id: "p")
+        let pick = Action("pick", id: "p")
         #expect(self.told(model.handle(.recall(pick), at: .seconds(100))) == [.action("p", .neverBegun)])
         #expect(self.told(model.handle(.begin(pick), at: .seconds(100))) == [.action("p", .running)])
         #expect(self.told(model.handle(.pause("p"), at: .seconds(100))) == [.action("p", .paused)])

@@ -8,6 +8,7 @@ import Sodium
 import SystemPackage
 import TestSupport
 import Testing
+import VDA5050
 import Wallet
 import World
 
@@ -16,8 +17,6 @@ import World
 
 /// The section `vda5050` of a robot's configuration, in virtual time: the whole robot under a fleet.
 struct FleetMemberTests {
-    private typealias V = VDA5050
-
     private static let sources = Sources(root: Repository.path)
 
     private static func document(_ folder: FilePath, _ section: JSON) -> JSON {
@@ -54,9 +53,9 @@ struct FleetMemberTests {
         return home
     }
 
-    private static func node(_ name: String, _ place: UInt32, _ x: Double) -> V.Node {
-        var node = V.Node(name, sequenceId: place)
-        node.position = V.NodePosition(x: x, y: 1, mapId: "hall")
+    private static func node(_ name: String, _ place: UInt32, _ x: Double) -> Node {
+        var node = Node(name, sequenceId: place)
+        node.position = NodePosition(x: x, y: 1, mapId: "hall")
         return node
     }
 
@@ -74,9 +73,9 @@ struct FleetMemberTests {
                 try await withThrowingTaskGroup(of: Void.self) { group in
                     defer { group.cancelAll() }
                     let identity = try #require(
-                        V.Identity(
+                        Identity(
                             version: .two, interface: "uagv", manufacturer: "acme", serialNumber: "r1"))
-                    let fleet = try V.RobotControl(identity, bus: bus, store: nil, timeline: timeline)
+                    let fleet = try RobotControl(identity, bus: bus, store: nil, timeline: timeline)
                     group.addTask { try await fleet.run() }
                     group.addTask {
                         try await DeviceSimulator(base, bus: own, timeline: timeline).run()
@@ -90,10 +89,10 @@ struct FleetMemberTests {
                     let position = try #require(await fleet.robot.state?.position)
                     #expect(position.x == 1 && position.y == 1 && position.mapId == "hall")
                     #expect(await fleet.robot.availability == .online)
-                    var order = V.Order()
+                    var order = Order()
                     order.orderId = "tour"
                     order.nodes = [Self.node("a", 0, 1), Self.node("b", 2, 4)]
-                    order.edges = [V.Edge("a-b", sequenceId: 1, from: "a", to: "b")]
+                    order.edges = [Edge("a-b", sequenceId: 1, from: "a", to: "b")]
                     let record = try await fleet.execute(order, for: .seconds(60))
                     #expect(await fleet.robot.state?.lastNodeId == "b")
                     return record

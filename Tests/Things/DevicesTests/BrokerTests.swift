@@ -5,6 +5,7 @@ import SimulatedDevices
 import SystemPackage
 import TestSupport
 import Testing
+import ThingSupport
 import World
 
 /// The whole way: hub, libmosquitto, mosquitto, and the simulated devices on connections of their own.

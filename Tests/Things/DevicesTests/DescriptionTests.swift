@@ -1,7 +1,9 @@
+import Agent
 import Encoding
 import Foundation
 import TestSupport
 import Testing
+import ThingSupport
 
 @testable import Devices
 
@@ -180,7 +182,8 @@ import Testing
             FileManager.default.enumerator(at: families, includingPropertiesForKeys: nil))
         var count = 0
         for case let file as URL in files where file.pathExtension == "json" {
-            let faults = DescriptionChecker.faults(in: try JSON.read(Array(try Data(contentsOf: file))))
+            let document = try JSON.read(Array(try Data(contentsOf: file)))
+            let faults = DescriptionChecker.faults(in: document, profiles: Profiles.all)
             #expect(faults == [], "\(file.lastPathComponent)")
             count += 1
         }

@@ -3,6 +3,7 @@ import Foundation
 import Subprocess
 import TestSupport
 import Testing
+import ThingSupport
 
 @testable import Devices
 

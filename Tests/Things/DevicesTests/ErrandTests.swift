@@ -1,5 +1,6 @@
 import Encoding
 import Testing
+import ThingSupport
 import World
 
 @testable import Devices

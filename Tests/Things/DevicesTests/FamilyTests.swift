@@ -7,6 +7,7 @@ import SimulatedDevices
 import SystemPackage
 import TestSupport
 import Testing
+import ThingSupport
 import World
 
 /// Every family of this repository, as it is shipped: its instance, its simulation, a real broker between.

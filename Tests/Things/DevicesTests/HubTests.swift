@@ -3,6 +3,7 @@ import Synchronization
 import SystemPackage
 import TestSupport
 import Testing
+import ThingSupport
 import World
 
 @testable import Devices

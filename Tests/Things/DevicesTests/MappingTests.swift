@@ -1,6 +1,7 @@
 import Devices
 import Encoding
 import Testing
+import ThingSupport
 
 @Suite struct MappingTests {
     func property(_ schema: JSON, _ form: JSON) throws -> Thing.Property {

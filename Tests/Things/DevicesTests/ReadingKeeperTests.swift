@@ -1,6 +1,7 @@
 import Encoding
 import Synchronization
 import Testing
+import ThingSupport
 import World
 
 @testable import Devices

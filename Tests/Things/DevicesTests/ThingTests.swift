@@ -1,7 +1,9 @@
+import Agent
 import Devices
 import Encoding
 import Foundation
 import Testing
+import ThingSupport
 
 @Suite struct ThingTests {
     @Test(arguments: [
@@ -14,7 +16,7 @@ import Testing
         ),
     ])
     func `every shipped description loads`(_ family: String, _ name: String, _ properties: [String]) throws {
-        let thing = try shipped(family, name)
+        let thing = try shipped(family, name, profiles: Profiles.all)
         #expect(thing.name == name)
         #expect(thing.id == "urn:depai:\(family):\(name)")
         #expect(thing.properties.map(\.name) == properties)
@@ -158,24 +160,6 @@ import Testing
         #expect(error?.pointer == "/depai:limits/hours/from")
     }
 
-    @Test func `a profile names an adapter that is here, and its robot`() throws {
-        #expect(
-            try shipped("mobile-robot", "robot-1").vda5050?.topic(.order) == "uagv/v2/depai/robot-1/order")
-        var document = try json("mobile-robot/robot-1.td.json")
-        document["depai:profile"] = "sparkplug/3.0"
-        var error = #expect(throws: ThingError.self) { try Thing(description: document) }
-        #expect(error?.pointer == "/depai:profile" && error?.reason.contains("no adapter") == true)
-        // Its properties listen to 2.1.0.
-        document["depai:profile"] = "vda5050/3.0.0"
-        error = #expect(throws: ThingError.self) { try Thing(description: document) }
-        #expect(error?.reason.contains("/v3/") == true)
-        document["depai:profile"] = "vda5050/2.1.0"
-        let pause = document["actions"]?["pause"]
-        document["actions"]?["fly"] = pause
-        error = #expect(throws: ThingError.self) { try Thing(description: document) }
-        #expect(error?.pointer == "/actions/fly")
-    }
-
     @Test func `addresses are read with base, percent encoding, and without other protocols`() throws {
         var document = description([
             "p": [
@@ -192,15 +176,5 @@ import Testing
         let property = try #require(try Thing(description: document).properties.first)
         #expect(property.reports.map(\.filter) == ["a/+/#"])
         #expect(!property.isWritable)
-    }
-
-    @Test(arguments: [
-        ("a/b", "a/b", true), ("a/b", "a/+", true), ("a/b", "#", true), ("a", "a/#", true),
-        ("a/b/c", "a/+", false),
-        ("a", "a/+", false), ("$SYS/a", "#", false), ("$SYS/a", "$SYS/#", true), ("a/b", "a", false),
-        ("/a", "+/+", true),
-    ])
-    func `filters match as the standard says`(_ topic: String, _ filter: String, _ matches: Bool) {
-        #expect(TopicFilter.matches(topic, filter: filter) == matches)
     }
 }

@@ -1,6 +1,6 @@
-import Devices
 import Glibc
 import Linux
+import Messaging
 import SystemPackage
 import World
 

@@ -2,6 +2,7 @@ internal import Database
 internal import Devices
 internal import Home
 internal import Ledger
+internal import Messaging
 internal import Sodium
 internal import SystemPackage
 internal import Wallet

@@ -1,3 +1,4 @@
+import Agent
 import ArgumentParser
 import Console
 import Database
@@ -53,7 +54,8 @@ extension DeviceCommand {
         private static func faults(in file: String) -> [ThingError] {
             do {
                 let bytes = try DurableFile.read(FilePath(file), limit: self.byteLimit)
-                return DescriptionChecker.faults(in: try JSON.read(bytes, limits: .init(depth: 32)))
+                return DescriptionChecker.faults(
+                    in: try JSON.read(bytes, limits: .init(depth: 32)), profiles: Profiles.all)
             } catch {
                 // Not there, or no JSON: a fault of the whole. The file is named already.
                 let text = "\(error)"

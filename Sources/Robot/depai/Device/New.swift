@@ -1,3 +1,4 @@
+import Agent
 import ArgumentParser
 import Console
 import Database
@@ -69,7 +70,7 @@ extension DeviceCommand {
                     hint: isBroker ? "give --broker HOST" : "give --set \(empty[0])=VALUE")
             }
             let thing = ThingModel.instance(of: model, filling: values)
-            if let fault = DescriptionChecker.faults(in: thing).first {
+            if let fault = DescriptionChecker.faults(in: thing, profiles: Profiles.all).first {
                 throw Failure(1, "\(file): \(fault)")
             }
             try self.write(thing, settings)

@@ -92,8 +92,10 @@ struct ConfigurationCheck {
             do {
                 let bytes = try DurableFile.read(file, limit: 256 << 10)
                 let document = try JSON.read(bytes, limits: .init(bytes: 256 << 10, depth: 32))
-                if let fault = DescriptionChecker.faults(in: document).first { throw fault }
-                _ = try Thing(description: document)
+                if let fault = DescriptionChecker.faults(in: document, profiles: Profiles.all).first {
+                    throw fault
+                }
+                _ = try Thing(description: document, profiles: Profiles.all)
                 return nil
             } catch {
                 return .broken(name, "\(error)", "depai device check \(file)")

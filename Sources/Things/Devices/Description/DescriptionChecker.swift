@@ -10,19 +10,24 @@ public struct DescriptionChecker {
 
     private let root: JSONField
     private let isModel: Bool
+    private let profiles: [any Profile.Type]
     private var checker: ShapeChecker
 
     /// What is wrong with `document`; empty when it is valid.
     ///
     /// A Thing Model says so in `@type`; anything else is held to be a Thing Description. Names that stand
     /// twice in one object are the reader's to refuse (`JSON.read`).
-    public static func faults(in document: JSON) -> [ThingError] {
-        var checker = DescriptionChecker(document)
+    public static func faults(in document: JSON) -> [ThingError] { self.faults(in: document, profiles: []) }
+
+    /// - Parameter profiles: those that `depai:profile` may name.
+    package static func faults(in document: JSON, profiles: [any Profile.Type]) -> [ThingError] {
+        var checker = DescriptionChecker(document, profiles)
         checker.run()
         return checker.checker.faults
     }
 
-    private init(_ document: JSON) {
+    private init(_ document: JSON, _ profiles: [any Profile.Type]) {
+        self.profiles = profiles
         self.root = JSONField(document)
         self.isModel = Self.texts(self.root["@type"]).contains { sameBytes($0, Self.modelType) }
         self.checker = ShapeChecker(isModel: self.isModel)
@@ -190,7 +195,7 @@ public struct DescriptionChecker {
         guard self.checker.faults.isEmpty else { return }
         do throws(ThingError) {
             if self.speaksToUs {
-                _ = try Thing(description: self.root.value ?? .null)
+                _ = try Thing(description: self.root.value ?? .null, profiles: self.profiles)
             } else {
                 try self.checkTopics()
             }

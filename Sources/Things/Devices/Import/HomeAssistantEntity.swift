@@ -1,4 +1,5 @@
 internal import Encoding
+internal import Messaging
 
 /// One entity: a sensor, a switch. Remembers which members of its announcement were understood, so that all
 /// others can be named.

@@ -1,4 +1,5 @@
 internal import Encoding
+internal import Messaging
 
 /// Writes out what Home Assistant's discovery lets announcers shorten: member names, and the common beginning
 /// of topics, `~`. What strangers announce must not grow without bound by it.

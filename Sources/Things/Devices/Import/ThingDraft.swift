@@ -1,4 +1,5 @@
 internal import Encoding
+internal import Messaging
 
 /// A Thing Description in the making.
 struct ThingDraft {

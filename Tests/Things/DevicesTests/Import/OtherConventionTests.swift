@@ -1,4 +1,5 @@
 import Encoding
+import Messaging
 import Testing
 import World
 
