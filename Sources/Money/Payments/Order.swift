@@ -105,7 +105,7 @@ public enum PurchaseEnd: Sendable {
     case open(IntentID, reason: String)
 
     /// Why it ended so, in words.
-    var reason: String {
+    package var reason: String {
         switch self {
         case .answered(_, let response), .unpriced(let response): "status \(response.status)"
         case .unanswered(_, let reason), .unreachable(let reason), .unpaid(let reason), .open(_, let reason):
