@@ -1,6 +1,6 @@
 public import Encoding
 public import Ledger
-internal import Wallet
+internal import Statements
 internal import World
 
 extension CashierRequest {

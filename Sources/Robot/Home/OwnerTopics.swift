@@ -1,6 +1,6 @@
 public import Encoding
-public import Sodium
-public import Wallet
+internal import Sodium
+public import Statements
 
 /// Where a wallet and its owner meet on a broker. The broker is trusted with nothing: commands are signed by
 /// the owner, answers by the wallet's identity.
@@ -9,14 +9,14 @@ public struct OwnerTopics: Sendable, Hashable {
     public let ask: String
     /// A signed freeze, retained: a robot that was offline finds it when it comes back.
     public let freeze: String
-    /// Signed answers, ``SignedAnswer``.
+    /// Signed answers, ``Answer``.
     public let answer: String
     /// How the wallet stands, signed and retained, once a minute.
     public let state: String
 
     /// Signed commands to devices; not retained.
     public let device: String
-    /// Signed answers to them, ``SignedAnswer``.
+    /// Signed answers to them, ``Answer``.
     public let deviceAnswer: String
 
     /// - Parameter wallet: base58 address.
@@ -31,60 +31,96 @@ public struct OwnerTopics: Sendable, Hashable {
     }
 }
 
-/// An answer as it goes over a broker.
+/// An answer as it goes over a broker, the body of a ``Signed`` by the wallet's identity:
 ///
-///     {"body": {"wallet": …, "request": "<hex>", "answer": {…}}, "identity": "<base58>", "signature": …}
-public struct SignedAnswer: Sendable {
+///     {"wallet": "<base58>", "request": "<hex>", "answer": {…}}
+public struct Answer: Sendable, Equatable {
+    /// Base58 address of the wallet that answers.
+    public let wallet: String
+    /// What names the request: BLAKE2b-128 of its bytes.
+    public let request: [UInt8]
     /// A ``WalletAnswer``, or what was said of a device.
     public let answer: JSON
-    /// BLAKE2b-128 of the request's bytes.
-    public let request: [UInt8]
-    /// Who signed. Whether that is the wallet's identity is the reader's to know.
-    public let identity: PublicKey
 
-    /// A longer one is not read.
-    public static let byteLimit = 1 << 20
+    /// - Parameter answer: what devices say in it is passed on under the wallet's name, so a number that has
+    ///   no canonical text becomes one.
+    public init(_ answer: JSON, to request: [UInt8], of wallet: String) {
+        self.wallet = wallet
+        self.request = Self.name(of: request)
+        self.answer = answer.signable
+    }
 
     /// What names a request in its answer.
     public static func name(of request: [UInt8]) -> [UInt8] { BLAKE2b.digest(of: request, length: 16) }
+}
 
-    public static func bytes(
-        _ answer: JSON, to request: [UInt8], of address: String, by wallet: UnlockedWallet
-    ) async throws -> [UInt8] {
-        let body: JSON = [
-            "wallet": .string(address), "request": .string(Hex.encode(self.name(of: request))),
-            "answer": answer,
+extension Answer: Signable {
+    public static let kind = Statement.Kind.acknowledgement
+    public static let limits = JSON.Limits(bytes: 1 << 20, depth: 48)
+
+    public var json: JSON {
+        [
+            "wallet": .string(self.wallet), "request": .string(Hex.encode(self.request)),
+            "answer": self.answer,
         ]
-        return try await wallet.signed(.acknowledgement, body)
     }
 
-    /// Reads an answer and verifies its signature.
-    public init(_ bytes: [UInt8], wallet: String) throws {
-        let root = JSONField(try JSON.read(bytes, limits: .init(bytes: Self.byteLimit, depth: 48)))
-        guard let body = root["body"].value, try root["body"]["wallet"].string() == wallet else {
-            throw root["body"].fault("an answer of another wallet")
-        }
-        self.identity = try PublicKey(try Base58.decode(try root["identity"].string()))
-        let signature = try Signature(try Base64.standard.decode(try root["signature"].string()))
-        let statement = Statement(.acknowledgement, body: try body.canonicalBytes())
-        guard self.identity.isSound, statement.isSigned(by: self.identity, signature) else {
-            throw root["signature"].fault("not the identity's")
-        }
-        self.request = try Hex.decode(try root["body"]["request"].string())
-        self.answer = root["body"]["answer"].value ?? .null
+    public init(_ field: JSONField) throws {
+        self.wallet = try field["wallet"].string()
+        self.request = try Hex.decode(try field["request"].string())
+        guard let answer = field["answer"].value else { throw field["answer"].fault("missing") }
+        self.answer = answer
     }
 }
 
-extension UnlockedWallet {
-    /// `{"body": …, "identity": "<base58>", "signature": "<base64>"}`: a statement that can be passed on.
-    public nonisolated func signed(_ kind: Statement.Kind, _ body: JSON) async throws -> [UInt8] {
-        // Devices say what they like, and it is passed on.
-        let body = body.signable
-        let signature = try await self.sign(Statement(kind, body: try body.canonicalBytes()))
-        let file: JSON = [
-            "body": body, "identity": .string(Base58.encode(self.publicKey(.identity).bytes)),
-            "signature": .string(Base64.standard.encode(signature.bytes)),
+/// How a wallet stands, `depai.state/1`: said every minute, the body of a ``Signed`` by its identity.
+public struct WalletState: Sendable, Hashable {
+    public static let schema = "depai.state/1"
+
+    /// Base58 address.
+    public let wallet: String
+    /// Milliseconds since 1970.
+    public let at: Int64
+    /// Number of the journal's last row.
+    public let journal: Int64
+    /// Hash of that row, 32 bytes.
+    public let hash: [UInt8]
+    /// Why the wallet stands still; nil when it does not.
+    public let hold: String?
+    /// Number of the policy in force; nil without one.
+    public let policy: UInt64?
+
+    public init(
+        wallet: String, at: Int64, journal: Int64, hash: [UInt8], hold: String?, policy: UInt64?
+    ) {
+        self.wallet = wallet
+        self.at = at
+        self.journal = journal
+        self.hash = hash
+        self.hold = hold
+        self.policy = policy
+    }
+}
+
+extension WalletState: Signable {
+    public static let kind = Statement.Kind.state
+    public static let limits = JSON.Limits(bytes: 16 << 10, depth: 4)
+
+    public var json: JSON {
+        [
+            "schema": .string(Self.schema), "wallet": .string(self.wallet), "at": .integer(self.at),
+            "journal": .integer(self.journal), "hash": .string(Hex.encode(self.hash)),
+            "hold": JSON(self.hold), "policy": self.policy.map { JSON($0) } ?? .null,
         ]
-        return try file.canonicalBytes()
+    }
+
+    public init(_ field: JSONField) throws {
+        guard try field["schema"].string() == Self.schema else {
+            throw field["schema"].fault("expected \(Self.schema)")
+        }
+        self.init(
+            wallet: try field["wallet"].string(), at: try field["at"].integer(),
+            journal: try field["journal"].integer(), hash: try Hex.decode(try field["hash"].string()),
+            hold: try field["hold"].ifPresent?.string(), policy: try field["policy"].ifPresent?.integer())
     }
 }

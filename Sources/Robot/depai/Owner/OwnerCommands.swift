@@ -7,6 +7,7 @@ import Home
 import Ledger
 import Linux
 import Sodium
+import Statements
 import SystemPackage
 import Wallet
 import World
