@@ -84,7 +84,7 @@ let package = Package(
     name: "depai",
     products: [
         // What a robot program of one's own embeds: build an `Agent`, hand it ports, run it.
-        .library(name: "Agent", targets: ["Agent", "World", "Linux", "Home"])
+        .library(name: "Agent", targets: ["Agent", "Control", "World", "Linux", "Home"])
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
@@ -132,11 +132,16 @@ let package = Package(
             "Home",
             [
                 "Statements", "Wallet", "Ledger", "Solana", "World", "Encoding", "Sodium", "Database",
-                "CYAML",
-                system,
+                "CYAML", system,
             ]),
         Wing.things.library("Devices", ["World", "Encoding", "Database", system]),
         // Floors 5 and 6
+        Wing.robot.library(
+            "Control",
+            [
+                "Home", "Payments", "Devices", "Ledger", "Statements", "World", "Encoding", "Sodium",
+                "Database", system,
+            ]),
         Wing.trade.library("Market", ["Statements", "World", "Encoding", "Sodium"]),
         Wing.trade.library(
             "Compute",
@@ -155,10 +160,8 @@ let package = Package(
         Wing.robot.library(
             "Agent",
             [
-                "Payments", "Storage", "Compute", "Market", "Devices", "Ledger", "Wallet", "Statements",
-                "Solana", "World",
-                "Encoding",
-                "Sodium", "Database", "Home", system,
+                "Control", "Payments", "Storage", "Compute", "Market", "Devices", "Ledger", "Wallet",
+                "Statements", "Solana", "World", "Encoding", "Sodium", "Database", "Home", system,
             ]),
         // Floor 8
         Wing.robot.library(
@@ -170,13 +173,14 @@ let package = Package(
         Wing.robot.program(
             "depai",
             [
-                "Console", "Agent", "Home", "Payments", "Devices", "Solana", "Ledger", "Wallet", "Statements",
-                "Encoding", "Sodium", "Database", "Linux", "World", "CQREncode", arguments, signals, system,
+                "Console", "Agent", "Control", "Home", "Payments", "Devices", "Solana", "Ledger", "Wallet",
+                "Statements", "Encoding", "Sodium", "Database", "Linux", "World", "CQREncode", arguments,
+                signals, system,
             ]),
         Wing.robot.program(
             "depaid",
             [
-                "Console", "Agent", "Home", "Database", "Linux", "World", logging, signals, system,
+                "Console", "Agent", "Control", "Home", "Database", "Linux", "World", logging, signals, system,
             ]),
         Wing.provider.program(
             "depai-node",
@@ -197,7 +201,8 @@ let package = Package(
         .target(
             name: "Simulation",
             dependencies: [
-                "SimulatedChain", "SimulatedDevices", "Agent", "Node", "Home", "Payments", "Market",
+                "SimulatedChain", "SimulatedDevices", "Agent", "Control", "Node", "Home", "Payments",
+                "Market",
                 "Devices", "Ledger",
                 "Wallet", "Statements", "Storage", "Compute", "Solana", "World", "Encoding", "Sodium",
                 "Database", "Linux", heap, hummingbird,
@@ -285,16 +290,23 @@ let package = Package(
         Wing.robot.tests(of: "Console", ["Encoding", logging]),
         Wing.robot.tests(of: "Home", ["TestSupport", "Statements", "Sodium", "World", "Encoding", system]),
         Wing.robot.tests(
+            of: "Control",
+            [
+                "TestSupport", "Payments", "Ledger", "Statements", "Sodium", "Linux", "World", "Encoding",
+            ]),
+        Wing.robot.tests(
             of: "Agent",
             [
-                "TestSupport", "PaymentSupport", "Devices", "Home", "Ledger", "Linux", "Sodium", "Statements",
+                "TestSupport", "PaymentSupport", "Control", "Devices", "Home", "Ledger", "Linux", "Sodium",
+                "Statements",
                 "Database", "World", "Encoding", system,
             ]),
         Wing.simulator.tests(of: "SimulatedDevices", ["Devices", "World", "Encoding"]),
         Wing.simulator.tests(
             of: "Simulation",
             [
-                "Agent", "Devices", "SimulatedDevices", "TestSupport", "SimulatedChain", "Solana", "Storage",
+                "Agent", "Control", "Devices", "SimulatedDevices", "TestSupport", "SimulatedChain", "Solana",
+                "Storage",
                 "Ledger", "Payments", "Wallet", "Statements",
                 "Sodium",
                 "Database", "Encoding", "Home", "Linux", "World", subprocess, system, "depai", "depaid",

@@ -1,5 +1,6 @@
 import Agent
 import Compute
+import Control
 import Devices
 import Encoding
 import Home

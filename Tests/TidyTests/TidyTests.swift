@@ -115,7 +115,7 @@ import Testing
     static let agent: Set = [
         "World", "Encoding", "Sodium", "Database", "SystemPackage", "Wasm", "Statements", "Ledger", "Wallet",
         "Solana",
-        "Payments", "Home",
+        "Payments", "Home", "Control",
         "Market", "Storage", "Compute", "Devices", "Synchronization", "Glibc",
     ]
 
@@ -139,6 +139,9 @@ import Testing
         "Home": Self.floor1.union([
             "Statements", "Wallet", "Ledger", "Solana", "Database", "SystemPackage", "Glibc", "CYAML",
         ]),
+        "Control": Self.floor1.union([
+            "Home", "Payments", "Devices", "Ledger", "Statements", "Database", "SystemPackage",
+        ]),
         "Market": Self.floor1.union(["Statements"]),
         "Storage": Self.floor1.union(["Market", "Payments", "Ledger", "Statements"]),
         // Dispatch for threads on which foreign jobs run.
@@ -152,7 +155,7 @@ import Testing
             "Synchronization",
             "Logging",
         ]),
-        "Node": Self.agent.subtracting(["Devices"]).union([
+        "Node": Self.agent.subtracting(["Devices", "Control"]).union([
             "Hummingbird", "HummingbirdCore", "HTTPTypes", "NIOCore", "NIOHTTPTypes", "Logging",
             "ServiceLifecycle",
         ]),

@@ -1,6 +1,6 @@
+internal import Control
 internal import Devices
 internal import Encoding
-internal import Home
 internal import Sodium
 internal import Statements
 internal import Wallet
@@ -55,7 +55,7 @@ struct OperatorDesk: Sendable {
         do throws(DeviceOrderError) {
             answer = await self.devices.answer(try self.order(message), at: self.timeline.now)
         } catch {
-            answer = DeviceDesk.refusal(error)
+            answer = DeviceAnswer.refusal(error)
         }
         guard let wallet = self.wallet else { return }
         guard let bytes = await self.signed(answer, message, by: wallet) else { return }
@@ -70,7 +70,7 @@ struct OperatorDesk: Sendable {
         do {
             return try await wallet.sign(Answer(answer, to: message.payload, of: self.address)).bytes
         } catch {
-            let refusal = Answer(DeviceDesk.refusal(error), to: message.payload, of: self.address)
+            let refusal = Answer(DeviceAnswer.refusal(error), to: message.payload, of: self.address)
             return try? await wallet.sign(refusal).bytes
         }
     }

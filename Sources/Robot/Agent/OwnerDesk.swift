@@ -1,5 +1,5 @@
+internal import Control
 internal import Encoding
-internal import Home
 internal import Ledger
 internal import Sodium
 internal import Statements

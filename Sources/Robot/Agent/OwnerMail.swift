@@ -1,4 +1,4 @@
-internal import Home
+internal import Control
 internal import Ledger
 internal import Sodium
 internal import Synchronization

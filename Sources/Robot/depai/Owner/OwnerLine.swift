@@ -1,6 +1,6 @@
 import Console
+import Control
 import Encoding
-import Home
 import Linux
 import Sodium
 import Statements

@@ -1,11 +1,10 @@
+import Control
 import Encoding
 import Linux
 import Sodium
 import Statements
 import Testing
 import World
-
-@testable import Agent
 
 /// Signed commands to devices, before anything is done.
 struct DeviceOrderTests {

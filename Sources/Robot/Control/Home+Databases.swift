@@ -1,19 +1,10 @@
 package import Database
 internal import Devices
-public import Home
+package import Home
 internal import Ledger
-public import SystemPackage
+package import SystemPackage
 
 extension Home {
-    /// Readings, purchases on the way, events.
-    public var agentPath: FilePath { self.path.appending("agent.db") }
-    /// Commands to devices.
-    public var devicesPath: FilePath { self.path.appending("devices.db") }
-    /// Orders of the fleet that this robot belongs to.
-    public var fleetPath: FilePath { self.path.appending("vda5050.db") }
-    /// What waits for the broker.
-    public var outboxPath: FilePath { self.path.appending("outbox.db") }
-
     /// Every database that is there, with the tables that this program knows.
     package var databases: [(path: FilePath, schema: Schema)] {
         let names = (try? DurableFile.names(in: self.path)) ?? []
@@ -22,7 +13,7 @@ extension Home {
         }
         let all =
             [
-                (self.ledgerPath, PaymentLedger.schema), (self.agentPath, AgentStore.schema),
+                (self.ledgerPath, PaymentLedger.schema), (self.agentPath, AgentView.schema),
                 (self.devicesPath, DeviceFiles.commands), (self.outboxPath, DeviceFiles.outbox),
                 (self.fleetPath, DeviceFiles.member),
             ] + orders

@@ -15,7 +15,7 @@ public struct DeviceOrder: Sendable, Equatable {
     /// The longest life. The journal remembers commands for far longer, so no copy acts again.
     public static let lifeLimit = Duration.seconds(86_400)
     /// How far an issuer's clock may be ahead.
-    static let clockDifference = Duration.seconds(300)
+    package static let clockDifference = Duration.seconds(300)
 
     /// Base58 address of the wallet whose robot is meant.
     public let wallet: String
@@ -56,7 +56,7 @@ public struct DeviceOrder: Sendable, Equatable {
     }
 
     /// Whether it lives: not issued in the future, not expired, and not for longer than anything may.
-    func check(at now: Timestamp) throws(DeviceOrderError) {
+    package func check(at now: Timestamp) throws(DeviceOrderError) {
         let life = self.expiresAt.subtractingReportingOverflow(self.issuedAt)
         guard !life.overflow, (0...Self.lifeLimit.milliseconds).contains(life.partialValue) else {
             throw .tooLong(limit: Self.lifeLimit)
