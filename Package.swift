@@ -292,13 +292,12 @@ let package = Package(
         Wing.robot.tests(
             of: "Control",
             [
-                "TestSupport", "Payments", "Ledger", "Statements", "Sodium", "Linux", "World", "Encoding",
+                "Payments", "Ledger", "Statements", "Sodium", "Linux", "World", "Encoding",
             ]),
         Wing.robot.tests(
             of: "Agent",
             [
                 "TestSupport", "PaymentSupport", "Control", "Devices", "Home", "Ledger", "Linux", "Sodium",
-                "Statements",
                 "Database", "World", "Encoding", system,
             ]),
         Wing.simulator.tests(of: "SimulatedDevices", ["Devices", "World", "Encoding"]),

@@ -123,10 +123,3 @@ public struct Signed<Body: Signable>: Sendable {
 }
 
 extension Signed: Equatable where Body: Equatable {}
-extension Signed: Hashable where Body: Hashable {
-    /// By what is compared first: signer and signature.
-    public func hash(into hasher: inout Hasher) {
-        hasher.combine(self.signer)
-        hasher.combine(self.signature)
-    }
-}
