@@ -84,7 +84,7 @@ let package = Package(
     name: "depai",
     products: [
         // What a robot program of one's own embeds: build an `Agent`, hand it ports, run it.
-        .library(name: "Agent", targets: ["Agent", "World", "Linux", "Home"])
+        .library(name: "Agent", targets: ["Agent", "Control", "World", "Linux", "Home"])
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
@@ -114,39 +114,57 @@ let package = Package(
         Wing.ground.library("Wasm"),
         // Floor 2
         Wing.ground.library("Linux", ["World", "CMosquitto", "CCurl", "CLinux"]),
-        Wing.money.library("Ledger", ["World", "Encoding", "Sodium", "Database", system]),
+        Wing.trust.library("Statements", ["Encoding", "Sodium"]),
+        Wing.money.library("Ledger", ["Statements", "World", "Encoding", "Sodium", "Database", system]),
         Wing.things.library("Messaging", ["World", "Database", system]),
         // Floor 3
         Wing.things.library("Devices", ["Messaging", "World", "Encoding", "Database", system]),
         Wing.things.library("VDA5050", ["Messaging", "World", "Encoding", "Database", system]),
         Wing.money.library("Solana", ["World", "Encoding", "Sodium"]),
         Wing.money.library(
-            "Wallet", ["CUnistring", "Ledger", "Solana", "World", "Encoding", "Sodium", "Database", system]),
+            "Wallet",
+            [
+                "CUnistring", "Statements", "Ledger", "Solana", "World", "Encoding", "Sodium", "Database",
+                system,
+            ]),
         // Floor 4
         Wing.money.library(
-            "Payments", ["Wallet", "Ledger", "Solana", "World", "Encoding", "Sodium", "Database"]),
+            "Payments",
+            ["Statements", "Wallet", "Ledger", "Solana", "World", "Encoding", "Sodium", "Database"]),
         Wing.robot.library(
             "Home",
-            ["Wallet", "Ledger", "Solana", "World", "Encoding", "Sodium", "Database", "CYAML", system]),
+            [
+                "Statements", "Wallet", "Ledger", "Solana", "World", "Encoding", "Sodium", "Database",
+                "CYAML", system,
+            ]),
         // Floors 5 and 6
-        Wing.trade.library("Market", ["Payments", "Wallet", "World", "Encoding", "Sodium"]),
+        Wing.robot.library(
+            "Control",
+            [
+                "Home", "Payments", "Devices", "VDA5050", "Messaging", "Ledger", "Statements", "World",
+                "Encoding", "Sodium", "Database", system,
+            ]),
+        Wing.trade.library("Market", ["Statements", "World", "Encoding", "Sodium"]),
         Wing.trade.library(
-            "Compute", ["Market", "Payments", "Ledger", "Wallet", "Wasm", "World", "Encoding", "Sodium"]),
+            "Compute",
+            ["Market", "Payments", "Ledger", "Statements", "Wasm", "World", "Encoding", "Sodium"]),
         Wing.trade.library(
-            "Storage", ["Market", "Payments", "Ledger", "Wallet", "World", "Encoding", "Sodium"]),
+            "Storage", ["Market", "Payments", "Ledger", "Statements", "World", "Encoding", "Sodium"]),
         // Floor 7
         Wing.provider.library(
             "Node",
             [
-                "Payments", "Storage", "Compute", "Market", "Ledger", "Wallet", "Solana", "Wasm", "World",
-                "Encoding", "Sodium",
+                "Payments", "Storage", "Compute", "Market", "Ledger", "Wallet", "Statements", "Solana",
+                "Wasm",
+                "World", "Encoding", "Sodium",
                 "Database", "Home", system, hummingbird, lifecycle, logging,
             ]),
         Wing.robot.library(
             "Agent",
             [
-                "Payments", "Storage", "Compute", "Market", "Devices", "VDA5050", "Messaging", "Ledger",
-                "Wallet", "Solana", "World", "Encoding", "Sodium", "Database", "Home", system,
+                "Control", "Payments", "Storage", "Compute", "Market", "Devices", "VDA5050", "Messaging",
+                "Ledger", "Wallet", "Statements", "Solana", "World", "Encoding", "Sodium", "Database", "Home",
+                system,
             ]),
         // Floor 8
         Wing.robot.library(
@@ -158,13 +176,14 @@ let package = Package(
         Wing.robot.program(
             "depai",
             [
-                "Console", "Agent", "Home", "Payments", "Devices", "Solana", "Ledger", "Wallet", "Encoding",
-                "Sodium", "Database", "Linux", "World", "CQREncode", arguments, signals, system,
+                "Console", "Agent", "Control", "Home", "Payments", "Devices", "Solana", "Ledger", "Wallet",
+                "Statements", "Encoding", "Sodium", "Database", "Linux", "World", "CQREncode", arguments,
+                signals, system,
             ]),
         Wing.robot.program(
             "depaid",
             [
-                "Console", "Agent", "Home", "Database", "Linux", "World", logging, signals, system,
+                "Console", "Agent", "Control", "Home", "Database", "Linux", "World", logging, signals, system,
             ]),
         Wing.provider.program(
             "depai-node",
@@ -186,9 +205,9 @@ let package = Package(
         .target(
             name: "Simulation",
             dependencies: [
-                "SimulatedChain", "SimulatedDevices", "Agent", "Node", "Home", "Payments", "Market",
-                "Devices", "VDA5050", "Messaging", "Ledger",
-                "Wallet", "Solana", "World", "Encoding", "Sodium", "Database", "Linux", heap, hummingbird,
+                "SimulatedChain", "SimulatedDevices", "Agent", "Control", "Node", "Home", "Payments",
+                "Market", "Devices", "VDA5050", "Messaging", "Ledger", "Wallet", "Statements", "Storage",
+                "Compute", "Solana", "World", "Encoding", "Sodium", "Database", "Linux", heap, hummingbird,
                 logging,
                 subprocess,
                 system,
@@ -224,8 +243,8 @@ let package = Package(
         .target(
             name: "PaymentSupport",
             dependencies: [
-                "TestSupport", "Node", "Storage", "Compute", "Market", "Payments", "Wallet", "Ledger",
-                "Solana",
+                "TestSupport", "Node", "Storage", "Compute", "Market", "Payments", "Wallet", "Statements",
+                "Ledger", "Solana",
                 "SimulatedChain", "World",
                 "Encoding", "Sodium", "Database", system,
             ],
@@ -233,8 +252,8 @@ let package = Package(
         Wing.money.tests(
             of: "Payments",
             [
-                "PaymentSupport", "TestSupport", "Node", "Storage", "Wallet", "Ledger", "Solana",
-                "SimulatedChain", "World",
+                "PaymentSupport", "TestSupport", "Node", "Storage", "Wallet", "Statements", "Ledger",
+                "Solana", "SimulatedChain", "World",
                 "Encoding", "Sodium",
             ]),
         Wing.provider.tests(
@@ -247,14 +266,18 @@ let package = Package(
         Wing.ground.tests(of: "Sodium", ["TestSupport", "Encoding"]),
         Wing.ground.tests(of: "Database", ["TestSupport", "depai-payments", subprocess, system]),
         Wing.ground.tests(of: "Wasm", ["TestSupport"]),
+        Wing.trust.tests(of: "Statements", ["TestSupport", "Encoding", "Sodium", subprocess]),
         Wing.money.tests(
             of: "Ledger",
-            ["TestSupport", subprocess, "depai-payments", "World", "Encoding", "Sodium", "Database", system]),
+            [
+                "TestSupport", subprocess, "depai-payments", "Statements", "World", "Encoding", "Sodium",
+                "Database", system,
+            ]),
         Wing.money.tests(
             of: "Wallet",
             [
-                "TestSupport", subprocess, "Ledger", "Solana", "World", "Encoding", "Sodium", "Database",
-                system,
+                "TestSupport", subprocess, "Ledger", "Statements", "Solana", "World", "Encoding", "Sodium",
+                "Database", system,
             ]),
         Wing.money.tests(of: "Solana", ["TestSupport", "World", "Encoding", "Sodium"]),
         Wing.simulator.tests(of: "SimulatedChain", ["TestSupport", "Solana", "World", "Encoding", "Sodium"]),
@@ -283,20 +306,25 @@ let package = Package(
         Wing.ground.tests(of: "Linux", ["TestSupport", "World", subprocess, system]),
         Wing.trade.tests(of: "Compute", ["TestSupport", "Linux", "Wasm", "World", "Encoding"]),
         Wing.robot.tests(of: "Console", ["Encoding", logging]),
-        Wing.robot.tests(of: "Home", ["TestSupport", "World", "Encoding", system]),
+        Wing.robot.tests(of: "Home", ["TestSupport", "Statements", "Sodium", "World", "Encoding", system]),
+        Wing.robot.tests(
+            of: "Control",
+            [
+                "Payments", "Ledger", "Statements", "Sodium", "Linux", "World", "Encoding",
+            ]),
         Wing.robot.tests(
             of: "Agent",
             [
-                "TestSupport", "PaymentSupport", "ThingSupport", "SimulatedDevices", "Devices", "VDA5050",
-                "Messaging", "Home", "Ledger", "Linux", "Sodium", "Database", "World", "Encoding", system,
+                "TestSupport", "PaymentSupport", "ThingSupport", "Control", "SimulatedDevices", "Devices",
+                "VDA5050", "Messaging", "Home", "Ledger", "Linux", "Sodium", "Database", "World", "Encoding",
+                system,
             ]),
         Wing.simulator.tests(of: "SimulatedDevices", ["Devices", "VDA5050", "World", "Encoding"]),
         Wing.simulator.tests(
             of: "Simulation",
             [
-                "Agent", "Devices", "VDA5050", "SimulatedDevices", "TestSupport", "SimulatedChain", "Solana",
-                "Storage",
-                "Ledger", "Payments", "Wallet",
+                "Agent", "Control", "Devices", "VDA5050", "SimulatedDevices", "TestSupport",
+                "SimulatedChain", "Solana", "Storage", "Ledger", "Payments", "Wallet", "Statements",
                 "Sodium",
                 "Database", "Encoding", "Home", "Linux", "World", subprocess, system, "depai", "depaid",
                 "depai-node",
@@ -306,9 +334,8 @@ let package = Package(
         .target(
             name: "Fuzzing",
             dependencies: [
-                "Agent", "Devices", "VDA5050", "Home", "Market", "Payments", "Solana", "Sodium", "Wallet",
-                "Wasm", "World",
-                "Encoding", system,
+                "Agent", "Devices", "VDA5050", "Home", "Ledger", "Market", "Payments", "Solana", "Sodium",
+                "Statements", "Wallet", "Wasm", "World", "Encoding", system,
             ],
             path: "Tests/Fuzzing", exclude: ["Corpus", "Fuzzer.swift", "run"],
             sources: ["Decoders.swift", "Entrances.swift"],

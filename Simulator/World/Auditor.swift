@@ -1,4 +1,6 @@
 import Agent
+import Compute
+import Control
 import Devices
 import Encoding
 import Home
@@ -11,6 +13,8 @@ import SimulatedChain
 import SimulatedDevices
 import Sodium
 import Solana
+import Statements
+import Storage
 import SystemPackage
 import Wallet
 import World
@@ -216,17 +220,20 @@ struct Auditor {
             let identity = try self.workshop.node(index).keystore().keys[.identity], let text = record.receipt
         else { return "INVALID: no seller" }
         do {
-            let root = JSONField(try JSON.read(text))
-            let statement = try SignedStatement.read(root["receipt"], kind: .receipt, by: identity)
-            guard try statement["transaction"].string() == record.transaction else {
-                return "INVALID: other transaction"
+            let signed = JSONField(try JSON.read(text))["receipt"]
+            let (subject, transaction, proved): (String, String, String)
+            if record.proposal.purpose == .storage {
+                let receipt = try Signed<StorageReceipt>(signed, from: identity).body
+                (subject, transaction) = ("\(receipt.object.id)", receipt.transaction)
+                proved = "receipt signed, leaf proved"
+            } else {
+                let receipt = try Signed<ComputeReceipt>(signed, from: identity).body
+                (subject, transaction) = (receipt.job, receipt.transaction)
+                proved = "receipt signed, re-executed equal"
             }
-            let subject = record.proposal.purpose == .storage ? "cid" : "job"
-            guard try statement[subject].string() == record.proposal.purchase.subject.text else {
-                return "INVALID: other \(subject)"
-            }
-            return record.proposal.purpose == .storage
-                ? "receipt signed, leaf proved" : "receipt signed, re-executed equal"
+            guard transaction == record.transaction else { return "INVALID: other transaction" }
+            guard subject == record.proposal.purchase.subject.text else { return "INVALID: for \(subject)" }
+            return proved
         } catch {
             return "INVALID: \(error)"
         }

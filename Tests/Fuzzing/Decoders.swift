@@ -26,6 +26,8 @@ public enum Decoder: String, CaseIterable, Sendable {
     case backup
     /// What is announced on a broker, to every importer.
     case announcement
+    /// Every framing of what is signed.
+    case statement
 
     /// Feeds it.
     /// - Returns: what does not hold, or nil.
@@ -43,6 +45,7 @@ public enum Decoder: String, CaseIterable, Sendable {
         case .rpc: await Self.rpc(bytes)
         case .backup: Self.backup(bytes)
         case .announcement: Self.announcement(bytes)
+        case .statement: Self.statement(bytes)
         }
     }
 

@@ -113,10 +113,10 @@ import Testing
     static let money: Set = ["Payments", "Ledger", "Wallet"]
     /// Everything of ours but Linux, Node and the programs.
     static let agent: Set = [
-        "World", "Encoding", "Sodium", "Database", "SystemPackage", "Wasm", "Ledger", "Wallet", "Solana",
-        "Payments", "Home",
-        "Market", "Storage", "Compute", "Messaging", "Devices", "VDA5050", "Synchronization",
-        "Glibc",
+        "World", "Encoding", "Sodium", "Database", "SystemPackage", "Wasm", "Statements", "Ledger", "Wallet",
+        "Solana",
+        "Payments", "Home", "Control",
+        "Market", "Storage", "Compute", "Messaging", "Devices", "VDA5050", "Synchronization", "Glibc",
     ]
 
     /// What each module may import.
@@ -127,18 +127,26 @@ import Testing
         "Database": ["CSQLite", "SystemPackage", "Glibc", "Musl"],
         "Wasm": ["Glibc"],
         "Linux": ["World", "CMosquitto", "CCurl", "CLinux", "Glibc", "Dispatch", "Synchronization"],
-        "Ledger": Self.floor1.union(["Database", "SystemPackage"]),
-        "Wallet": Self.floor1.union(["CUnistring", "Ledger", "Solana", "Database", "SystemPackage", "Glibc"]),
-        "Solana": Self.floor1.union(["Synchronization"]),
-        "Payments": Self.floor1.union(["Wallet", "Ledger", "Solana", "Database", "Synchronization"]),
-        "Home": Self.floor1.union([
-            "Wallet", "Ledger", "Solana", "Database", "SystemPackage", "Glibc", "CYAML",
+        "Statements": ["Encoding", "Sodium"],
+        "Ledger": Self.floor1.union(["Statements", "Database", "SystemPackage"]),
+        "Wallet": Self.floor1.union([
+            "CUnistring", "Statements", "Ledger", "Solana", "Database", "SystemPackage", "Glibc",
         ]),
-        "Market": Self.floor1.union(["Payments", "Wallet"]),
-        "Storage": Self.floor1.union(["Market", "Payments", "Ledger", "Wallet"]),
+        "Solana": Self.floor1.union(["Synchronization"]),
+        "Payments": Self.floor1.union([
+            "Statements", "Wallet", "Ledger", "Solana", "Database", "Synchronization",
+        ]),
+        "Home": Self.floor1.union([
+            "Statements", "Wallet", "Ledger", "Solana", "Database", "SystemPackage", "Glibc", "CYAML",
+        ]),
+        "Control": Self.floor1.union([
+            "Home", "Payments", "Devices", "Ledger", "Statements", "Database", "SystemPackage",
+        ]),
+        "Market": Self.floor1.union(["Statements"]),
+        "Storage": Self.floor1.union(["Market", "Payments", "Ledger", "Statements"]),
         // Dispatch for threads on which foreign jobs run.
         "Compute": Self.floor1.union([
-            "Market", "Payments", "Ledger", "Wallet", "Wasm", "Dispatch", "Synchronization",
+            "Market", "Payments", "Ledger", "Statements", "Wasm", "Dispatch", "Synchronization",
         ]),
         "Messaging": ["World", "Database", "SystemPackage", "Synchronization"],
         "VDA5050": ["Messaging", "World", "Encoding", "Database", "SystemPackage", "Synchronization"],
@@ -149,7 +157,7 @@ import Testing
             "Synchronization",
             "Logging",
         ]),
-        "Node": Self.agent.subtracting(["Messaging", "Devices", "VDA5050"]).union([
+        "Node": Self.agent.subtracting(["Messaging", "Devices", "VDA5050", "Control"]).union([
             "Hummingbird", "HummingbirdCore", "HTTPTypes", "NIOCore", "NIOHTTPTypes", "Logging",
             "ServiceLifecycle",
         ]),

@@ -1,15 +1,14 @@
-internal import Encoding
+public import Encoding
 public import Sodium
+public import Statements
 
 /// What an owner, an approver or a guardian tells one wallet, `depai-command/1`: signed, numbered, and
-/// good for one wallet only. The way it came by carries no authority.
+/// good for one wallet only. The way it came by carries no authority. The body of a ``Signed``:
 ///
-///     {"command": {"schema": "depai-command/1", "wallet": …, "issuer": …, "seq": 7, "issued_at_ms": …,
-///                  "expires_at_ms": …, "challenge": "…", "op": "unfreeze"}, "signature": "<base64>"}
+///     {"schema": "depai-command/1", "wallet": …, "issuer": …, "seq": 7, "issued_at_ms": …,
+///      "expires_at_ms": …, "challenge": "…", "op": "unfreeze"}
 public struct OwnerCommand: Sendable, Hashable {
     public static let schema = "depai-command/1"
-    /// First line of what is signed.
-    static let domain = Array("depai/command/v1\n".utf8)
     /// A longer one is not read; a policy fits.
     public static let byteLimit = 256 << 10
 
@@ -79,52 +78,53 @@ public struct OwnerCommand: Sendable, Hashable {
 
     /// Signs the command and returns the envelope's bytes.
     public func signed(with key: borrowing SigningKey) throws -> [UInt8] {
-        guard key.publicKey == self.issuer else { throw CommandError.malformed("another key issues it") }
-        let signature = try key.signature(over: try self.signedBytes)
-        let file: JSON = [
-            "command": try self.json(), "signature": .string(Base64.standard.encode(signature.bytes)),
-        ]
-        return try file.canonicalBytes()
+        let signature = try key.signature(over: try self.statement.bytes)
+        return try Signed(self, by: key.publicKey, signature).bytes
     }
 
-    /// Reads an envelope and verifies that its issuer signed it. What the issuer may do is the ledger's to
-    /// judge.
+    /// Reads an envelope, also one that was made before ``Signed`` was its form, and verifies that its issuer
+    /// signed it. What the issuer may do is the ledger's to judge.
     public init(signed bytes: [UInt8]) throws(CommandError) {
-        do {
-            let file = JSONField(try JSON.read(bytes, limits: .init(bytes: Self.byteLimit, depth: 20)))
-            try file.only(["command", "signature"])
-            let root = file["command"]
-            try root.only([
-                "schema", "wallet", "issuer", "seq", "issued_at_ms", "expires_at_ms", "challenge", "op",
-                "args",
-            ])
-            guard try root["schema"].string() == Self.schema else {
-                throw root["schema"].fault("expected \(Self.schema)")
-            }
-            self.init(
-                wallet: try root["wallet"].string(),
-                issuer: try PublicKey(try Base58.decode(try root["issuer"].string())),
-                sequence: try root["seq"].integer(), issuedAt: try root["issued_at_ms"].integer(),
-                expiresAt: try root["expires_at_ms"].integer(),
-                challenge: try root["challenge"].ifPresent.map { try Hex.decode(try $0.string()) } ?? [],
-                operation: try Self.operation(root))
-            let signature = try Signature(try Base64.standard.decode(try file["signature"].string()))
-            guard self.issuer.isSound, self.issuer.verifies(signature, over: try self.signedBytes) else {
-                throw CommandError.badSignature
-            }
-        } catch let error as CommandError {
-            throw error
+        do throws(StatementError) {
+            self = try Signed<OwnerCommand>(kept: bytes, from: nil).body
         } catch {
-            throw .malformed("\(error)")
+            switch error {
+            case .form(let reason), .members(let reason): throw .malformed(reason)
+            case .algorithm, .kind, .key, .signer, .signature: throw .unsigned(error)
+            }
         }
     }
 
     /// BLAKE2b-256 of what was signed: the name of this command in answers and in the journal.
-    public var digest: [UInt8] { get throws { BLAKE2b.digest(of: try self.signedBytes) } }
+    public var digest: [UInt8] { get throws { BLAKE2b.digest(of: try self.statement.bytes) } }
+}
 
-    private var signedBytes: [UInt8] { get throws { Self.domain + (try self.json().canonicalBytes()) } }
+extension OwnerCommand: Signable {
+    public static let kind = Statement.Kind.command
+    public static let limits = JSON.Limits(bytes: Self.byteLimit, depth: 20)
 
-    private func json() throws -> JSON {
+    /// Its issuer.
+    public var signer: PublicKey? { self.issuer }
+
+    public init(_ root: JSONField) throws {
+        try root.only([
+            "schema", "wallet", "issuer", "seq", "issued_at_ms", "expires_at_ms", "challenge", "op", "args",
+        ])
+        guard try root["schema"].string() == Self.schema else {
+            throw root["schema"].fault("expected \(Self.schema)")
+        }
+        self.init(
+            wallet: try root["wallet"].string(),
+            issuer: try PublicKey(try Base58.decode(try root["issuer"].string())),
+            sequence: try root["seq"].integer(), issuedAt: try root["issued_at_ms"].integer(),
+            expiresAt: try root["expires_at_ms"].integer(),
+            challenge: try root["challenge"].ifPresent.map { try Hex.decode(try $0.string()) } ?? [],
+            operation: try Self.operation(root))
+    }
+
+    public var json: JSON { get throws { try self.document() } }
+
+    private func document() throws -> JSON {
         var json: JSON = [
             "schema": .string(Self.schema), "wallet": .string(self.wallet),
             "issuer": .string(Base58.encode(self.issuer.bytes)),
@@ -180,7 +180,8 @@ public struct OwnerCommand: Sendable, Hashable {
 /// Why a command is not carried out.
 public enum CommandError: Error, Equatable, CustomStringConvertible {
     case malformed(String)
-    case badSignature
+    /// It is not what its issuer signed.
+    case unsigned(StatementError)
     case wrongWallet(expected: String, found: String)
     /// The key may not say this.
     case notAllowed(String)
@@ -195,7 +196,7 @@ public enum CommandError: Error, Equatable, CustomStringConvertible {
     public var description: String {
         switch self {
         case .malformed(let reason): "the command is malformed: \(reason)"
-        case .badSignature: "the command's signature is not its issuer's"
+        case .unsigned(let error): "the command's signature is not its issuer's: \(error)"
         case .wrongWallet(let expected, let found):
             "the command is for wallet \(found), this one is \(expected)"
         case .notAllowed(let reason): reason

@@ -1,6 +1,7 @@
 internal import Database
 internal import Encoding
 internal import Sodium
+internal import Statements
 public import World
 
 /// Why a wallet stands still on its own machine, whatever the policy says. Anybody who stands beside the
@@ -53,8 +54,8 @@ extension PaymentLedger {
     /// Applies a newer policy of the owner, and takes it as a sign of life.
     public func apply(policy file: [UInt8]) async throws {
         let policy = try self.newer(file)
-        try self.write { try self.store(policy, file) }
-        self.adopt(policy)
+        try self.write { try self.store(policy) }
+        self.adopt(policy.body)
         try await self.durable()
     }
 
@@ -63,15 +64,17 @@ extension PaymentLedger {
         self.windows.forget()
     }
 
-    private func newer(_ file: [UInt8]) throws -> Policy {
-        let policy = try Policy(signed: file, owner: self.owner, wallet: Base58.encode(self.wallet.bytes))
-        if let current = self.policy, policy.sequence <= current.sequence {
-            throw PolicyError.staleSequence(inForce: current.sequence, found: policy.sequence)
+    private func newer(_ file: [UInt8]) throws -> Signed<Policy> {
+        let policy = try Policy.read(file, owner: self.owner, wallet: Base58.encode(self.wallet.bytes))
+        if let current = self.policy, policy.body.sequence <= current.sequence {
+            throw PolicyError.staleSequence(inForce: current.sequence, found: policy.body.sequence)
         }
         return policy
     }
 
-    private func store(_ policy: Policy, _ file: [UInt8]) throws {
+    /// Stores it in the one form, whatever it came in. Must run inside a write.
+    private func store(_ signed: Signed<Policy>) throws {
+        let (policy, file) = (signed.body, try signed.bytes)
         let now = self.clock().milliseconds
         for asset in policy.assets { try self.know(asset) }
         try self.database.run(
@@ -117,16 +120,16 @@ extension PaymentLedger {
             self.hold = previous
             throw error
         }
-        if let policy { self.adopt(policy.policy) }
+        if let policy { self.adopt(policy.body) }
         if command.operation.permits { self.challenges.use(command.challenge, at: self.timeline.uptime) }
         let head = self.head
         try await self.durable()
         return CommandReceipt(command: digest, operation: command.operation.name, head: head)
     }
 
-    private func policy(in operation: OwnerCommand.Operation) throws -> (policy: Policy, file: [UInt8])? {
+    private func policy(in operation: OwnerCommand.Operation) throws -> Signed<Policy>? {
         guard case .applyPolicy(let file) = operation else { return nil }
-        return (try self.newer(file), file)
+        return try self.newer(file)
     }
 
     private func checkAuthority(_ command: OwnerCommand) throws {
@@ -176,7 +179,7 @@ extension PaymentLedger {
 
     /// Must run inside a write.
     private func perform(
-        _ command: OwnerCommand, _ digest: [UInt8], _ policy: (policy: Policy, file: [UInt8])?
+        _ command: OwnerCommand, _ digest: [UInt8], _ policy: Signed<Policy>?
     ) throws {
         let issuer = Base58.encode(command.issuer.bytes)
         if self.isAmiss(command) {
@@ -204,7 +207,7 @@ extension PaymentLedger {
         case .renewLease:
             try self.record(.command, detail: "lease renewed by \(issuer)", digest: digest, at: now)
         case .applyPolicy:
-            if let policy { try self.store(policy.policy, policy.file) }
+            if let policy { try self.store(policy) }
         case .approve(let id, let content):
             let previous = try self.vote(id, content, issuer, agrees: true, until: command.expiresAt)
             try self.record(

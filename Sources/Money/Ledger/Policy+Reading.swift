@@ -1,44 +1,55 @@
 public import Encoding
 public import Sodium
+public import Statements
 
 extension Policy {
-    /// Reads and verifies a signed policy: `{"policy": {…}, "signature": "<base64>"}`.
+    /// Reads a signed policy, also one that was signed before ``Signed`` was its form, and verifies it.
     ///
     /// - Parameters:
     ///   - owner: the key that was pinned at provisioning; the document cannot choose its own judge.
     ///   - wallet: base58 address of the wallet's payment key, so that another robot's policy does not fit.
     /// - Throws: `PolicyError` that says which member is wrong.
-    public init(signed text: [UInt8], owner: PublicKey, wallet: String) throws(PolicyError) {
-        do {
-            let file = JSONField(try JSON.read(text, limits: .init(bytes: 256 << 10, depth: 16)))
-            try file.only(["policy", "signature"])
-            guard let document = file["policy"].value else {
-                throw file["policy"].fault("the policy is missing")
-            }
-            let signature = try Signature(try Base64.standard.decode(try file["signature"].string()))
-            guard owner.verifies(signature, over: Self.domain + (try document.canonicalBytes())) else {
-                throw PolicyError.badSignature(owner: Base58.encode(owner.bytes))
-            }
-            try self.init(document: document)
-        } catch let error as PolicyError {
-            throw error
+    public static func read(
+        _ file: [UInt8], owner: PublicKey, wallet: String
+    ) throws(PolicyError) -> Signed<Policy> {
+        let signed: Signed<Policy>
+        do throws(StatementError) {
+            signed = try Signed(kept: file, from: owner)
         } catch {
-            throw .malformed("\(error)")
+            switch error {
+            case .form(let reason), .members(let reason): throw .malformed(reason)
+            case .algorithm, .kind, .key, .signer, .signature: throw .unsigned(error)
+            }
         }
-        guard self.owner == owner else { throw .wrongOwner }
-        guard self.wallet == wallet else { throw .wrongWallet(expected: wallet, found: self.wallet) }
+        guard signed.body.wallet == wallet else {
+            throw .wrongWallet(expected: wallet, found: signed.body.wallet)
+        }
+        return signed
+    }
+
+    /// The same, for who needs the rules alone.
+    public init(signed file: [UInt8], owner: PublicKey, wallet: String) throws(PolicyError) {
+        self = try Self.read(file, owner: owner, wallet: wallet).body
     }
 
     /// Signs a policy document as the owner does, and returns the file's bytes.
     public static func sign(_ document: JSON, with key: borrowing SigningKey) throws -> [UInt8] {
-        _ = try Policy(document: document)
-        let signature = try key.signature(over: self.domain + (try document.canonicalBytes()))
-        let file: JSON = ["policy": document, "signature": .string(Base64.standard.encode(signature.bytes))]
-        return Array(file.prettyText.utf8)
+        let policy = try Policy(JSONField(document))
+        let signature = try key.signature(over: try policy.statement.bytes)
+        return Array(try Signed(policy, by: key.publicKey, signature).json.prettyText.utf8)
     }
+}
 
-    init(document: JSON) throws {
-        let root = JSONField(document)
+extension Policy: Signable {
+    public static let kind = Statement.Kind.policy
+    public static let limits = JSON.Limits(bytes: 256 << 10, depth: 16)
+
+    /// The signed document as it was received.
+    public var json: JSON { self.document }
+    /// Whom the document names.
+    public var signer: PublicKey? { self.owner }
+
+    public init(_ root: JSONField) throws {
         try root.only([
             "schema", "wallet", "owner", "seq", "issued_at", "mode", "lease", "assets", "payees",
             "unknown_payees", "limits", "approval", "approvers", "guardians", "sweep", "notes",
@@ -46,8 +57,7 @@ extension Policy {
         guard try root["schema"].string() == Self.schema else {
             throw root["schema"].fault("expected \(Self.schema)")
         }
-        self.document = document
-        self.digest = BLAKE2b.digest(of: Self.domain + (try document.canonicalBytes()))
+        self.document = root.value ?? .null
         self.wallet = try root["wallet"].string()
         let owner = try Self.key(root["owner"])
         self.owner = owner
@@ -74,6 +84,7 @@ extension Policy {
             }
         }
         self.approvals = approvals
+        self.digest = BLAKE2b.digest(of: try self.statement.bytes)
         try self.checkNames(root)
     }
 

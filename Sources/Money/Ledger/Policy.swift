@@ -1,12 +1,11 @@
 public import Encoding
 public import Sodium
+public import Statements
 
 /// The owner's rules for the wallet, `depai-policy/1`: signed by the owner's key, with a rising number,
 /// default deny.
 public struct Policy: Sendable {
     public static let schema = "depai-policy/1"
-    /// First line of what the owner signs.
-    static let domain = Array("depai/policy/v1\n".utf8)
 
     public enum Mode: String, Sendable {
         case active
@@ -104,15 +103,14 @@ public struct Policy: Sendable {
     /// The signed document as it was received.
     public let document: JSON
     /// BLAKE2b-256 of the document's canonical bytes, with the domain in front: the policy's fingerprint.
-    public let digest: [UInt8]
+    public internal(set) var digest: [UInt8] = []
 }
 
 /// Why a policy is not applied.
 public enum PolicyError: Error, Equatable, CustomStringConvertible {
     case malformed(String)
-    /// The signature is not the pinned owner's.
-    case badSignature(owner: String)
-    case wrongOwner
+    /// It is not what the pinned owner signed.
+    case unsigned(StatementError)
     case wrongWallet(expected: String, found: String)
     /// Not newer than the one in force: an old policy may be wider.
     case staleSequence(inForce: UInt64, found: UInt64)
@@ -120,8 +118,7 @@ public enum PolicyError: Error, Equatable, CustomStringConvertible {
     public var description: String {
         switch self {
         case .malformed(let reason): "the policy is malformed: \(reason)"
-        case .badSignature(let owner): "the policy is not signed by this wallet's owner \(owner)"
-        case .wrongOwner: "the policy names another owner than the one pinned here"
+        case .unsigned(let error): "the policy is not signed by this wallet's owner: \(error)"
         case .wrongWallet(let expected, let found):
             "the policy is for wallet \(found), this one is \(expected)"
         case .staleSequence(let inForce, let found):

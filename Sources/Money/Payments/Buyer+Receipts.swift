@@ -2,7 +2,7 @@ public import Encoding
 public import Ledger
 public import Sodium
 internal import Solana
-internal import Wallet
+internal import Statements
 public import World
 
 /// What a seller signed about one purchase, for the books.

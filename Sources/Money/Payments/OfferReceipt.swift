@@ -1,12 +1,12 @@
 public import Encoding
 public import Sodium
-public import Wallet
+internal import Statements
 public import World
 
 /// The x402 extension `offer-receipt`: the seller signs what it asks for, and that it was paid. An answer 402
 /// that somebody changed on its way is noticed before anything is signed.
 ///
-/// Signatures are JWS with Ed25519, see ``PortableStatement``. What others sign with other keys (`eip712`) is
+/// Signatures are ``JWS`` with Ed25519. What others sign with other keys (`eip712`) is
 /// about other networks and left alone.
 /// Source: x402 extension-offer-and-receipt, sections 4 and 5.
 public enum OfferReceipt {
@@ -23,16 +23,15 @@ public enum OfferReceipt {
     /// What a seller signs about one way to pay.
     public static func offer(
         of terms: PaymentRequirements, for resource: String, at now: Timestamp
-    ) throws(PortableStatementError) -> PortableStatement {
-        try PortableStatement(
-            .x402Offer,
-            body: [
+    ) throws(JSONError) -> X402Offer {
+        try X402Offer(
+            JSONField([
                 "version": JSON(self.version), "resourceUrl": .string(resource),
                 "scheme": .string(terms.scheme), "network": .string(terms.network),
                 "asset": .string(terms.asset), "payTo": .string(terms.payTo),
                 "amount": .string(String(terms.amount)),
                 "validUntil": JSON(now.milliseconds / 1_000 + self.validity),
-            ])
+            ]))
     }
 
     /// What a seller signs about a payment that it was given and worked for.
@@ -40,13 +39,13 @@ public enum OfferReceipt {
     public static func receipt(
         from payer: String, for resource: String, on network: String, transaction: String?,
         issuedAt: Int64
-    ) throws(PortableStatementError) -> PortableStatement {
+    ) throws(JSONError) -> X402Receipt {
         var body: JSON = [
             "version": JSON(self.version), "network": .string(network), "resourceUrl": .string(resource),
             "payer": .string(payer), "issuedAt": JSON(issuedAt),
         ]
         if let transaction { body["transaction"] = .string(transaction) }
-        return try PortableStatement(.x402Receipt, body: body)
+        return try X402Receipt(JSONField(body))
     }
 
     /// The extension as it stands in an answer 402.
@@ -63,21 +62,17 @@ public enum OfferReceipt {
         .invalid(code: self.prefix + rule, reason: reason)
     }
 
-    static func read(
-        _ text: String, _ kind: PortableStatement.Kind, by seller: PublicKey?
+    static func read<Body: Signable>(
+        _ text: String, as kind: Body.Type, by seller: PublicKey?
     ) throws(X402Error) -> (body: JSONField, signer: PublicKey) {
         do {
-            let (statement, signer) = try PortableStatement.read(text, kind: kind)
-            let body = JSONField(statement.body)
+            let statement = try JWS<Body>(text, from: seller)
+            let body = JSONField(try statement.body.json)
             guard try body["version"].integer(Int.self) == self.version else {
                 throw self.broken("version", "only version \(self.version) is known here")
             }
-            if let seller, seller != signer {
-                throw self.broken(
-                    "signer", "signed by \(DIDKey.text(of: signer)) instead of \(DIDKey.text(of: seller))")
-            }
-            return (body, signer)
-        } catch let error as PortableStatementError {
+            return (body, statement.signer)
+        } catch let error as StatementError {
             throw self.broken(error.rule, "\(error)")
         } catch let error as X402Error {
             throw error
@@ -185,7 +180,7 @@ extension PaymentRequired {
         var verified: [VerifiedOffer] = []
         for offer in self.offers {
             let (body, signer) = try OfferReceipt.read(
-                offer.text, .x402Offer, by: seller ?? verified.first?.signer)
+                offer.text, as: X402Offer.self, by: seller ?? verified.first?.signer)
             guard let terms = OfferTerms(body), let resource = try? body["resourceUrl"].string() else {
                 throw OfferReceipt.broken("members", "the signed terms are no texts")
             }
@@ -239,9 +234,9 @@ public struct VerifiedReceipt: Sendable, Equatable {
     ) throws(X402Error) {
         var known = seller
         if known == nil, let offer = payload.offer {
-            known = try OfferReceipt.read(offer, .x402Offer, by: nil).signer
+            known = try OfferReceipt.read(offer, as: X402Offer.self, by: nil).signer
         }
-        let (body, signer) = try OfferReceipt.read(text, .x402Receipt, by: known)
+        let (body, signer) = try OfferReceipt.read(text, as: X402Receipt.self, by: known)
         func says(_ name: String) -> String? { try? body[name].string() }
         guard says("network") == payload.accepted.network else {
             throw OfferReceipt.broken("network", "the receipt is for another network")

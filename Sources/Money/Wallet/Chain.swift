@@ -1,5 +1,6 @@
 internal import Encoding
 public import Sodium
+internal import Statements
 
 /// The forms that one Ed25519 key's address takes. The Substrate chains share the payment key and differ in a
 /// prefix; the others have a path of their own below the same mnemonic.

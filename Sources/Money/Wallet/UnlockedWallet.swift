@@ -2,6 +2,7 @@ internal import Encoding
 public import Ledger
 public import Sodium
 internal import Solana
+public import Statements
 
 /// The unlocked keys of this machine. Signs payments that the ledger authorized, and typed statements;
 /// nothing else.
@@ -71,16 +72,21 @@ public actor UnlockedWallet {
     }
 
     /// Signs a statement with the identity key.
-    public func sign(_ statement: Statement) throws(SodiumError) -> Signature {
-        try self.identity.signature(over: statement.signedBytes)
+    /// - Throws: `SigningRefusal.personsWord` for what only a person may say, `SodiumError`.
+    public func sign(_ statement: Statement) throws -> Signature {
+        guard !statement.isPersons else { throw SigningRefusal.personsWord }
+        return try self.identity.signature(over: statement.bytes)
     }
 
-    /// Signs a statement for others' software with the identity key.
-    /// - Returns: the compact form.
-    public func sign(_ statement: PortableStatement) throws -> String {
-        let input = try statement.signingInput(self.identity.publicKey)
-        let signature = try self.identity.signature(over: Array(input.utf8))
-        return "\(input).\(Base64.url.encode(signature.bytes))"
+    /// Puts the machine's name under `body`.
+    public func sign<Body: Signable>(_ body: Body) throws -> Signed<Body> {
+        try Signed(body, by: self.identity.publicKey, try self.sign(try body.statement))
+    }
+
+    /// Puts the machine's name under `body` in the form that others' software checks.
+    public func jws<Body: Signable>(_ body: Body) throws -> JWS<Body> {
+        let key = self.identity.publicKey
+        return try JWS(body, by: key, try self.sign(try JWS.statement(body, by: key)))
     }
 
     /// Seals bytes that leave the machine (libsodium secretstream) under a key of their own.
@@ -106,46 +112,15 @@ public enum SigningRefusal: Error, Equatable, CustomStringConvertible {
     case voucher
     /// The message does not pay what was authorized.
     case otherPayment(String)
+    /// The statement is an owner's or an operator's to make.
+    case personsWord
 
     public var description: String {
         switch self {
         case .notAVoucher(let channel): "the message is not the authorized voucher of channel \(channel)"
         case .otherPayment(let what): "the message does not pay what was authorized: \(what)"
+        case .personsWord: "only a person's key signs this, no machine's"
         case .voucher: "the message is a voucher, the authorization is for a payment on the chain"
         }
-    }
-}
-
-/// Something that this machine says about itself or its work. What is signed starts with a line that names
-/// the kind, so that no signature can be taken for another kind, nor for a transaction.
-public struct Statement: Sendable, Hashable {
-    /// The kinds that may be signed; a closed list.
-    public enum Kind: String, Sendable, Hashable {
-        case offer
-        case receipt
-        case possession
-        /// What was done with a command.
-        case acknowledgement
-        /// How the wallet stands.
-        case state
-        /// What is in a copy of the home.
-        case backup
-    }
-
-    public let kind: Kind
-    /// Canonical bytes of what is said.
-    public let body: [UInt8]
-
-    public init(_ kind: Kind, body: [UInt8]) {
-        self.kind = kind
-        self.body = body
-    }
-
-    /// `depai/<kind>/v1`, a line feed, the body.
-    public var signedBytes: [UInt8] { Array("depai/\(self.kind.rawValue)/v1\n".utf8) + self.body }
-
-    /// Whether `signature` is `key`'s over this statement.
-    public func isSigned(by key: PublicKey, _ signature: Signature) -> Bool {
-        key.verifies(signature, over: self.signedBytes)
     }
 }

@@ -41,6 +41,9 @@ public struct NodeConfiguration: Sendable {
             "channels",
         ])
         self.name = try root["name"].string()
+        guard self.name.isPlain(limit: Offer.nameLimit) else {
+            throw root["name"].fault("\(Offer.nameLimit) letters at most, and none that steers a terminal")
+        }
         self.chain = try ChainSettings(root)
         self.listen = try root["listen"].ifPresent.map { field in
             try field.only(["host", "port", "connections", "per_address"])

@@ -3,6 +3,7 @@ internal import Encoding
 internal import Ledger
 internal import Market
 internal import Sodium
+internal import Statements
 internal import Wallet
 internal import Wasm
 internal import World
@@ -72,7 +73,7 @@ struct ComputeSale: Shop.SaleKind {
         return .json(
             200,
             [
-                "receipt": try await SignedStatement.sign(receipt.json, kind: .receipt, with: shop.wallet),
+                "receipt": try await shop.wallet.sign(receipt).json,
                 "output": .string(Base64.standard.encode(outcome.output)),
             ])
     }

@@ -1,5 +1,6 @@
 internal import Market
 internal import Payments
+internal import Statements
 internal import Wallet
 internal import World
 
@@ -12,7 +13,7 @@ extension Shop {
         var offers: [SignedOffer] = []
         for (index, terms) in accepts.enumerated() {
             let offer = try OfferReceipt.offer(of: terms, for: resource, at: self.timeline.now)
-            offers.append(SignedOffer(try await self.wallet.sign(offer), acceptIndex: index))
+            offers.append(SignedOffer(try await self.wallet.jws(offer).text, acceptIndex: index))
         }
         return PaymentRequired(resource: resource, accepts: accepts, error: error, offers: offers)
     }
@@ -22,9 +23,10 @@ extension Shop {
     func receipt(
         _ payer: String, _ resource: String, _ sale: SalesBook.Sale, transaction: String?
     ) async throws -> String {
-        try await self.wallet.sign(
+        try await self.wallet.jws(
             try OfferReceipt.receipt(
                 from: payer, for: resource, on: self.offer.network, transaction: transaction,
-                issuedAt: sale.openedAt / 1_000))
+                issuedAt: sale.openedAt / 1_000)
+        ).text
     }
 }

@@ -2,6 +2,7 @@ internal import Database
 internal import Encoding
 internal import Ledger
 internal import Market
+internal import Statements
 internal import Storage
 internal import SystemPackage
 internal import Wallet
@@ -60,7 +61,7 @@ struct StorageSale: Shop.SaleKind {
             object: self.id.description, of: transaction, size: self.size, days: self.days, at: now)
         let receipt = StorageReceipt(
             object: ObjectSummary(object), days: self.days, transaction: transaction, issuedAt: now)
-        return .json(200, try await SignedStatement.sign(receipt.json, kind: .receipt, with: shop.wallet))
+        return .json(200, try await shop.wallet.sign(receipt).json)
     }
 }
 
@@ -92,7 +93,7 @@ extension Shop {
         else { throw Refusal(status: 400, reason: "nonce has 16 to 64 hex digits") }
         let proof = PossessionProof(
             id: object.id, index: index, leaf: leaf.data, path: leaf.path, nonce: nonce)
-        return .json(200, try await SignedStatement.sign(proof.json, kind: .possession, with: self.wallet))
+        return .json(200, try await self.wallet.sign(proof).json)
     }
 
     private func stored(_ cid: String) throws -> [UInt8] {

@@ -6,6 +6,7 @@ public import Market
 public import Payments
 internal import Sodium
 public import Solana
+internal import Statements
 internal import Storage
 public import SystemPackage
 public import Wallet
@@ -139,8 +140,7 @@ public actor Shop {
             let parts = request.path.split(separator: "/").map(String.init)
             switch (request.method, parts.count) {
             case ("GET", 2) where parts == ["v1", "offer"]:
-                return .json(
-                    200, try await SignedStatement.sign(self.offer.json, kind: .offer, with: self.wallet))
+                return .json(200, try await self.wallet.sign(self.offer).json)
             case ("PUT", 3) where parts[..<2] == ["v1", "storage"]:
                 return try await self.sell(try StorageSale(parts[2], request, self.offer), request)
             case ("GET", 3) where parts[..<2] == ["v1", "storage"]: return try self.content(parts[2], request)

@@ -1,3 +1,4 @@
+public import Control
 internal import Database
 internal import Devices
 internal import Encoding

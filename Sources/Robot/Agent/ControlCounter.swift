@@ -1,5 +1,5 @@
+internal import Control
 internal import Encoding
-internal import Home
 internal import Payments
 
 /// Where programs on the same machine are served: what concerns the wallet's rules goes to the wallet's

@@ -1,7 +1,8 @@
+internal import Control
 internal import Devices
 internal import Encoding
-internal import Home
 internal import Sodium
+internal import Statements
 internal import Wallet
 internal import World
 
@@ -54,7 +55,7 @@ struct OperatorDesk: Sendable {
         do throws(DeviceOrderError) {
             answer = await self.devices.answer(try self.order(message), at: self.timeline.now)
         } catch {
-            answer = DeviceDesk.refusal(error)
+            answer = DeviceAnswer.refusal(error)
         }
         guard let wallet = self.wallet else { return }
         guard let bytes = await self.signed(answer, message, by: wallet) else { return }
@@ -67,11 +68,10 @@ struct OperatorDesk: Sendable {
     /// The answer, or that it cannot be given: what a device or a caller said ends nothing here.
     private func signed(_ answer: JSON, _ message: Message, by wallet: UnlockedWallet) async -> [UInt8]? {
         do {
-            return try await SignedAnswer.bytes(
-                answer, to: message.payload, of: self.address, by: wallet)
+            return try await wallet.sign(Answer(answer, to: message.payload, of: self.address)).bytes
         } catch {
-            return try? await SignedAnswer.bytes(
-                DeviceDesk.refusal(error), to: message.payload, of: self.address, by: wallet)
+            let refusal = Answer(DeviceAnswer.refusal(error), to: message.payload, of: self.address)
+            return try? await wallet.sign(refusal).bytes
         }
     }
 

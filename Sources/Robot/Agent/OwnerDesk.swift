@@ -1,7 +1,8 @@
+internal import Control
 internal import Encoding
-internal import Home
 internal import Ledger
 internal import Sodium
+internal import Statements
 internal import Wallet
 internal import World
 
@@ -82,8 +83,8 @@ struct OwnerDesk: Sendable {
             try await self.store.log("owner", "a signed command was carried out")
         }
         guard let wallet = self.wallet,
-            let bytes = try? await SignedAnswer.bytes(
-                answer.json, to: message.payload, of: self.address, by: wallet)
+            let bytes = try? await wallet.sign(Answer(answer.json, to: message.payload, of: self.address))
+                .bytes
         else { return }
         if answer.refusal == nil, answer.challenge.isEmpty { last.keep(bytes, to: message.payload) }
         await self.publish(Message(topic: topics.answer, payload: bytes))
@@ -92,13 +93,10 @@ struct OwnerDesk: Sendable {
     private func sayState(_ topics: OwnerTopics) async throws {
         guard let wallet = self.wallet else { return }
         let (head, hold) = try await self.ledger.read { (try $0.head(), try $0.hold()) }
-        let body: JSON = [
-            "schema": "depai.state/1", "wallet": .string(self.address),
-            "at": .integer(self.timeline.now.milliseconds), "journal": .integer(head.sequence),
-            "hash": .string(Hex.encode(head.hash)), "hold": JSON(hold?.reason),
-            "policy": await self.ledger.policyInForce.map { JSON($0.sequence) } ?? .null,
-        ]
-        let bytes = try await wallet.signed(.state, body)
+        let state = WalletState(
+            wallet: self.address, at: self.timeline.now.milliseconds, journal: head.sequence, hash: head.hash,
+            hold: hold?.reason, policy: await self.ledger.policyInForce?.sequence)
+        let bytes = try await wallet.sign(state).bytes
         await self.publish(Message(topic: topics.state, payload: bytes, retained: true))
     }
 

@@ -1,4 +1,4 @@
-internal import Home
+internal import Control
 internal import Ledger
 internal import Sodium
 internal import Synchronization
@@ -115,11 +115,11 @@ final class LastAnswer: Sendable {
     private let state = Mutex((request: [UInt8](), answer: [UInt8]()))
 
     func keep(_ answer: [UInt8], to request: [UInt8]) {
-        self.state.withLock { $0 = (SignedAnswer.name(of: request), answer) }
+        self.state.withLock { $0 = (Answer.name(of: request), answer) }
     }
 
     func answer(to request: [UInt8]) -> [UInt8]? {
-        let name = SignedAnswer.name(of: request)
+        let name = Answer.name(of: request)
         return self.state.withLock { $0.request == name ? $0.answer : nil }
     }
 }

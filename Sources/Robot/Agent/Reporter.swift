@@ -1,3 +1,4 @@
+internal import Control
 internal import Devices
 internal import Encoding
 internal import Messaging

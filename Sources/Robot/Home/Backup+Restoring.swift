@@ -2,6 +2,7 @@ internal import Database
 internal import Encoding
 internal import Ledger
 public import Sodium
+internal import Statements
 internal import SystemPackage
 public import Wallet
 public import World
@@ -30,7 +31,9 @@ extension Backup {
         defer { lock.release() }
         // What an earlier try had finished but for the moves.
         _ = try HomeDraft.complete(home)
-        for name in (self.files + self.databases).map(\.name) + [Self.ledgerName]
+        let (files, databases) = (self.manifest.files, self.manifest.databases)
+        let ledgerEntry = Manifest.Entry(name: Self.ledgerName, digest: self.manifest.ledger)
+        for name in (files + databases).map(\.name) + [Self.ledgerName]
         where DurableFile.exists(home.path.appending(name)) {
             throw BackupError.exists(home.path.appending(name).string)
         }
@@ -40,21 +43,22 @@ extension Backup {
         }
         let making = try HomeDraft(for: home)
         let draft = making.draft
-        for (name, digest) in self.files {
+        for entry in files {
+            let name = entry.name
             let path = draft.path.appending(name)
             try DurableFile.createFolder(path.removingLastComponent())
             let bytes = try DurableFile.read(self.folder.appending(name))
-            guard BLAKE2b.digest(of: bytes) == digest else {
+            guard BLAKE2b.digest(of: bytes) == entry.digest else {
                 throw BackupError.damaged("\(name) was changed")
             }
             try DurableFile.write(bytes, to: path)
         }
         // Byte by byte, without whatever lies beside them for SQLite to play back.
-        for (name, digest) in self.databases + [(name: Self.ledgerName, digest: self.ledger)] {
-            let path = draft.path.appending(name)
-            try DurableFile.copy(self.folder.appending(name), to: path)
-            guard try Self.digest(of: path) == digest else {
-                throw BackupError.damaged("\(name) was changed")
+        for entry in databases + [ledgerEntry] {
+            let path = draft.path.appending(entry.name)
+            try DurableFile.copy(self.folder.appending(entry.name), to: path)
+            guard try Self.digest(of: path) == entry.digest else {
+                throw BackupError.damaged("\(entry.name) was changed")
             }
         }
         let ledger = try draft.openLedger(keystore, timeline: timeline)

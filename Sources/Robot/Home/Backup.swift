@@ -2,48 +2,36 @@ internal import Database
 internal import Encoding
 internal import Ledger
 public import Sodium
+internal import Statements
 public import SystemPackage
 public import Wallet
 public import World
 
 /// A copy of a home in a folder, `depai.backup/2`: keystore, pinned owner, configuration, descriptions of
-/// devices, and a snapshot of each database, with a manifest that is written last, signed by the wallet's
+/// devices, and a snapshot of each database, with a ``Manifest`` that is written last, signed by the wallet's
 /// identity. Whoever holds the copy can read what is in clear and change nothing of it unnoticed: the
 /// signature is checked with the key that the passphrase opened.
-///
-///     {"schema": "depai.backup/2", "wallet": "<base58>", "made_ms": …, "journal": 42, "hash": "<hex>",
-///      "files": [{"name": "keystore.json", "digest": "<BLAKE2b-256, hex>"}, …],
-///      "ledger": "<SHA-256, hex>", "databases": [{"name": "agent.db", "digest": "<SHA-256, hex>"}, …],
-///      "signature": "<base64>"}
 ///
 /// Left out: a passphrase file, since copy and key do not belong together, and a credential that systemd
 /// sealed, since it opens on its machine alone.
 public struct Backup: Sendable {
-    static let schema = "depai.backup/2"
-    /// Without a signature.
-    private static let oldSchema = "depai.backup/1"
     static let manifestName = "backup.json"
     static let ledgerName = "ledger.db"
     static let keystoreName = "keystore.json"
     static let ownerName = "owner.pub"
     private static let devicesName = "devices"
 
-    /// Base58 address of the payment key.
-    public let wallet: String
-    /// Milliseconds since 1970.
-    public let made: Int64
-    /// Number of the journal's last row in the snapshot.
-    public let journal: Int64
-    let hash: [UInt8]
-    let files: [(name: String, digest: [UInt8])]
-    /// Those beside the ledger.
-    let databases: [(name: String, digest: [UInt8])]
-    /// Of the ledger's file.
-    let ledger: [UInt8]
+    let manifest: Manifest
+    /// Who signed it.
+    private let signer: PublicKey
     let folder: FilePath
-    /// What is signed.
-    private let manifest: [UInt8]
-    private let signature: Signature
+
+    /// Base58 address of the payment key.
+    public var wallet: String { self.manifest.wallet }
+    /// Milliseconds since 1970.
+    public var made: Int64 { self.manifest.made }
+    /// Number of the journal's last row in the snapshot.
+    public var journal: Int64 { self.manifest.journal }
 
     /// Copies a home into `folder`, which must not exist. The robot may run meanwhile.
     /// - Parameters:
@@ -65,19 +53,18 @@ public struct Backup: Sendable {
         let ledger = DurableFile.exists(home.ledgerPath) ? try home.viewLedger() : nil
         guard let ledger else { throw HomeError.nothingYet(home.ledgerPath.string) }
         try DurableFile.createFolder(folder)
-        var manifest = try self.copy(home, keystore, ledger, databases, to: folder, timeline)
-        let signature = try await wallet.sign(Statement(.backup, body: try manifest.canonicalBytes()))
-        manifest["signature"] = .string(Base64.standard.encode(signature.bytes))
+        let manifest = try self.copy(home, keystore, ledger, databases, to: folder, timeline)
+        let signed = try await wallet.sign(manifest)
         try DurableFile.write(
-            Array((manifest.prettyText + "\n").utf8), to: folder.appending(self.manifestName))
+            Array((signed.json.prettyText + "\n").utf8), to: folder.appending(self.manifestName))
         return try Backup(folder)
     }
 
     private static func copy(
         _ home: Home, _ keystore: Keystore, _ ledger: borrowing LedgerView, _ databases: [FilePath],
         to folder: FilePath, _ timeline: some Timeline
-    ) throws -> JSON {
-        var files: [JSON] = []
+    ) throws -> Manifest {
+        var files: [Manifest.Entry] = []
         for name in [self.keystoreName, self.ownerName, "depai.yaml"] + self.descriptions(of: home) {
             let path = home.path.appending(name)
             guard DurableFile.exists(path) else { continue }
@@ -85,30 +72,23 @@ public struct Backup: Sendable {
             let copy = folder.appending(name)
             try DurableFile.createFolder(copy.removingLastComponent())
             try DurableFile.write(bytes, to: copy)
-            files.append([
-                "name": .string(name), "digest": .string(Hex.encode(BLAKE2b.digest(of: bytes))),
-            ])
+            files.append(Manifest.Entry(name: name, digest: BLAKE2b.digest(of: bytes)))
         }
-        var others: [JSON] = []
+        var others: [Manifest.Entry] = []
         for path in databases where path != home.ledgerPath {
             let name = path.lastComponent?.string ?? ""
             let copy = folder.appending(name)
             try Connection(path: path.string, access: .read).copy(to: copy)
-            others.append([
-                "name": .string(name), "digest": .string(Hex.encode(try self.digest(of: copy))),
-            ])
+            others.append(Manifest.Entry(name: name, digest: try self.digest(of: copy)))
         }
         // The ledger last: what the others say was paid is in it, as after a crash.
         let copy = folder.appending(self.ledgerName)
         try ledger.copy(to: copy)
         try DurableFile.synchronize(copy)
         let head = try LedgerView(path: copy).head()
-        return [
-            "schema": .string(self.schema), "wallet": .string(keystore.address),
-            "made_ms": .integer(timeline.now.milliseconds), "journal": .integer(head.sequence),
-            "hash": .string(Hex.encode(head.hash)), "files": .array(files),
-            "ledger": .string(Hex.encode(try self.digest(of: copy))), "databases": .array(others),
-        ]
+        return Manifest(
+            wallet: keystore.address, made: timeline.now.milliseconds, journal: head.sequence,
+            hash: head.hash, files: files, ledger: try self.digest(of: copy), databases: others)
     }
 
     private static func descriptions(of home: Home) -> [String] {
@@ -132,38 +112,29 @@ public struct Backup: Sendable {
     /// Reads a backup and checks all of it.
     /// - Throws: `BackupError.damaged` that names the file.
     public init(_ folder: FilePath) throws {
+        for name in [Self.manifestName, Self.keystoreName] {
+            let path = folder.appending(name)
+            guard DurableFile.exists(path) else { throw BackupError.damaged("\(path) is missing") }
+        }
+        self.folder = folder
         let path = folder.appending(Self.manifestName)
-        guard DurableFile.exists(path) else { throw BackupError.damaged("\(path) is missing") }
         do {
-            var json = try JSON.read(try DurableFile.read(path, limit: 1 << 20))
-            let root = JSONField(json)
-            try root.only([
-                "schema", "wallet", "made_ms", "journal", "hash", "files", "ledger", "databases", "signature",
-            ])
-            let schema = try root["schema"].string()
-            guard schema != Self.oldSchema else { throw BackupError.unsigned }
-            guard schema == Self.schema else { throw root["schema"].fault("expected \(Self.schema)") }
-            func list(_ field: JSONField) throws -> [(name: String, digest: [UInt8])] {
-                try field.elements().map {
-                    (name: try $0["name"].string(), digest: try Hex.decode(try $0["digest"].string()))
-                }
+            // Whose keystore that is shows the passphrase: ``check(signedBy:)``.
+            let keystore = try Keystore(at: folder.appending(Self.keystoreName))
+            let bytes = try DurableFile.read(path, limit: Manifest.limits.bytes)
+            guard try !Manifest.isUnsigned(bytes) else { throw BackupError.unsigned }
+            let signed = try Signed<Manifest>(kept: bytes, from: keystore.keys[.identity])
+            (self.manifest, self.signer) = (signed.body, signed.signer)
+        } catch let error as StatementError {
+            switch error {
+            case .form, .members, .algorithm, .kind: throw BackupError.damaged("\(path): \(error)")
+            case .key, .signer, .signature: throw BackupError.forged
             }
-            self.wallet = try root["wallet"].string()
-            self.made = try root["made_ms"].integer()
-            self.journal = try root["journal"].integer()
-            self.hash = try Hex.decode(try root["hash"].string())
-            self.files = try list(root["files"])
-            self.databases = try root["databases"].ifPresent.map { try list($0) } ?? []
-            self.ledger = try Hex.decode(try root["ledger"].string())
-            self.signature = try Signature(try Base64.standard.decode(try root["signature"].string()))
-            json["signature"] = nil
-            self.manifest = try json.canonicalBytes()
-        } catch BackupError.unsigned {
-            throw BackupError.unsigned
+        } catch let error as BackupError {
+            throw error
         } catch {
             throw BackupError.damaged("\(path): \(error)")
         }
-        self.folder = folder
         try self.check()
     }
 
@@ -177,7 +148,7 @@ public struct Backup: Sendable {
         get throws {
             let path = self.folder.appending(Self.ownerName)
             // Read as it was checked, and as it is copied.
-            let digest = self.files.first { $0.name == Self.ownerName }?.digest
+            let digest = self.manifest.files.first { $0.name == Self.ownerName }?.digest
             guard BLAKE2b.digest(of: try DurableFile.read(path)) == digest else {
                 throw BackupError.damaged("\(Self.ownerName) was changed")
             }
@@ -188,25 +159,23 @@ public struct Backup: Sendable {
     /// Whether the wallet itself signed for all of it.
     /// - Parameter wallet: opened from ``keystore``: then its keys are those of whoever knows the passphrase.
     public func check(signedBy wallet: UnlockedWallet) throws(BackupError) {
-        let statement = Statement(.backup, body: self.manifest)
-        guard statement.isSigned(by: wallet.publicKey(.identity), self.signature) else {
-            throw .forged
-        }
+        guard self.signer == wallet.publicKey(.identity) else { throw .forged }
     }
 
     private func check() throws {
-        let names = self.files.map(\.name) + self.databases.map(\.name)
+        let (files, databases) = (self.manifest.files, self.manifest.databases)
+        let names = files.map(\.name) + databases.map(\.name)
         guard Set(names.map { ExactText($0) }).count == names.count else {
             throw BackupError.damaged("a file stands twice in the list")
         }
-        for (name, digest) in self.files {
+        for (name, digest) in files.map({ ($0.name, $0.digest) }) {
             // A name from outside leads nowhere else.
             guard Self.isFile(name) else { throw BackupError.damaged("\(name.plain()) is no file of ours") }
             guard BLAKE2b.digest(of: try DurableFile.read(self.folder.appending(name))) == digest else {
                 throw BackupError.damaged("\(name) was changed")
             }
         }
-        for (name, digest) in self.databases {
+        for (name, digest) in databases.map({ ($0.name, $0.digest) }) {
             guard Self.isDatabase(name) else {
                 throw BackupError.damaged("\(name.plain()) is no file of ours")
             }
@@ -219,7 +188,7 @@ public struct Backup: Sendable {
         }
         let ledger = self.folder.appending(Self.ledgerName)
         guard DurableFile.exists(ledger) else { throw BackupError.damaged("\(Self.ledgerName) is missing") }
-        guard try Self.digest(of: ledger) == self.ledger else {
+        guard try Self.digest(of: ledger) == self.manifest.ledger else {
             throw BackupError.damaged("\(Self.ledgerName) was changed")
         }
         // One of an older program is looked at when its copy was brought up to date.
@@ -235,7 +204,8 @@ public struct Backup: Sendable {
         guard faults.isEmpty else {
             throw BackupError.damaged("the ledger: \(faults.joined(separator: "; "))")
         }
-        guard try view.head().sequence == self.journal, try view.hash(at: self.journal) == self.hash else {
+        guard try view.head().sequence == self.journal, try view.hash(at: self.journal) == self.manifest.hash
+        else {
             throw BackupError.damaged("the ledger is another one than the manifest says")
         }
     }

@@ -22,6 +22,14 @@ public struct Home: Sendable, Hashable {
     public var keystorePath: FilePath { self.path.appending("keystore.json") }
     public var ledgerPath: FilePath { self.path.appending("ledger.db") }
     public var configurationPath: FilePath { self.path.appending("depai.yaml") }
+    /// A robot's readings, purchases on the way, events.
+    public var agentPath: FilePath { self.path.appending("agent.db") }
+    /// A robot's commands to devices.
+    public var devicesPath: FilePath { self.path.appending("devices.db") }
+    /// Orders of the fleet that a robot belongs to.
+    public var fleetPath: FilePath { self.path.appending("vda5050.db") }
+    /// What waits for the broker.
+    public var outboxPath: FilePath { self.path.appending("outbox.db") }
     /// Where a running robot is asked.
     public var controlPath: FilePath { self.path.appending("control.sock") }
     var ownerPath: FilePath { self.path.appending("owner.pub") }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Console
+import Control
 import Database
 import Encoding
 import Home

@@ -4,6 +4,7 @@ import Database
 import Encoding
 import Ledger
 import Payments
+import Statements
 import SystemPackage
 import Wallet
 import World

@@ -1,4 +1,5 @@
 import Console
+import Control
 import Encoding
 import Ledger
 import Payments

@@ -1,6 +1,6 @@
-import Agent
 import ArgumentParser
 import Console
+import Control
 import Encoding
 import Home
 import Ledger

@@ -1,4 +1,5 @@
 import Console
+import Control
 import Database
 import Home
 import Ledger

@@ -1,5 +1,6 @@
 import Agent
 import Console
+import Control
 import Glibc
 import Home
 import Linux

@@ -1,5 +1,6 @@
 import Agent
 import Console
+import Control
 import Database
 import Glibc
 import Home

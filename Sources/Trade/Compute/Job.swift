@@ -3,7 +3,7 @@ public import Ledger
 public import Market
 public import Payments
 internal import Sodium
-internal import Wallet
+public import Statements
 public import Wasm
 public import World
 
@@ -79,6 +79,11 @@ public struct ComputeReceipt: Sendable, Equatable {
         self.transaction = transaction
         self.issuedAt = issuedAt
     }
+}
+
+extension ComputeReceipt: Signable {
+    public static let kind = Statement.Kind.receipt
+    public static let limits = JSON.Limits(bytes: 16 << 10, depth: 4)
 
     public var json: JSON {
         [
@@ -146,7 +151,7 @@ public enum ComputeClient {
             ceiling: .units(ceiling), tries: tries, seller: provider.identity)
     }
 
-    /// Reads a paid answer, `{"receipt": {statement, signature}, "output": "<base64>"}`, and re-executes the
+    /// Reads a paid answer, `{"receipt": {…}, "output": "<base64>"}`, and re-executes the
     /// whole job.
     /// - Returns: the receipt and an output that this machine computed as well.
     /// - Throws: when anything differs from our own run; ``ComputeError/noVerdict(_:)`` when there was none.
@@ -154,8 +159,7 @@ public enum ComputeClient {
         _ body: [UInt8], of job: Job, from provider: Provider, on runner: JobRunner, timeline: any Timeline
     ) async throws -> (receipt: ComputeReceipt, output: [UInt8]) {
         let root = JSONField(try JSON.read(body))
-        let receipt = try ComputeReceipt(
-            try SignedStatement.read(root["receipt"], kind: .receipt, by: provider.identity))
+        let receipt = try Signed<ComputeReceipt>(root["receipt"], from: provider.identity).body
         guard receipt.job == job.id else { throw ComputeError.otherJob(expected: job.id, found: receipt.job) }
         let output = try Base64.standard.decode(try root["output"].string())
         guard Hex.encode(SHA256.digest(of: output)) == receipt.outputDigest else {

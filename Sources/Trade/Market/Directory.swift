@@ -1,5 +1,6 @@
 public import Encoding
 public import Sodium
+internal import Statements
 public import World
 
 /// A provider that the owner lists: where it is and which key speaks for it.
@@ -80,7 +81,7 @@ public struct Directory: Sendable {
             "GET", provider.url + "/v1/offer", timeout: self.timeout, bodyLimit: 16 << 10)
         let response = try await self.web.send(request)
         guard response.status == 200 else { throw WebError.broken("status \(response.status)") }
-        return try Offer(signed: response.body, by: provider.identity)
+        return try Signed<Offer>(response.body, from: provider.identity).body
     }
 
     /// Sorts by `price`, cheapest first; equal prices by identity, so that the order never depends on chance.

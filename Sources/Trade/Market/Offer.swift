@@ -1,8 +1,8 @@
 public import Encoding
 public import Sodium
-public import Wallet
+public import Statements
 
-/// What a provider sells and for how much, `depai.offer/1`, signed with its identity key.
+/// What a provider sells and for how much, `depai.offer/1`; the body of a ``Signed`` by its identity key.
 public struct Offer: Sendable, Equatable {
     public static let schema = "depai.offer/1"
 
@@ -79,7 +79,7 @@ public struct Offer: Sendable, Equatable {
     }
 
     /// The longest name, in characters.
-    private static let nameLimit = 64
+    package static let nameLimit = 64
 
     public init(
         name: String, identity: PublicKey, network: String, asset: String, payTo: String,
@@ -94,6 +94,14 @@ public struct Offer: Sendable, Equatable {
         self.storage = storage
         self.compute = compute
     }
+}
+
+extension Offer: Signable {
+    public static let kind = Statement.Kind.offer
+    public static let limits = JSON.Limits(bytes: 16 << 10, depth: 8)
+
+    /// The identity that it names.
+    public var signer: PublicKey? { self.identity }
 
     /// What the provider signs.
     public var json: JSON {
@@ -120,18 +128,15 @@ public struct Offer: Sendable, Equatable {
         return offer
     }
 
-    /// Reads a signed offer and checks it against the identity that the owner listed.
-    /// - Throws: `SignedStatementError`, `JSONError`.
-    public init(signed body: [UInt8], by identity: PublicKey) throws {
-        let field = try SignedStatement.read(body, kind: .offer, by: identity)
+    public init(_ field: JSONField) throws {
         guard try field["schema"].string() == Self.schema else {
             throw field["schema"].fault("expected \(Self.schema)")
         }
-        guard try field["identity"].string() == Base58.encode(identity.bytes) else {
-            throw field["identity"].fault("is not the signer")
-        }
+        let name = try field["name"].string()
+        guard name.isPlain(limit: Self.nameLimit) else { throw field["name"].fault("no name to show") }
         self.init(
-            name: try field["name"].string().plain(limit: Self.nameLimit), identity: identity,
+            name: name,
+            identity: try PublicKey(try Base58.decode(try field["identity"].string())),
             network: try field["network"].string(),
             asset: try field["asset"].string(), payTo: try field["payTo"].string(),
             storage: try field["storage"].ifPresent.map { field in
@@ -147,54 +152,5 @@ public struct Offer: Sendable, Equatable {
                     maximumUnits: try field["maximumUnits"].decimal(),
                     unitRule: try field["unitRule"].string())
             })
-    }
-}
-
-/// A JSON object and the signature over its canonical bytes: `{"statement": {…}, "signature": "<base64>"}`.
-public enum SignedStatement {
-    public static func write(_ statement: JSON, signature: Signature) -> JSON {
-        ["statement": statement, "signature": .string(Base64.standard.encode(signature.bytes))]
-    }
-
-    /// Signs `statement` with the wallet's identity key.
-    public static func sign(_ statement: JSON, kind: Statement.Kind, with wallet: UnlockedWallet) async throws
-        -> JSON
-    {
-        let signature = try await wallet.sign(Statement(kind, body: try statement.canonicalBytes()))
-        return self.write(statement, signature: signature)
-    }
-
-    /// Reads a signed object.
-    /// - Throws: `SignedStatementError.notSigned` when the signature is not `identity`'s over this kind.
-    public static func read(_ body: [UInt8], kind: Statement.Kind, by identity: PublicKey) throws -> JSONField
-    {
-        try self.read(JSONField(try JSON.read(body)), kind: kind, by: identity)
-    }
-
-    public static func read(_ root: JSONField, kind: Statement.Kind, by identity: PublicKey) throws
-        -> JSONField
-    {
-        try root.only(["statement", "signature"])
-        guard let statement = root["statement"].value else { throw root["statement"].fault("missing") }
-        // Of a key of small order anybody makes signatures.
-        guard identity.isSound else {
-            throw SignedStatementError.notSigned(kind: kind.rawValue, by: Base58.encode(identity.bytes))
-        }
-        let signature = try Signature(try Base64.standard.decode(try root["signature"].string()))
-        guard Statement(kind, body: try statement.canonicalBytes()).isSigned(by: identity, signature) else {
-            throw SignedStatementError.notSigned(kind: kind.rawValue, by: Base58.encode(identity.bytes))
-        }
-        return JSONField(statement)
-    }
-}
-
-/// Why a signed object does not count.
-public enum SignedStatementError: Error, Equatable, CustomStringConvertible {
-    case notSigned(kind: String, by: String)
-
-    public var description: String {
-        switch self {
-        case .notSigned(let kind, let identity): "this \(kind) is not signed by \(identity)"
-        }
     }
 }

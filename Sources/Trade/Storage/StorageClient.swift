@@ -2,7 +2,7 @@ internal import Encoding
 public import Ledger
 public import Market
 public import Payments
-internal import Wallet
+internal import Statements
 public import World
 
 /// The buyer's side of storage: what to order, what to believe.
@@ -39,8 +39,7 @@ public struct StorageClient: Sendable {
     public static func receipt(_ body: [UInt8], for object: ObjectSummary, days: Int, from provider: Provider)
         throws -> StorageReceipt
     {
-        let receipt = try StorageReceipt(
-            try SignedStatement.read(body, kind: .receipt, by: provider.identity))
+        let receipt = try Signed<StorageReceipt>(body, from: provider.identity).body
         guard receipt.object == object else {
             throw StorageError.mismatch(
                 what: "the stored object", expected: object.id.description,
@@ -55,7 +54,7 @@ public struct StorageClient: Sendable {
 
     /// Asks for one leaf, chosen at random after the node has the bytes, and checks it against our own root.
     /// - Returns: the proof, whose leaf is the data itself.
-    /// - Throws: `StorageError`, `SignedStatementError`, `WebError`: in every case possession is not proved.
+    /// - Throws: `StorageError`, `StatementError`, `WebError`: in every case possession is not proved.
     public func challenge(_ object: ObjectSummary, at provider: Provider) async throws -> PossessionProof {
         let index = Int(self.entropy.number(below: UInt64(StoredObject.leafCount(bytes: object.size))))
         let nonce = Hex.encode(self.entropy.bytes(16))
@@ -63,8 +62,7 @@ public struct StorageClient: Sendable {
         let response = try await self.web.send(
             WebRequest("GET", url, timeout: .seconds(10), bodyLimit: 64 << 10))
         guard response.status == 200 else { throw StorageError.noProof(status: response.status) }
-        let proof = try PossessionProof(
-            try SignedStatement.read(response.body, kind: .possession, by: provider.identity))
+        let proof = try Signed<PossessionProof>(response.body, from: provider.identity).body
         try proof.check(object, index: index, nonce: nonce)
         return proof
     }

@@ -1,5 +1,6 @@
 public import Encoding
 internal import Sodium
+public import Statements
 
 /// Bytes as they are given away: sealed, named by their content, cut into leaves that can be challenged one
 /// by one.
@@ -100,6 +101,11 @@ public struct StorageReceipt: Sendable, Equatable {
         self.transaction = transaction
         self.issuedAt = issuedAt
     }
+}
+
+extension StorageReceipt: Signable {
+    public static let kind = Statement.Kind.receipt
+    public static let limits = JSON.Limits(bytes: 16 << 10, depth: 4)
 
     public var json: JSON {
         [
@@ -142,6 +148,12 @@ public struct PossessionProof: Sendable, Equatable {
         self.path = path
         self.nonce = nonce
     }
+}
+
+extension PossessionProof: Signable {
+    public static let kind = Statement.Kind.possession
+    /// A leaf and its path.
+    public static let limits = JSON.Limits(bytes: 64 << 10, depth: 4)
 
     public var json: JSON {
         [

@@ -53,7 +53,10 @@ import Testing
             let text = String(decoding: bytes, as: UTF8.self)
             let changed = text.replacing("\"seq\":1", with: "\"seq\":2")
             #expect(changed != text)
-            #expect(throws: CommandError.badSignature) { try OwnerCommand(signed: Array(changed.utf8)) }
+            let issuer = base58(command.issuer)
+            #expect(throws: CommandError.unsigned(.signature(of: issuer))) {
+                try OwnerCommand(signed: Array(changed.utf8))
+            }
         }
         for garbage in ["", "{}", "[]", "{\"command\":{},\"signature\":\"\"}"] {
             #expect(throws: CommandError.self) { try OwnerCommand(signed: Array(garbage.utf8)) }

@@ -1,6 +1,7 @@
 import Encoding
 import Ledger
 import Sodium
+import Statements
 import TestSupport
 import Testing
 import World
@@ -33,11 +34,16 @@ import World
         // Signed by a stranger, who also names himself as the owner.
         let stranger = try Policy.sign(
             try Scene.document { $0["owner"] = .string(base58((try? key(12).publicKey)!)) }, with: key(12))
-        #expect(try self.refusal(stranger) == .badSignature(owner: base58(try key(11).publicKey)))
+        let (owner, other) = (base58(try key(11).publicKey), base58(try key(12).publicKey))
+        #expect(try self.refusal(stranger) == .unsigned(.signer(expected: owner, found: other)))
+        // Nor under the owner's name.
+        let claimed = String(decoding: stranger, as: UTF8.self).replacing(
+            "\"signer\": \"\(other)\"", with: "\"signer\": \"\(owner)\"")
+        #expect(try self.refusal(Array(claimed.utf8)) == .unsigned(.signature(of: owner)))
         // Signed by the owner, but naming another one.
-        let other = try Policy.sign(
-            try Scene.document { $0["owner"] = .string(base58((try? key(12).publicKey)!)) }, with: key(11))
-        #expect(try self.refusal(other) == .wrongOwner)
+        #expect(throws: StatementError.signer(expected: other, found: owner)) {
+            try Policy.sign(try Scene.document { $0["owner"] = .string(other) }, with: key(11))
+        }
     }
 
     @Test func `a policy for another wallet does not fit`() throws {
@@ -56,7 +62,8 @@ import World
             let changed = text.replacing(old, with: new)
             #expect(changed != text)
             #expect(
-                try self.refusal(Array(changed.utf8)) == .badSignature(owner: base58(try key(11).publicKey)))
+                try self.refusal(Array(changed.utf8))
+                    == .unsigned(.signature(of: base58(try key(11).publicKey))))
         }
         // How it is laid out does not matter.
         let compact = Array(try JSON.read(text).text.utf8)

@@ -8,6 +8,7 @@ package import Payments
 package import SimulatedChain
 package import Sodium
 package import Solana
+internal import Statements
 package import Storage
 package import SystemPackage
 import TestSupport
@@ -285,7 +286,7 @@ package struct TestMarket: Sendable {
         var offers: [SignedOffer] = []
         for terms in terms {
             let offer = try OfferReceipt.offer(of: terms, for: resource, at: self.timeline.now)
-            offers.append(SignedOffer(try await self.nodeWallet.sign(offer)))
+            offers.append(SignedOffer(try await self.nodeWallet.jws(offer).text))
         }
         let header = PaymentRequired(resource: resource, accepts: terms, offers: offers).header
         return WebResponse(status: 402, headers: [Header(X402.requiredHeader, header)], body: [])

@@ -5,6 +5,7 @@ import PaymentSupport
 import Payments
 import Sodium
 import Solana
+import Statements
 import Testing
 import Wallet
 import World
@@ -54,7 +55,7 @@ import World
             of: Draft.requirements(market, amount: amount), for: resource ?? sorted,
             at: now ?? market.timeline.now)
         return [
-            "format": "jws", "signature": .string(try await (wallet ?? market.nodeWallet).sign(offer)),
+            "format": "jws", "signature": .string(try await (wallet ?? market.nodeWallet).jws(offer).text),
             "acceptIndex": 0,
         ]
     }
@@ -230,6 +231,26 @@ import World
         }
     }
 
+    @Test func `what one kind says no other kind can say`() throws {
+        let offer: JSON = [
+            "version": 1, "resourceUrl": "https://a/b?c=é", "scheme": "exact", "network": "solana:x",
+            "asset": "m", "payTo": "p", "amount": "1000", "validUntil": 1_800_000_000,
+        ]
+        let receipt: JSON = [
+            "version": 1, "network": "n", "resourceUrl": "r", "payer": "p", "issuedAt": 1, "transaction": "t",
+        ]
+        #expect(try X402Offer(JSONField(offer)).json == offer)
+        #expect(try X402Receipt(JSONField(receipt)).json == receipt)
+        #expect(throws: JSONError.self) { try X402Offer(JSONField(receipt)) }
+        #expect(throws: JSONError.self) { try X402Receipt(JSONField(offer)) }
+        for change in [{ $0["amount"] = nil }, { $0["payer"] = "x" }] as [(inout JSON) -> Void] {
+            var body = offer
+            change(&body)
+            #expect(throws: JSONError.self) { try X402Offer(JSONField(body)) }
+        }
+        #expect(throws: JSONError.self) { try X402Offer(JSONField([])) }
+    }
+
     @Test func `a receipt about something else is no evidence, and says by which rule`() async throws {
         try await TestMarket.with { market in
             try await market.openShop()
@@ -241,7 +262,7 @@ import World
             }
             let claim = try SettlementResponse(header: try #require(response.header(X402.responseHeader)))
             let text = try #require(claim.receipt)
-            let good = try PortableStatement.read(text, kind: .x402Receipt).statement.body
+            let good = try JWS<X402Receipt>(text, from: nil).body.json
             let changes: [(String, (inout JSON) -> Void)] = [
                 ("payer", { $0["payer"] = .string(market.payTo.description) }),
                 ("network", { $0["network"] = .string(Network.mainnet.chainID) }),
@@ -261,11 +282,11 @@ import World
             for (rule, change) in changes {
                 var body = good
                 change(&body)
-                let receipt = try await market.nodeWallet.sign(PortableStatement(.x402Receipt, body: body))
+                let receipt = try await market.nodeWallet.jws(X402Receipt(JSONField(body))).text
                 let reason = try await refusal(receipt)
                 #expect(reason?.contains("\(OfferReceipt.prefix)\(rule))") == true, "\(reason ?? "believed")")
             }
-            let stranger = try await market.robotWallet.sign(PortableStatement(.x402Receipt, body: good))
+            let stranger = try await market.robotWallet.jws(X402Receipt(JSONField(good))).text
             #expect(
                 try await refusal(stranger)?.contains("_signer)") == true, "who signed the price signs this")
             let offer = try await self.sign(market, try market.order())
@@ -274,8 +295,7 @@ import World
             var silent = good
             silent["transaction"] = nil
             #expect(
-                try await refusal(market.nodeWallet.sign(PortableStatement(.x402Receipt, body: silent)))
-                    == nil)
+                try await refusal(market.nodeWallet.jws(X402Receipt(JSONField(silent))).text) == nil)
         }
     }
 }

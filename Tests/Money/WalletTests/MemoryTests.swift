@@ -94,7 +94,7 @@ import Wallet
             let seed = try Chain.solana.path().key(below: mnemonic.seed())
             let wallet = try made.unlock(passphrase: secret("only for this test"))
             for _ in 0..<10 {
-                _ = try await wallet.sign(Statement(.receipt, body: [1, 2, 3]))
+                _ = try await wallet.sign(Words(json: [1, 2, 3]))
                 _ = try await wallet.seal([1, 2, 3], context: "test")
             }
             let root = try mnemonic.seed()

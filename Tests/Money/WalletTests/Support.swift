@@ -2,6 +2,7 @@ import Encoding
 import Glibc
 import Ledger
 import Sodium
+import Statements
 import SystemPackage
 import World
 
@@ -35,4 +36,27 @@ struct FixedTimeline: Timeline {
 func mode(of path: FilePath) -> UInt32? {
     var status = stat()
     return stat(path.string, &status) == 0 ? UInt32(status.st_mode) & 0o777 : nil
+}
+
+/// A body that says anything at all.
+protocol AnyWords: Signable { init(json: JSON) }
+
+extension AnyWords {
+    static var limits: JSON.Limits { JSON.Limits() }
+    init(_ field: JSONField) { self.init(json: field.value ?? .null) }
+}
+
+struct Words: AnyWords {
+    static let kind = Statement.Kind.receipt
+    let json: JSON
+}
+
+struct Offered: AnyWords {
+    static let kind = Statement.Kind.offer
+    let json: JSON
+}
+
+struct Portable: AnyWords {
+    static let kind = Statement.Kind.x402Offer
+    let json: JSON
 }

@@ -2,6 +2,7 @@ import Encoding
 import Ledger
 import Sodium
 import Solana
+import Statements
 import TestSupport
 import Testing
 import Wallet
@@ -16,25 +17,38 @@ import Wallet
 
     @Test func `a statement's signature never verifies as another kind`() async throws {
         try await self.withWallet { wallet, _ in
-            let kinds = [Statement.Kind.offer, .receipt, .possession]
-            let body = Array(#"{"a":1}"#.utf8)
             let key = wallet.publicKey(.identity)
-            for kind in kinds {
-                let signature = try await wallet.sign(Statement(kind, body: body))
-                for other in kinds {
-                    #expect(Statement(other, body: body).isSigned(by: key, signature) == (kind == other))
-                }
-                #expect(!Statement(kind, body: body + [0x20]).isSigned(by: key, signature))
-                #expect(!Statement(kind, body: []).isSigned(by: key, signature))
-                #expect(!key.verifies(signature, over: body))
-                // The money's keys never sign statements.
-                #expect(!Statement(kind, body: body).isSigned(by: wallet.publicKey(.payment), signature))
-            }
+            let (words, offer) = (Words(json: ["a": 1]), Offered(json: ["a": 1]))
+            let signed = try await wallet.sign(words)
+            #expect(signed.signer == key && signed.body.json == ["a": 1])
+            #expect(try words.statement.isSigned(by: key, signed.signature))
+            #expect(try !offer.statement.isSigned(by: key, signed.signature))
+            #expect(try !Words(json: ["a": 2]).statement.isSigned(by: key, signed.signature))
+            #expect(!key.verifies(signed.signature, over: Array(#"{"a":1}"#.utf8)))
+            // The money's keys never sign statements.
+            #expect(try !words.statement.isSigned(by: wallet.publicKey(.payment), signed.signature))
+            // Nor with it what others' software reads.
+            let portable = try await wallet.jws(Portable(json: ["a": 1]))
+            #expect(portable.signer == key)
+            #expect(try JWS<Portable>(portable.text, from: key).body.json == ["a": 1])
+            let envelope = DSSE(type: "t", payload: [1])
+            #expect(envelope.statement.isSigned(by: key, try await wallet.sign(envelope.statement)))
         }
     }
 
-    @Test func `what is signed begins with its kind and version`() {
-        #expect(Statement(.receipt, body: [0x7b]).signedBytes == Array("depai/receipt/v1\n{".utf8))
+    @Test func `a robot's key gives no orders`() async throws {
+        struct Order: AnyWords {
+            static let kind = Statement.Kind.command
+            let json: JSON
+        }
+        struct Rules: AnyWords {
+            static let kind = Statement.Kind.policy
+            let json: JSON
+        }
+        try await self.withWallet { wallet, _ in
+            await #expect(throws: SigningRefusal.personsWord) { try await wallet.sign(Order(json: [:])) }
+            await #expect(throws: SigningRefusal.personsWord) { try await wallet.sign(Rules(json: [:])) }
+        }
     }
 
     private static let chain = "solana:EtWTRABZaYq6iMfeYKouRu166VU2xqa1"

@@ -1,3 +1,4 @@
+import Control
 import Database
 import Encoding
 import Ledger

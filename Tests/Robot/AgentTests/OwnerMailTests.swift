@@ -1,3 +1,4 @@
+import Control
 import Encoding
 import Home
 import Ledger
@@ -90,7 +91,7 @@ import World
             _ = try JSONField([:])[name].string()
         }
         #expect("\(error.map { "\($0)" } ?? "")".count < 200)
-        let refusal = DeviceDesk.refusal(DeviceOrderError.malformed(name))
+        let refusal = DeviceAnswer.refusal(DeviceOrderError.malformed(name))
         let text = try JSONField(refusal)["refusal"].string()
         #expect(text.count <= 400 && text.isPlain(limit: 400))
     }

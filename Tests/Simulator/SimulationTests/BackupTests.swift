@@ -5,6 +5,7 @@ import Home
 import Ledger
 import Linux
 import Sodium
+import Statements
 import SystemPackage
 import TestSupport
 import Testing
@@ -110,23 +111,26 @@ import Wallet
             let key = Array((Base58.encode(stranger.publicKey.bytes) + "\n").utf8)
             try DurableFile.write(key, to: copy.appending("owner.pub"))
             var forged = manifest
-            forged["files"] = .array(
-                try JSONField(manifest)["files"].elements().map { field in
+            forged["body"]?["files"] = .array(
+                try JSONField(manifest)["body"]["files"].elements().map { field in
                     guard try field["name"].string() == "owner.pub" else { return field.value ?? .null }
                     return ["name": "owner.pub", "digest": .string(Hex.encode(BLAKE2b.digest(of: key)))]
                 })
-            try await self.expectForged(forged, copy, folder, wallet, owner: stranger.publicKey)
+            try self.expectForged(forged, copy)
+            // Signed by another key, and with a keystore that says so: the passphrase opens no such keystore.
+            let body = try #require(forged["body"])
+            try await self.expectForged(body, copy, folder, wallet, owner: stranger.publicKey)
             // No policy, so that the next one may be anybody's; the journal does not notice.
             let ledger = copy.appending("ledger.db")
             try Connection(path: ledger.string).execute("PRAGMA journal_mode=DELETE; DELETE FROM policy")
             forged = manifest
-            forged["ledger"] = .string(
+            forged["body"]?["ledger"] = .string(
                 Hex.encode(SHA256.digest(of: try DurableFile.read(ledger, limit: 64 << 20))))
             try DurableFile.write(
                 Array((Base58.encode(try home.owner().bytes) + "\n").utf8), to: copy.appending("owner.pub"))
-            try await self.expectForged(forged, copy, folder, wallet, owner: try home.owner())
+            try self.expectForged(forged, copy)
             // One of a program that signed nothing.
-            forged["schema"] = "depai.backup/1"
+            forged = ["schema": "depai.backup/1"]
             try DurableFile.write(Array(forged.text.utf8), to: copy.appending("backup.json"))
             #expect(throws: BackupError.self) { try Backup(copy) }
         }
@@ -136,16 +140,79 @@ import Wallet
         try SigningKey(seed: SecretBytes(count: 32) { $0.copyBytes(from: [UInt8](repeating: 12, count: 32)) })
     }
 
-    private func expectForged(
-        _ manifest: JSON, _ copy: FilePath, _ folder: FilePath, _ wallet: UnlockedWallet, owner: PublicKey
-    ) async throws {
+    /// Any body as the manifest of a backup.
+    private struct Words: Signable {
+        static let kind = Statement.Kind.backup
+        static let limits = JSON.Limits()
+        let json: JSON
+
+        init(_ field: JSONField) { self.json = field.value ?? .null }
+    }
+
+    private static func message(_ body: JSON, by key: borrowing SigningKey) throws -> JSON {
+        let words = Words(JSONField(body))
+        let signature = try key.signature(over: try words.statement.bytes)
+        return try Signed(words, by: key.publicKey, signature).json
+    }
+
+    private func expectForged(_ manifest: JSON, _ copy: FilePath) throws {
         try DurableFile.write(Array(manifest.text.utf8), to: copy.appending("backup.json"))
+        #expect {
+            try Backup(copy)
+        } throws: { if case BackupError.forged? = $0 as? BackupError { true } else { false } }
+    }
+
+    /// With a keystore that names the stranger who signed it.
+    private func expectForged(
+        _ body: JSON, _ copy: FilePath, _ folder: FilePath, _ wallet: UnlockedWallet, owner: PublicKey
+    ) async throws {
+        let path = copy.appending("keystore.json")
+        let keystore = try DurableFile.read(path)
+        let signer = Base58.encode(try self.stranger().publicKey.bytes)
+        let changed = Array(
+            String(decoding: keystore, as: UTF8.self).replacing(
+                Base58.encode(wallet.publicKey(.identity).bytes), with: signer
+            ).utf8)
+        try DurableFile.write(changed, to: path)
+        defer { try? DurableFile.write(keystore, to: path) }
+        var body = body
+        body["files"] = .array(
+            try JSONField(body)["files"].elements().map { field in
+                guard try field["name"].string() == "keystore.json" else { return field.value ?? .null }
+                return ["name": "keystore.json", "digest": .string(Hex.encode(BLAKE2b.digest(of: changed)))]
+            })
+        let whole = try Self.message(body, by: try self.stranger())
+        try DurableFile.write(Array(whole.text.utf8), to: copy.appending("backup.json"))
         let backup = try Backup(copy)
         let other = Home(folder.appending("other"))
         await #expect {
             try await backup.restore(to: other, wallet: wallet, owner: owner, timeline: SystemTimeline())
         } throws: { if case BackupError.forged? = $0 as? BackupError { true } else { false } }
         #expect(!DurableFile.exists(other.keystorePath))
+    }
+
+    /// As every program before ``Signed`` wrote it; what the wallet signed is the same.
+    @Test func `a backup in the former wrapper is restored`() async throws {
+        try await withFolder { folder in
+            let home = try await self.home(folder)
+            let copy = folder.appending("copy")
+            let wallet = try home.keystore().unlock(passphrase: self.secret("pass"))
+            try await Backup.make(of: home, in: copy, signing: wallet, timeline: SystemTimeline())
+            let path = copy.appending("backup.json")
+            let message = try JSON.read(try DurableFile.read(path))
+            var manifest = try #require(message["body"])
+            manifest["signature"] = message["signature"]
+            try DurableFile.write(Array(manifest.prettyText.utf8), to: path)
+            let backup = try Backup(copy)
+            try backup.check(signedBy: wallet)
+            let other = Home(folder.appending("other"))
+            try await backup.restore(
+                to: other, wallet: wallet, owner: try home.owner(), timeline: SystemTimeline())
+            #expect(try other.viewLedger().balances().map(\.available) == [700])
+            // Changed, it is no more believed than in the new one.
+            manifest["made_ms"] = 1
+            try self.expectForged(manifest, copy)
+        }
     }
 
     @Test func `a restore names the owner, and another one is not taken`() async throws {

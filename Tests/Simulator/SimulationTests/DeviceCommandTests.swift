@@ -1,4 +1,5 @@
 import Agent
+import Control
 import Encoding
 import Foundation
 import Home

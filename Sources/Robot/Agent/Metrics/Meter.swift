@@ -1,3 +1,4 @@
+internal import Control
 internal import Database
 internal import Devices
 internal import Home

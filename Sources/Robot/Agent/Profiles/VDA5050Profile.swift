@@ -41,12 +41,7 @@ package struct VDA5050Profile: Profile {
 
     package var machine: String { self.identity.serialNumber }
     package var source: String { self.identity.topic(.state) }
-    package var journal: String {
-        "vda5050-\(self.identity.manufacturer)%\(self.identity.serialNumber).db"
-    }
-
-    /// Whether a file of a home is a ``journal``.
-    static func isJournal(_ name: String) -> Bool { name.hasPrefix("vda5050-") && name.hasSuffix(".db") }
+    package var journal: String { RobotControl.journal(of: self.identity) }
 
     package func adapter(
         bus: any MessageBus, folder: FilePath?, timeline: any Timeline,

@@ -1,4 +1,4 @@
-import Agent
+import Control
 import Database
 import Glibc
 import Home

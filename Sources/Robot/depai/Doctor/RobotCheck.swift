@@ -1,5 +1,5 @@
-import Agent
 import Console
+import Control
 import Database
 import Encoding
 import Glibc

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Console
+import Control
 import Database
 import Encoding
 import Glibc
@@ -7,6 +8,7 @@ import Home
 import Ledger
 import Linux
 import Sodium
+import Statements
 import SystemPackage
 import Wallet
 import World

@@ -1,17 +1,16 @@
 import Console
+import Control
 import Encoding
-import Home
 import Linux
 import Sodium
+import Statements
 import World
 
 /// The owner's connection to one wallet over a broker.
 struct OwnerLine {
     private let bus: MosquittoBus
     private let topics: OwnerTopics
-    private let answers: AsyncStream<SignedAnswer>
-    /// Whose answers count; nil takes any that is signed.
-    private let identity: PublicKey?
+    private let answers: AsyncStream<Signed<Answer>>
 
     /// How long the broker and the robot may take.
     private static let patience = Duration.seconds(10)
@@ -19,6 +18,7 @@ struct OwnerLine {
     private static let freezeTries = 4
 
     /// Connects, and disconnects when `body` has ended.
+    /// - Parameter identity: whose answers count; nil takes any that is signed.
     static func with(
         _ address: BrokerAddress, wallet: String, identity: PublicKey?,
         _ body: (OwnerLine) async throws -> Void
@@ -27,16 +27,19 @@ struct OwnerLine {
         let bus = MosquittoBus(address, entropy: SystemEntropy()) { words.hear($0) }
         let topics = OwnerTopics(wallet: wallet)
         let (answers, arrival) = AsyncStream.makeStream(
-            of: SignedAnswer.self, bufferingPolicy: .bufferingNewest(8))
+            of: Signed<Answer>.self, bufferingPolicy: .bufferingNewest(8))
         for topic in [topics.answer, topics.deviceAnswer] {
             try bus.subscribe(to: topic, quality: .atLeastOnce) { message in
-                if let answer = try? SignedAnswer(message.payload, wallet: wallet) { arrival.yield(answer) }
+                guard let answer = try? Signed<Answer>(message.payload, from: identity),
+                    answer.body.wallet == wallet
+                else { return }
+                arrival.yield(answer)
             }
         }
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await bus.run() }
             defer { group.cancelAll() }
-            let line = OwnerLine(bus: bus, topics: topics, answers: answers, identity: identity)
+            let line = OwnerLine(bus: bus, topics: topics, answers: answers)
             try await line.connected()
             try await body(line)
         }
@@ -97,16 +100,12 @@ struct OwnerLine {
     private func answer(
         to bytes: [UInt8], topic: String, retained: Bool = false, within patience: Duration = Self.patience
     ) async throws -> JSON? {
-        let name = SignedAnswer.name(of: bytes)
+        let name = Answer.name(of: bytes)
         try await self.bus.publish(Message(topic: topic, payload: bytes, retained: retained))
-        let (answers, identity) = (self.answers, self.identity)
+        let answers = self.answers
         return try await withThrowingTaskGroup(of: JSON?.self) { group in
             group.addTask {
-                for await answer in answers where answer.request == name {
-                    guard let identity else { return answer.answer }
-                    if answer.identity == identity { return answer.answer }
-                }
-                return nil
+                await answers.first { $0.body.request == name }?.body.answer
             }
             group.addTask {
                 try await Task.sleep(for: patience)

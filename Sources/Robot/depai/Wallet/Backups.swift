@@ -1,6 +1,6 @@
-import Agent
 import ArgumentParser
 import Console
+import Control
 import Database
 import Encoding
 import Glibc

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Console
+import Control
 import Encoding
 import Home
 import Ledger

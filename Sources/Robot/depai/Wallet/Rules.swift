@@ -1,5 +1,6 @@
 import ArgumentParser
 import Console
+import Control
 import Database
 import Encoding
 import Home
@@ -121,9 +122,8 @@ extension WalletCommand {
         static func difference(to policy: Policy, _ home: Home) throws -> [String] {
             var old: JSON = .object(JSON.Object())
             do {
-                if let file = try home.viewLedger().policyFile() {
-                    old = JSONField(try JSON.read(file))["policy"].value ?? old
-                }
+                let (owner, wallet) = (try home.owner(), try home.keystore().address)
+                old = try home.viewLedger().policy(owner: owner, wallet: wallet)?.document ?? old
             } catch HomeError.nothingYet {
                 // The first policy: everything in it is new.
             }

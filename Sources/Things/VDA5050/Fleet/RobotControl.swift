@@ -52,6 +52,16 @@ package actor RobotControl {
         var state: ActionState?
     }
 
+    /// The name of its journal in a home.
+    package static func journal(of identity: Identity) -> String {
+        "vda5050-\(identity.manufacturer)%\(identity.serialNumber).db"
+    }
+
+    /// Whether a file of a home is such a journal.
+    package static func isJournal(_ name: String) -> Bool {
+        name.hasPrefix("vda5050-") && name.hasSuffix(".db")
+    }
+
     /// The tables of its journal.
     package static let schema = FleetStore.schema
 

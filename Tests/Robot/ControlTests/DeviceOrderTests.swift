@@ -1,10 +1,10 @@
+import Control
 import Encoding
 import Linux
 import Sodium
+import Statements
 import Testing
 import World
-
-@testable import Agent
 
 /// Signed commands to devices, before anything is done.
 struct DeviceOrderTests {
@@ -35,11 +35,13 @@ struct DeviceOrderTests {
 
     @Test func `another key's signature is refused where it is made and where it is read`() throws {
         let (order, bytes) = try Self.order()
-        #expect(throws: DeviceOrderError.self) { try order.signed(with: try Self.key(8)) }
+        #expect(throws: StatementError.self) { try order.signed(with: try Self.key(8)) }
         let text = String(decoding: bytes, as: UTF8.self)
         let stranger = Base58.encode(try Self.key(8).publicKey.bytes)
         let claimed = text.replacing(Base58.encode(order.issuer.bytes), with: stranger)
-        #expect(throws: DeviceOrderError.badSignature) { try DeviceOrder(signed: Array(claimed.utf8)) }
+        #expect(throws: DeviceOrderError.unsigned(.signature(of: stranger))) {
+            try DeviceOrder(signed: Array(claimed.utf8))
+        }
     }
 
     @Test func `it lives from its issue to its expiry, by a clock that somebody set`() throws {

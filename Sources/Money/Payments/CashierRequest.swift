@@ -1,14 +1,8 @@
-internal import Encoding
 public import Ledger
 public import Sodium
 public import World
 
-/// What may be asked of a ``Cashier``, and how it crosses a socket: one JSON object.
-///
-///     {"ask": "fetch", "network": …, "method": …, "url": …, "headers": [[name, value] …], "body": base64,
-///      "limit": bytes, "max": "0.05", "deposit": "1.00", "seller": did:key, "dry": bool, "anew": bool}
-///     | {"ask": "close", "network": …, "channel": …, "force": bool, "at": URL}
-///     | {"ask": "recover", "network": …} | {"ask": "received", "intent": …, "receipt": "…"}
+/// What may be asked of a ``Cashier``.
 public struct CashierRequest: Sendable, Hashable {
     public enum Wish: Sendable, Hashable {
         case fetch(Fetch)
@@ -35,9 +29,6 @@ public struct CashierRequest: Sendable, Hashable {
     public static let bodyLimit = 4 << 20
     /// The largest message with such a body, in bytes.
     public static let byteLimit = 6 << 20
-    /// The words after `ask`.
-    public static let names: Set<String> = ["fetch", "close", "recover", "received"]
-    static let limits = JSON.Limits(bytes: Self.byteLimit, depth: 8)
 }
 
 /// A resource to fetch, and what may be done to pay for it.
@@ -81,6 +72,18 @@ public enum CashierAnswer: Sendable, Hashable {
         public let transaction: String?
         /// What is kept of the answer once it was received; nil for what has no answer yet.
         public var receipt: String?
+
+        package init(
+            intent: IntentID, asset: Asset, amount: UInt64, payee: String, transaction: String?,
+            receipt: String? = nil
+        ) {
+            self.intent = intent
+            self.asset = asset
+            self.amount = amount
+            self.payee = payee
+            self.transaction = transaction
+            self.receipt = receipt
+        }
     }
 
     /// Why there is no answer of a seller.
@@ -108,6 +111,12 @@ public enum CashierAnswer: Sendable, Hashable {
         public let outcome: Outcome
         /// Why it was left; empty otherwise.
         public let reason: String
+
+        package init(channel: String, outcome: Outcome, reason: String) {
+            self.channel = channel
+            self.outcome = outcome
+            self.reason = reason
+        }
     }
 
     /// A seller's answer, and what was paid for it; nil for what was free.

@@ -1,30 +1,42 @@
 import Encoding
 import Foundation
 import Sodium
+import Statements
 import Subprocess
 import TestSupport
 import Testing
-import Wallet
 
-@Suite struct PortableStatementTests {
+/// A body with the members of x402's offer, as ``JWS`` frames it.
+private struct Terms: Signable {
+    static let kind = Statement.Kind.x402Offer
+    static let limits = JSON.Limits(bytes: 8 << 10, depth: 4)
+    let json: JSON
+
+    init(_ field: JSONField) throws {
+        for name in ["version", "amount"] where !field[name].exists { throw field[name].fault("missing") }
+        self.json = field.value ?? .null
+    }
+}
+
+@Suite struct JWSTests {
     private static let offer: JSON = [
         "version": 1, "resourceUrl": "https://a/b?c=é", "scheme": "exact", "network": "solana:x",
         "asset": "m",
         "payTo": "p", "amount": "1000", "validUntil": 1_800_000_000,
     ]
 
-    private func withWallet(_ body: (UnlockedWallet) async throws -> Void) async throws {
-        try await withFolder { folder in
-            let keystore = try KeystoreTests.create(in: folder)
-            try await body(try keystore.unlock(passphrase: secret(KeystoreTests.passphrase)))
-        }
+    private static func jws(_ body: JSON, by byte: UInt8) throws -> JWS<Terms> {
+        let key = try seeded(byte)
+        let terms = try Terms(JSONField(body))
+        let signature = try key.signature(over: try JWS.statement(terms, by: key.publicKey).bytes)
+        return try JWS(terms, by: key.publicKey, signature)
     }
 
     /// Signs parts of one's own choice, as an attacker with a key would.
     private static func forge(
-        header: (String) -> String, body: String = PortableStatementTests.offer.text, seed: String = "07"
+        header: (String) -> String, body: String = JWSTests.offer.text, seed: UInt8 = 7
     ) throws -> String {
-        let key = try SigningKey(seed: secret(hex: String(repeating: seed, count: 32)))
+        let key = try seeded(seed)
         let input =
             Base64.url.encode(Array(header(DIDKey.url(of: key.publicKey)).utf8)) + "."
             + Base64.url.encode(Array(body.utf8))
@@ -34,39 +46,30 @@ import Wallet
 
     private static func plain(_ kid: String) -> String { #"{"alg":"EdDSA","kid":"\#(kid)"}"# }
 
-    @Test func `what the identity key signed is read back with its signer`() async throws {
-        try await self.withWallet { wallet in
-            let text = try await wallet.sign(PortableStatement(.x402Offer, body: Self.offer))
-            let (read, signer) = try PortableStatement.read(text, kind: .x402Offer)
-            #expect(read.body == Self.offer && signer == wallet.publicKey(.identity))
-            #expect(
-                text.hasPrefix(Base64.url.encode(Array(#"{"alg":"EdDSA","kid":"did:key:z"#.utf8)).prefix(30)))
-            // Never as another kind, and never as a statement of ours.
-            #expect(throws: PortableStatementError.members) {
-                try PortableStatement.read(text, kind: .x402Receipt)
-            }
-            #expect(!text.hasPrefix("depai/"))
+    @Test func `what a key signed is read back with its signer`() throws {
+        let key = try seeded(7)
+        let made = try Self.jws(Self.offer, by: 7)
+        let read = try JWS<Terms>(made.text, from: key.publicKey)
+        #expect(read.body.json == Self.offer && read.signer == key.publicKey && read.text == made.text)
+        #expect(
+            made.text.hasPrefix(
+                Base64.url.encode(Array(#"{"alg":"EdDSA","kid":"did:key:z"#.utf8)).prefix(30)))
+        #expect(throws: StatementError.self) { try JWS<Terms>(made.text, from: try seeded(8).publicKey) }
+        // Nobody puts another's name under it.
+        let signature = try key.signature(over: [1])
+        #expect(throws: StatementError.self) {
+            try JWS(try Terms(JSONField(Self.offer)), by: key.publicKey, signature)
         }
-    }
-
-    @Test func `a body of another kind is not signed`() {
-        for change in [{ $0["amount"] = nil }, { $0["payer"] = "x" }] as [(inout JSON) -> Void] {
-            var body = Self.offer
-            change(&body)
-            #expect(throws: PortableStatementError.members) { try PortableStatement(.x402Offer, body: body) }
-        }
-        #expect(throws: PortableStatementError.members) { try PortableStatement(.x402Offer, body: []) }
     }
 
     @Test func `a header with anything but EdDSA and a did key is refused by its rule`() throws {
-        let jwk = { (seed: String) throws -> String in
-            let key = try SigningKey(seed: secret(hex: String(repeating: seed, count: 32))).publicKey
+        let jwk = { (seed: UInt8) throws -> String in
+            let key = try seeded(seed).publicKey
             return #"{"kty":"OKP","crv":"Ed25519","x":"\#(Base64.url.encode(key.bytes))"}"#
         }
-        _ = try PortableStatement.read(try Self.forge(header: Self.plain), kind: .x402Offer)
-        let (same, other) = (try jwk("07"), try jwk("08"))
-        _ = try PortableStatement.read(
-            try Self.forge { #"{"alg":"EdDSA","kid":"\#($0)","jwk":\#(same)}"# }, kind: .x402Offer)
+        _ = try JWS<Terms>(try Self.forge(header: Self.plain), from: nil)
+        let (same, other) = (try jwk(7), try jwk(8))
+        _ = try JWS<Terms>(try Self.forge { #"{"alg":"EdDSA","kid":"\#($0)","jwk":\#(same)}"# }, from: nil)
         let headers: [(String, (String) -> String)] = [
             ("algorithm", { #"{"alg":"none","kid":"\#($0)"}"# }),
             ("algorithm", { #"{"alg":"ES256K","kid":"\#($0)"}"# }),
@@ -91,8 +94,8 @@ import Wallet
         ]
         for (index, (rule, header)) in headers.enumerated() {
             let text = try Self.forge(header: header)
-            let error = #expect(throws: PortableStatementError.self, "header \(index)") {
-                try PortableStatement.read(text, kind: .x402Offer)
+            let error = #expect(throws: StatementError.self, "header \(index)") {
+                try JWS<Terms>(text, from: nil)
             }
             #expect(error?.rule == rule, "header \(index): \(String(describing: error))")
         }
@@ -102,7 +105,7 @@ import Wallet
         let good = try Self.forge(header: Self.plain)
         let parts = good.split(separator: ".").map(String.init)
         let foreign = try Self.forge(header: { _ in
-            let key = try? SigningKey(seed: secret(hex: String(repeating: "08", count: 32))).publicKey
+            let key = try? seeded(8).publicKey
             return Self.plain(key.map { DIDKey.url(of: $0) } ?? "")
         })
         var cheaper = Self.offer
@@ -121,8 +124,8 @@ import Wallet
             ("form", try Self.forge(header: Self.plain, body: #"{"version":1,"version":1}"#)),
             ("members", try Self.forge(header: Self.plain, body: #"{"version":1}"#)),
         ] {
-            let error = #expect(throws: PortableStatementError.self, "\(text.suffix(40))") {
-                try PortableStatement.read(text, kind: .x402Offer)
+            let error = #expect(throws: StatementError.self, "\(text.suffix(40))") {
+                try JWS<Terms>(text, from: nil)
             }
             #expect(error?.rule == rule, "\(String(describing: error))")
         }
@@ -130,10 +133,7 @@ import Wallet
 
     @Test func `joserfc believes what we sign, and we believe what joserfc signs`() async throws {
         let python = try await Peer.python(with: "joserfc", from: "joserfc")
-        let receipt: JSON = [
-            "version": 1, "network": "n", "resourceUrl": "r/ü\u{7}", "payer": "p", "issuedAt": 1,
-            "transaction": "t",
-        ]
+        let odd: JSON = ["version": 1, "amount": "0", "resourceUrl": "r/ü\u{7}", "payer": "p", "issuedAt": 1]
         func peer(_ arguments: [String], _ lines: [String], in folder: URL) async throws -> [Substring] {
             let file = folder.appending(path: "lines")
             try lines.joined(separator: "\n").write(to: file, atomically: true, encoding: .utf8)
@@ -144,35 +144,26 @@ import Wallet
             #expect(result.terminationStatus.isSuccess, "\(result.standardError)")
             return result.standardOutput.split(separator: "\n")
         }
-        try await self.withWallet { wallet in
-            try await withFolder { folder in
-                let folder = URL(filePath: folder.string)
-                let ours = [
-                    try await wallet.sign(PortableStatement(.x402Offer, body: Self.offer)),
-                    try await wallet.sign(PortableStatement(.x402Receipt, body: receipt)),
-                ]
-                let forged =
-                    ours[0].split(separator: ".")[..<2].joined(separator: ".") + "."
-                    + ours[1].split(separator: ".")[2]
-                let said = try await peer(["verify"], ours + [forged], in: folder).map {
-                    JSONField(try JSON.read(Array($0.utf8)))
-                }
-                try #require(said.count == 3)
-                #expect(said[0]["body"].value == Self.offer && said[1]["body"].value == receipt)
-                for line in said[..<2] {
-                    #expect(try line["signer"].string() == DIDKey.text(of: wallet.publicKey(.identity)))
-                }
-                #expect(try said[2]["error"].string() == "BadSignatureError")
-                let seed = String(repeating: "2a", count: 32)
-                let theirs = try await peer(["sign", seed], [Self.offer.text, receipt.text], in: folder)
-                try #require(theirs.count == 2)
-                let (offer, signer) = try PortableStatement.read(String(theirs[0]), kind: .x402Offer)
-                #expect(
-                    try offer.body == Self.offer && signer == SigningKey(seed: secret(hex: seed)).publicKey)
-                #expect(
-                    try PortableStatement.read(String(theirs[1]), kind: .x402Receipt).statement.body
-                        == receipt)
+        let key = try seeded(7).publicKey
+        try await withFolder { folder in
+            let folder = URL(filePath: folder.string)
+            let ours = [try Self.jws(Self.offer, by: 7).text, try Self.jws(odd, by: 7).text]
+            let forged =
+                ours[0].split(separator: ".")[..<2].joined(separator: ".") + "."
+                + ours[1].split(separator: ".")[2]
+            let said = try await peer(["verify"], ours + [forged], in: folder).map {
+                JSONField(try JSON.read(Array($0.utf8)))
             }
+            try #require(said.count == 3)
+            #expect(said[0]["body"].value == Self.offer && said[1]["body"].value == odd)
+            for line in said[..<2] { #expect(try line["signer"].string() == DIDKey.text(of: key)) }
+            #expect(try said[2]["error"].string() == "BadSignatureError")
+            let seed = String(repeating: "2a", count: 32)
+            let theirs = try await peer(["sign", seed], [Self.offer.text, odd.text], in: folder)
+            try #require(theirs.count == 2)
+            let signer = try seeded(0x2a).publicKey
+            #expect(try JWS<Terms>(String(theirs[0]), from: signer).body.json == Self.offer)
+            #expect(try JWS<Terms>(String(theirs[1]), from: signer).body.json == odd)
         }
     }
 }

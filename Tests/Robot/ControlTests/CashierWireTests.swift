@@ -1,13 +1,12 @@
+import Control
 import Encoding
 import Ledger
-import PaymentSupport
+import Payments
 import Testing
 import World
 
-@testable import Payments
-
 /// What is asked of a cashier and what it answers crosses a socket unchanged.
-@Suite struct CashierTests {
+@Suite struct CashierWireTests {
     private static let asset = Asset(id: "chain/token:dollar", symbol: "USD", decimals: 6)
     private static let denial = Denial(rule: "limit:day", reason: "too much", allowedNow: 7)
     private static let payment = CashierAnswer.Payment(

@@ -1,23 +1,21 @@
-internal import Devices
-internal import Encoding
+public import Encoding
 public import Sodium
+public import Statements
 public import World
 
 /// A command to a device that came from outside, `depai-device/1`: signed, for one wallet's robot, good for
-/// a while. The way it came by carries no authority.
+/// a while. The way it came by carries no authority. The body of a ``Signed``:
 ///
-///     {"command": {"schema": "depai-device/1", "wallet": …, "issuer": …, "issued_at_ms": …,
-///                  "expires_at_ms": …, "request": {"ask": "write", …, "id": …}}, "signature": "<base64>"}
+///     {"schema": "depai-device/1", "wallet": …, "issuer": …, "issued_at_ms": …, "expires_at_ms": …,
+///      "request": {"ask": "write", …, "id": …}}
 public struct DeviceOrder: Sendable, Equatable {
     public static let schema = "depai-device/1"
-    /// First line of what is signed.
-    static let domain = Array("depai/device/v1\n".utf8)
     /// A longer one is not read.
     public static let byteLimit = 128 << 10
     /// The longest life. The journal remembers commands for far longer, so no copy acts again.
     public static let lifeLimit = Duration.seconds(86_400)
     /// How far an issuer's clock may be ahead.
-    static let clockDifference = Duration.seconds(300)
+    package static let clockDifference = Duration.seconds(300)
 
     /// Base58 address of the wallet whose robot is meant.
     public let wallet: String
@@ -41,42 +39,24 @@ public struct DeviceOrder: Sendable, Equatable {
 
     /// Signs the command and returns the envelope's bytes.
     public func signed(with key: borrowing SigningKey) throws -> [UInt8] {
-        guard key.publicKey == self.issuer else { throw DeviceOrderError.malformed("another key issues it") }
-        let signature = try key.signature(over: try self.signedBytes)
-        let file: JSON = [
-            "command": self.json, "signature": .string(Base64.standard.encode(signature.bytes)),
-        ]
-        return try file.canonicalBytes()
+        let signature = try key.signature(over: try self.statement.bytes)
+        return try Signed(self, by: key.publicKey, signature).bytes
     }
 
     /// Reads an envelope and verifies that its issuer signed it. What the issuer may do is not looked at.
     public init(signed bytes: [UInt8]) throws(DeviceOrderError) {
-        do {
-            let file = JSONField(try JSON.read(bytes, limits: .init(bytes: Self.byteLimit, depth: 40)))
-            try file.only(["command", "signature"])
-            let root = file["command"]
-            try root.only(["schema", "wallet", "issuer", "issued_at_ms", "expires_at_ms", "request"])
-            guard try root["schema"].string() == Self.schema else {
-                throw root["schema"].fault("expected \(Self.schema)")
-            }
-            self.wallet = try root["wallet"].string()
-            self.issuer = try PublicKey(try Base58.decode(try root["issuer"].string()))
-            self.issuedAt = try root["issued_at_ms"].integer()
-            self.expiresAt = try root["expires_at_ms"].integer()
-            self.request = try DeviceRequest(root["request"])
-            let signature = try Signature(try Base64.standard.decode(try file["signature"].string()))
-            guard self.issuer.isSound, self.issuer.verifies(signature, over: try self.signedBytes) else {
-                throw DeviceOrderError.badSignature
-            }
-        } catch let error as DeviceOrderError {
-            throw error
+        do throws(StatementError) {
+            self = try Signed<DeviceOrder>(bytes, from: nil).body
         } catch {
-            throw .malformed("\(error)")
+            switch error {
+            case .form(let reason), .members(let reason): throw .malformed(reason)
+            case .algorithm, .kind, .key, .signer, .signature: throw .unsigned(error)
+            }
         }
     }
 
     /// Whether it lives: not issued in the future, not expired, and not for longer than anything may.
-    func check(at now: Timestamp) throws(DeviceOrderError) {
+    package func check(at now: Timestamp) throws(DeviceOrderError) {
         let life = self.expiresAt.subtractingReportingOverflow(self.issuedAt)
         guard !life.overflow, (0...Self.lifeLimit.milliseconds).contains(life.partialValue) else {
             throw .tooLong(limit: Self.lifeLimit)
@@ -87,9 +67,27 @@ public struct DeviceOrder: Sendable, Equatable {
         else { throw .expired }
     }
 
-    private var signedBytes: [UInt8] { get throws { Self.domain + (try self.json.canonicalBytes()) } }
+}
 
-    private var json: JSON {
+extension DeviceOrder: Signable {
+    public static let kind = Statement.Kind.device
+    public static let limits = JSON.Limits(bytes: Self.byteLimit, depth: 40)
+
+    /// Its issuer.
+    public var signer: PublicKey? { self.issuer }
+
+    public init(_ root: JSONField) throws {
+        guard try root["schema"].string() == Self.schema else {
+            throw root["schema"].fault("expected \(Self.schema)")
+        }
+        self.wallet = try root["wallet"].string()
+        self.issuer = try PublicKey(try Base58.decode(try root["issuer"].string()))
+        self.issuedAt = try root["issued_at_ms"].integer()
+        self.expiresAt = try root["expires_at_ms"].integer()
+        self.request = try DeviceRequest(root["request"])
+    }
+
+    public var json: JSON {
         [
             "schema": .string(Self.schema), "wallet": .string(self.wallet),
             "issuer": .string(Base58.encode(self.issuer.bytes)), "issued_at_ms": .integer(self.issuedAt),
@@ -101,7 +99,8 @@ public struct DeviceOrder: Sendable, Equatable {
 /// Why a command from outside is not carried out.
 public enum DeviceOrderError: Error, Equatable, CustomStringConvertible {
     case malformed(String)
-    case badSignature
+    /// It is not what its issuer signed.
+    case unsigned(StatementError)
     case wrongWallet(expected: String, found: String)
     /// The key is neither the owner's nor one of the configured operators'.
     case stranger(PublicKey)
@@ -115,7 +114,7 @@ public enum DeviceOrderError: Error, Equatable, CustomStringConvertible {
     public var description: String {
         switch self {
         case .malformed(let reason): "the command is malformed: \(reason)"
-        case .badSignature: "the command's signature is not its issuer's"
+        case .unsigned(let error): "the command's signature is not its issuer's: \(error)"
         case .wrongWallet(let expected, let found):
             "the command is for wallet \(found), this one is \(expected)"
         case .stranger(let key): "\(Base58.encode(key.bytes)) may not command devices here"

@@ -1,36 +1,48 @@
 public import Encoding
 public import Ledger
-internal import Wallet
+public import Payments
+internal import Statements
 internal import World
 
+/// How what is asked of a ``Cashier`` crosses a socket: one JSON object.
+///
+///     {"ask": "fetch", "network": …, "method": …, "url": …, "headers": [[name, value] …], "body": base64,
+///      "limit": bytes, "max": "0.05", "deposit": "1.00", "seller": did:key, "dry": bool, "anew": bool}
+///     | {"ask": "close", "network": …, "channel": …, "force": bool, "at": URL}
+///     | {"ask": "recover", "network": …} | {"ask": "received", "intent": …, "receipt": "…"}
 extension CashierRequest {
+    /// The words after `ask`.
+    public static let names: Set<String> = ["fetch", "close", "recover", "received"]
+    static let limits = JSON.Limits(bytes: Self.byteLimit, depth: 8)
+
     /// - Throws: `JSONError` with the place that is wrong.
     public init(_ root: JSONField) throws {
-        self.network = try root["network"].ifPresent?.string()
+        let wish: Wish
         switch try root["ask"].string() {
         case "fetch":
             try root.only([
                 "ask", "network", "method", "url", "headers", "body", "limit", "max", "deposit", "dry",
                 "anew", "seller",
             ])
-            self.wish = .fetch(try Fetch(root))
+            wish = .fetch(try Fetch(root))
         case "close":
             try root.only(["ask", "network", "channel", "force", "at"])
-            self.wish = .close(
+            wish = .close(
                 channel: try root["channel"].string(), force: try root["force"].bool(),
                 at: try root["at"].ifPresent?.string())
         case "recover":
             try root.only(["ask", "network"])
-            self.wish = .recover
+            wish = .recover
         case "received":
             try root.only(["ask", "network", "intent", "receipt"])
             let receipt = try root["receipt"].string()
             guard receipt.utf8.count <= Self.receiptLimit else {
                 throw root["receipt"].fault("\(Self.receiptLimit) bytes at most")
             }
-            self.wish = .received(try IntentID(field: root["intent"]), receipt: receipt)
+            wish = .received(try IntentID(field: root["intent"]), receipt: receipt)
         default: throw root["ask"].fault("one of \(Self.names.sorted())")
         }
+        self.init(wish, network: try root["network"].ifPresent?.string())
     }
 
     public var json: JSON {
@@ -307,7 +319,7 @@ extension Asset {
     fileprivate var json: JSON {
         [
             "id": .string(self.id), "symbol": .string(self.symbol),
-            "decimals": .integer(Int64(self.decimals)),
+            "decimals": .integer(Int64(clamping: self.decimals)),
         ]
     }
 
