@@ -178,7 +178,7 @@ let package = Package(
             [
                 "Console", "Agent", "Control", "Home", "Payments", "Devices", "Solana", "Ledger", "Wallet",
                 "Statements", "Encoding", "Sodium", "Database", "Linux", "World", "CQREncode", arguments,
-                signals, system,
+                system,
             ]),
         Wing.robot.program(
             "depaid",
@@ -243,7 +243,7 @@ let package = Package(
         .target(
             name: "PaymentSupport",
             dependencies: [
-                "TestSupport", "Node", "Storage", "Compute", "Market", "Payments", "Wallet", "Statements",
+                "TestSupport", "Node", "Storage", "Market", "Payments", "Wallet", "Statements",
                 "Ledger", "Solana",
                 "SimulatedChain", "World",
                 "Encoding", "Sodium", "Database", system,
@@ -252,7 +252,8 @@ let package = Package(
         Wing.money.tests(
             of: "Payments",
             [
-                "PaymentSupport", "TestSupport", "Node", "Storage", "Wallet", "Statements", "Ledger",
+                "PaymentSupport", "TestSupport", "Node", "Storage", "Wallet", "Statements",
+                "Ledger",
                 "Solana", "SimulatedChain", "World",
                 "Encoding", "Sodium",
             ]),
@@ -260,10 +261,11 @@ let package = Package(
             of: "Node",
             [
                 "PaymentSupport", "TestSupport", "Linux", "Payments", "Storage", "Compute", "Market",
-                "Wallet", "Ledger", "Solana", "SimulatedChain", "World", "Encoding", system, hummingbird,
+                "Wallet", "Ledger", "Solana", "SimulatedChain", "World", "Encoding", "Sodium", "Database",
+                system, hummingbird,
             ]),
         Wing.ground.tests(of: "Encoding", ["TestSupport"]),
-        Wing.ground.tests(of: "Sodium", ["TestSupport", "Encoding"]),
+        Wing.ground.tests(of: "Sodium", ["Encoding"]),
         Wing.ground.tests(of: "Database", ["TestSupport", "depai-payments", subprocess, system]),
         Wing.ground.tests(of: "Wasm", ["TestSupport"]),
         Wing.trust.tests(of: "Statements", ["TestSupport", "Encoding", "Sodium", subprocess]),
@@ -306,7 +308,8 @@ let package = Package(
         Wing.ground.tests(of: "Linux", ["TestSupport", "World", subprocess, system]),
         Wing.trade.tests(of: "Compute", ["TestSupport", "Linux", "Wasm", "World", "Encoding"]),
         Wing.robot.tests(of: "Console", ["Encoding", logging]),
-        Wing.robot.tests(of: "Home", ["TestSupport", "Statements", "Sodium", "World", "Encoding", system]),
+        Wing.robot.tests(
+            of: "Home", ["TestSupport", "Statements", "Sodium", "Database", "World", "Encoding", system]),
         Wing.robot.tests(
             of: "Control",
             [
@@ -315,7 +318,8 @@ let package = Package(
         Wing.robot.tests(
             of: "Agent",
             [
-                "TestSupport", "PaymentSupport", "ThingSupport", "Control", "SimulatedDevices", "Devices",
+                "TestSupport", "PaymentSupport", "ThingSupport", "Market", "Payments", "Storage", "Control",
+                "SimulatedDevices", "Devices",
                 "VDA5050", "Messaging", "Home", "Ledger", "Linux", "Sodium", "Database", "World", "Encoding",
                 system,
             ]),
@@ -324,13 +328,13 @@ let package = Package(
             of: "Simulation",
             [
                 "Agent", "Control", "Devices", "VDA5050", "SimulatedDevices", "TestSupport",
-                "SimulatedChain", "Solana", "Storage", "Ledger", "Payments", "Wallet", "Statements",
+                "SimulatedChain", "Solana", "Storage", "Ledger", "Wallet", "Node", "Statements",
                 "Sodium",
                 "Database", "Encoding", "Home", "Linux", "World", subprocess, system, "depai", "depaid",
                 "depai-node",
                 "depai-crashing",
             ]),
-        .testTarget(name: "TidyTests", dependencies: ["TestSupport"], swiftSettings: testing),
+        .testTarget(name: "TidyTests", dependencies: ["TestSupport", subprocess], swiftSettings: testing),
         .target(
             name: "Fuzzing",
             dependencies: [

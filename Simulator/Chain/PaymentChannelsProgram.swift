@@ -26,7 +26,6 @@ struct PaymentChannelsProgram: Program {
         static let notRising: UInt32 = 234
         static let overDeposit: UInt32 = 235
         static let otherSigner: UInt32 = 237
-        static let shareCount: UInt32 = 260
         static let shares: UInt32 = 261
         static let repeatedRecipient: UInt32 = 263
         static let address: UInt32 = 2000

@@ -20,20 +20,9 @@ package struct PrivateBroker: Sendable {
     /// The file with a user's password.
     package func passwordFile(_ user: String) -> FilePath { self.folder.appending("\(user).password") }
 
-    /// Writes configuration, passwords and ACLs.
-    package func prepare(entropy: SeededEntropy) async throws {
-        try DurableFile.createFolder(self.folder)
-        let passwords = self.folder.appending("passwords")
-        try DurableFile.write([], to: passwords)
-        for user in ["robot", "devices"] + self.sellers.map(\.user) {
-            let password = Hex.encode(entropy.bytes(16))
-            try DurableFile.write(Array((password + "\n").utf8), to: self.passwordFile(user))
-            // A throw-away password of a simulation: mosquitto_passwd takes it no other way without a
-            // terminal.
-            _ = try await Child.output("/usr/bin/mosquitto_passwd", ["-b", passwords.string, user, password])
-        }
-        // Devices do not speak to one another, and the robot cannot pretend to be one. A seller hears what is
-        // asked of itself, and answers.
+    /// Devices do not speak to one another, and the robot cannot pretend to be one. A seller hears what is
+    /// asked of itself, and answers.
+    private var rules: String {
         let sellers = self.sellers.map { seller in
             """
             user \(seller.user)
@@ -42,7 +31,7 @@ package struct PrivateBroker: Sendable {
 
             """
         }.joined()
-        let rules = """
+        return """
             user devices
             topic write tele/#
             topic write stat/#
@@ -69,7 +58,21 @@ package struct PrivateBroker: Sendable {
             topic write uagv/+/+/+/instantActions
             \(sellers)
             """
-        try DurableFile.write(Array(rules.utf8), to: self.folder.appending("acl"))
+    }
+
+    /// Writes configuration, passwords and ACLs.
+    package func prepare(entropy: SeededEntropy) async throws {
+        try DurableFile.createFolder(self.folder)
+        let passwords = self.folder.appending("passwords")
+        try DurableFile.write([], to: passwords)
+        for user in ["robot", "devices"] + self.sellers.map(\.user) {
+            let password = Hex.encode(entropy.bytes(16))
+            try DurableFile.write(Array((password + "\n").utf8), to: self.passwordFile(user))
+            // A throw-away password of a simulation: mosquitto_passwd takes it no other way without a
+            // terminal.
+            _ = try await Child.output("/usr/bin/mosquitto_passwd", ["-b", passwords.string, user, password])
+        }
+        try DurableFile.write(Array(self.rules.utf8), to: self.folder.appending("acl"))
         let configuration = """
             listener \(self.port) 127.0.0.1
             allow_anonymous false

@@ -48,9 +48,6 @@ public struct CommandReceipt: Sendable, Hashable {
 }
 
 extension PaymentLedger {
-    /// How long an answer to a challenge is accepted.
-    public static let challengeLife = Challenges.life
-
     /// Applies a newer policy of the owner, and takes it as a sign of life.
     public func apply(policy file: [UInt8]) async throws {
         let policy = try self.newer(file)

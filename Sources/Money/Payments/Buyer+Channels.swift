@@ -219,7 +219,16 @@ extension Buyer {
             try await self.ledger.release(deposit, reason: "the purchase is made already")
             return .unanswered(record.id, reason: "paid before")
         }
-        let intent = voucher.intent
+        let payment = try await self.sign(deposit, voucher, quote, id, terms, message, recent)
+        return try await self.follow(payment, order)
+    }
+
+    /// Signs a deposit and the first voucher of it, and journals both as one payload.
+    private func sign(
+        _ deposit: consuming Authorization, _ voucher: consuming Authorization, _ quote: Quote, _ id: Address,
+        _ terms: ChannelTerms, _ message: [UInt8], _ recent: LatestBlockhash
+    ) async throws -> JournalledPayment {
+        let (intent, amount) = (voucher.intent, deposit.proposal.amount)
         let signedDeposit = try await self.wallet.sign(deposit, message: message)
         let signedVoucher = try await self.voucher(voucher, id.description)
         var transaction = try Transaction(try TransactionMessage(decoding: message))
@@ -232,9 +241,8 @@ extension Buyer {
         _ = try await self.ledger.journal(
             signedDeposit, payload: payload.bytes, lastValidBlockHeight: recent.lastValidBlockHeight,
             firstSlot: recent.slot)
-        let payment = try await self.ledger.journal(
+        return try await self.ledger.journal(
             signedVoucher, payload: payload.bytes, lastValidBlockHeight: .max)
-        return try await self.follow(payment, order)
     }
 
     // MARK: What the seller counts

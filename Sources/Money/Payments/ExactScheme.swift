@@ -128,7 +128,27 @@ public struct ExactPayment: Sendable, Hashable {
                 code: "\(prefix)_instructions_length",
                 reason: "\(contents.count) instructions, 3 to 6 are allowed")
         }
-        guard case .setComputeUnitLimit(let units) = contents[0] else {
+        let budget = try Self.budget(contents[0], contents[1], prefix)
+        guard case .transferChecked(let transfer) = contents[2] else {
+            throw .invalid(
+                code: "\(prefix)_instructions_transfer",
+                reason: "the third instruction is no checked token transfer")
+        }
+        let memo = try Self.memo(contents.dropFirst(3), prefix)
+        try Self.checkSigners(of: message, transfer, prefix)
+        self.feePayer = message.feePayer
+        self.transfer = transfer
+        self.memo = memo
+        // The price is capped, so that the product fits.
+        self.networkFee =
+            5_000 * UInt64(message.requiredSignatures)
+            + (budget.price * UInt64(budget.units) + 999_999) / 1_000_000
+    }
+
+    private static func budget(
+        _ limit: InstructionContent, _ cost: InstructionContent, _ prefix: String
+    ) throws(X402Error) -> (units: UInt32, price: UInt64) {
+        guard case .setComputeUnitLimit(let units) = limit else {
             throw .invalid(
                 code: "\(prefix)_instructions_compute_limit_instruction",
                 reason: "the first instruction sets no compute limit")
@@ -138,7 +158,7 @@ public struct ExactPayment: Sendable, Hashable {
                 code: "\(prefix)_instructions_compute_limit_instruction",
                 reason: "\(units) compute units are more than \(Self.computeUnitCap)")
         }
-        guard case .setComputeUnitPrice(let price) = contents[1] else {
+        guard case .setComputeUnitPrice(let price) = cost else {
             throw .invalid(
                 code: "\(prefix)_instructions_compute_price_instruction",
                 reason: "the second instruction sets no compute price")
@@ -148,13 +168,14 @@ public struct ExactPayment: Sendable, Hashable {
                 code: "\(prefix)_instructions_compute_price_instruction_too_high",
                 reason: "compute price \(price) is above \(Self.computePriceCap)")
         }
-        guard case .transferChecked(let transfer) = contents[2] else {
-            throw .invalid(
-                code: "\(prefix)_instructions_transfer",
-                reason: "the third instruction is no checked token transfer")
-        }
+        return (units, price)
+    }
+
+    private static func memo(
+        _ contents: ArraySlice<InstructionContent>, _ prefix: String
+    ) throws(X402Error) -> String {
         var memo: String?
-        for content in contents.dropFirst(3) {
+        for content in contents {
             guard case .memo(let text, _) = content, memo == nil else {
                 throw .invalid(
                     code: "\(prefix)_instructions", reason: "after the transfer only one memo is allowed")
@@ -164,6 +185,13 @@ public struct ExactPayment: Sendable, Hashable {
         guard memo?.utf8.count ?? 0 <= Self.memoLimit else {
             throw .invalid(code: "\(prefix)_memo", reason: "the memo is longer than \(Self.memoLimit) bytes")
         }
+        return memo ?? ""
+    }
+
+    /// Nobody but the payer signs beside the fee payer, and the fee payer pays fees only.
+    private static func checkSigners(
+        of message: TransactionMessage, _ transfer: TokenTransfer, _ prefix: String
+    ) throws(X402Error) {
         let feePayer = message.feePayer
         let usesFeePayer = message.instructions.contains { instruction in
             message.staticAccounts(of: instruction).contains(feePayer)
@@ -185,12 +213,6 @@ public struct ExactPayment: Sendable, Hashable {
             throw .invalid(
                 code: "\(prefix)_source", reason: "the source is not the payer's associated account")
         }
-        self.feePayer = feePayer
-        self.transfer = transfer
-        self.memo = memo ?? ""
-        // The price is capped above, so that the product fits.
-        self.networkFee =
-            5_000 * UInt64(message.requiredSignatures) + (price * UInt64(units) + 999_999) / 1_000_000
     }
 
     /// Whether this pays just what `quote` says.

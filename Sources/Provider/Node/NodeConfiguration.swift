@@ -68,24 +68,7 @@ public struct NodeConfiguration: Sendable {
         self.symbol = try root["asset"]["symbol"].string()
         self.decimals = try root["asset"]["decimals"].integer(in: 0...18)
         self.passphraseFile = try root["passphrase_file"].path(in: folder)
-        self.channels = try root["channels"].ifPresent.map { field in
-            try field.only(["withdraw_delay", "min_deposit", "claim_seconds", "max_idle_seconds"])
-            let delay = try field["withdraw_delay"].integer(UInt32.self)
-            guard BatchSettlement.withdrawDelays.contains(delay) else {
-                throw field["withdraw_delay"].fault("must be 900 to 2592000 seconds")
-            }
-            let claim = try field["claim_seconds"].ifPresent?.integer(Int.self) ?? 600
-            // The customer may take the rest back after the delay.
-            guard (1...Int(delay) / 2).contains(claim) else {
-                throw field["claim_seconds"].fault("must be positive and at most half of withdraw_delay")
-            }
-            let idle = try field["max_idle_seconds"].ifPresent?.integer(UInt32.self)
-            // A customer that comes back after a while finds its channel.
-            if let idle, idle < 600 { throw field["max_idle_seconds"].fault("must be at least 600 seconds") }
-            return ChannelSales(
-                withdrawDelay: delay, minDeposit: try field["min_deposit"].ifPresent?.integer(),
-                claimSeconds: claim, maxIdleSeconds: idle)
-        }
+        self.channels = try root["channels"].ifPresent.map { try ChannelSales(settings: $0) }
         self.storage = try root["storage"].ifPresent.map { field in
             try field.only(["per_mebibyte_day", "minimum", "maximum_bytes"])
             return Offer.StoragePrice(
@@ -101,5 +84,26 @@ public struct NodeConfiguration: Sendable {
                 maximumUnits: try field["maximum_units"].integer(in: 1...Offer.highestPrice),
                 unitRule: Job.unitRule)
         }
+    }
+}
+
+extension ChannelSales {
+    fileprivate init(settings field: JSONField) throws {
+        try field.only(["withdraw_delay", "min_deposit", "claim_seconds", "max_idle_seconds"])
+        let delay = try field["withdraw_delay"].integer(UInt32.self)
+        guard BatchSettlement.withdrawDelays.contains(delay) else {
+            throw field["withdraw_delay"].fault("must be 900 to 2592000 seconds")
+        }
+        let claim = try field["claim_seconds"].ifPresent?.integer(Int.self) ?? 600
+        // The customer may take the rest back after the delay.
+        guard (1...Int(delay) / 2).contains(claim) else {
+            throw field["claim_seconds"].fault("must be positive and at most half of withdraw_delay")
+        }
+        let idle = try field["max_idle_seconds"].ifPresent?.integer(UInt32.self)
+        // A customer that comes back after a while finds its channel.
+        if let idle, idle < 600 { throw field["max_idle_seconds"].fault("must be at least 600 seconds") }
+        self.init(
+            withdrawDelay: delay, minDeposit: try field["min_deposit"].ifPresent?.integer(),
+            claimSeconds: claim, maxIdleSeconds: idle)
     }
 }

@@ -44,22 +44,7 @@ package struct Failure: Error {
                 8, "\(LedgerError.storageFault)",
                 hint: "free some space or replace the disk, then start again")
         case let error as LedgerError: self.init(1, "\(error)", hint: nil)
-        case HomeError.inUse(let path):
-            self.init(
-                1, "another process works in \(path)",
-                hint: "stop it first; commands that only read need not wait")
-        case HomeError.nothingYet(let path):
-            self.init(
-                1, "there is no ledger at \(path) yet", hint: "it is made by the first start: depai run")
-        case HomeError.bereft:
-            self.init(
-                1, "\(error)",
-                hint: "bring the keystore back: depai wallet restore, or from its words in another home")
-        case HomeError.otherOwner:
-            self.init(
-                8, "\(error)",
-                hint: "somebody exchanged a file of this home; bring owner.pub back from a backup")
-        case let error as HomeError: self.init(1, "\(error)", hint: nil)
+        case let error as HomeError: self.init(error)
         case RPCError.otherNetwork:
             self.init(1, "\(error)", hint: "check --network and --rpc")
         case let error as RPCError:
@@ -90,6 +75,27 @@ package struct Failure: Error {
 }
 
 extension Failure {
+    private init(_ error: HomeError) {
+        switch error {
+        case .inUse(let path):
+            self.init(
+                1, "another process works in \(path)",
+                hint: "stop it first; commands that only read need not wait")
+        case .nothingYet(let path):
+            self.init(
+                1, "there is no ledger at \(path) yet", hint: "it is made by the first start: depai run")
+        case .bereft:
+            self.init(
+                1, "\(error)",
+                hint: "bring the keystore back: depai wallet restore, or from its words in another home")
+        case .otherOwner:
+            self.init(
+                8, "\(error)",
+                hint: "somebody exchanged a file of this home; bring owner.pub back from a backup")
+        default: self.init(1, "\(error)", hint: nil)
+        }
+    }
+
     private init(_ fault: CashierFault) {
         switch fault {
         case .chain: self.init(9, "\(fault)", hint: "check rpc in the configuration")

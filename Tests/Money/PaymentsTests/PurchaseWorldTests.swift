@@ -6,6 +6,7 @@ import PaymentSupport
 import Payments
 import SimulatedChain
 import Solana
+import Statements
 import Storage
 import Synchronization
 import Testing
@@ -159,7 +160,7 @@ struct PurchaseWorld {
                 from: self.market.provider)
             try await self.ledger.deliver(intent, receipt: "{}")
             self.done.insert(thing)
-        } catch is JSONError {
+        } catch is StatementError {
             let evidence = #"{"schema":"depai.loss/1"}"#
             try await self.ledger.lose(intent, reason: "rubbish", evidence: evidence)
             self.losses += 1
