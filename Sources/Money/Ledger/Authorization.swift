@@ -27,7 +27,7 @@ public struct Authorization: ~Copyable, Sendable {
         _ message: [UInt8], by key: borrowing SigningKey
     ) throws(SodiumError) -> SignedAttempt {
         SignedAttempt(
-            intent: self.intent, proposal: self.proposal, attempt: self.attempt, channel: self.channel,
+            intent: self.intent, proposal: self.proposal, attempt: self.attempt, voucher: self.voucher,
             message: message, signature: try key.signature(over: message), key: key.publicKey)
     }
 }
@@ -45,19 +45,21 @@ public struct SignedAttempt: ~Copyable, Sendable {
     public let intent: IntentID
     public let proposal: Proposal
     public let attempt: Int
-    public let channel: String?
+    let voucher: VoucherAuthority?
     public let message: [UInt8]
     public let signature: Signature
     public let key: PublicKey
 
+    public var channel: String? { self.voucher?.channel }
+
     fileprivate init(
-        intent: IntentID, proposal: Proposal, attempt: Int, channel: String?, message: [UInt8],
+        intent: IntentID, proposal: Proposal, attempt: Int, voucher: VoucherAuthority?, message: [UInt8],
         signature: Signature, key: PublicKey
     ) {
         self.intent = intent
         self.proposal = proposal
         self.attempt = attempt
-        self.channel = channel
+        self.voucher = voucher
         self.message = message
         self.signature = signature
         self.key = key

@@ -82,6 +82,8 @@ public struct IntentRecord: Sendable, Hashable {
     let signedIn: Int64?
     /// The payment channel whose deposit pays; nil for the wallet's own money.
     public let channel: String?
+    /// Of a voucher: what it promises in all, in atomic units; nil before it is signed.
+    let promise: UInt64?
     /// Number of the policy that gave the last answer; nil of versions that did not keep it.
     let policy: UInt64?
     /// How often the terms changed since the last reservation.

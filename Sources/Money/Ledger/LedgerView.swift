@@ -217,7 +217,7 @@ public struct LedgerView: ~Copyable {
             SELECT i.id, i.purpose, i.job, i.payee, a.id, a.symbol, a.decimals, i.amount, i.series,
                 i.note, i.state, i.reason, i.created_at, i.updated_at, i.delivery, i.receipt,
                 i.chain_transaction, i.attempts, i.reserved_at, i.last_step, i.signed_in, i.channel,
-                i.round, i.policy, i.changes
+                i.round, i.policy, i.changes, i.promise
             FROM intent i JOIN asset a ON a.id = i.asset \(clause)
             """, parameters: parameters
         ).compactMap { row in
@@ -240,6 +240,7 @@ public struct LedgerView: ~Copyable {
                 attempts: Int(row.integer(17)), reservedAt: row.integer(18),
                 lastStep: row.optionalInteger(19), signedIn: row.optionalInteger(20),
                 channel: row.optionalText(21),
+                promise: row.optionalInteger(25).map { UInt64(clamping: $0) },
                 policy: row.optionalInteger(23).map { UInt64(bitPattern: $0) }, changes: row.integer(24))
         }
     }

@@ -265,12 +265,9 @@ extension PaymentLedger {
     }
 
     private func openVouchers(of channel: String) throws -> [(record: IntentRecord, cumulative: UInt64)] {
-        let view = LedgerView(self.database)
-        return try view.vouchers(openIn: channel).compactMap { record in
-            guard record.state != .reserved, let payment = try view.payment(record) else { return nil }
-            var reader = ByteReader(payment.message)
-            _ = try reader.take(34)
-            return (record, try reader.little(UInt64.self))
+        try LedgerView(self.database).vouchers(openIn: channel).compactMap { record in
+            guard record.state != .reserved, let promise = record.promise else { return nil }
+            return (record, promise)
         }
     }
 }

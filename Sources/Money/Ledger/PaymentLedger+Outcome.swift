@@ -43,7 +43,7 @@ extension PaymentLedger {
         let digest = BLAKE2b.digest(of: payment.message + payment.signature.bytes + payload)
         try self.move(
             id, from: [.reserved], to: state, detail: "attempt \(payment.attempt)", digest: digest,
-            signs: true
+            signs: true, promise: attempt.voucher?.cumulative
         ) {
             try self.database.run(
                 "INSERT INTO attempt VALUES (?, ?, ?, ?, ?, ?, ?)", .integer(self.head.sequence),

@@ -61,20 +61,21 @@ extension PaymentLedger {
     }
 
     /// Moves an intent to another state, with its postings, in one piece.
+    /// - Parameter promise: what a voucher that is signed with it promises in all.
     func move(
         _ id: IntentID, from allowed: Set<IntentState>, to state: IntentState, detail: String,
-        transaction: String? = nil, digest: [UInt8] = [], signs: Bool = false,
+        transaction: String? = nil, digest: [UInt8] = [], signs: Bool = false, promise: UInt64? = nil,
         postings: [(account: String, sign: Int64)] = [], also: () throws -> Void = {}
     ) throws {
         try self.move(
             try self.intent(id), from: allowed, to: state, detail: detail, transaction: transaction,
-            digest: digest, signs: signs, postings: postings, also: also)
+            digest: digest, signs: signs, promise: promise, postings: postings, also: also)
     }
 
     /// The same for an intent that was read just now, with nothing awaited in between.
     func move(
         _ record: IntentRecord, from allowed: Set<IntentState>, to state: IntentState, detail: String,
-        transaction: String? = nil, digest: [UInt8] = [], signs: Bool = false,
+        transaction: String? = nil, digest: [UInt8] = [], signs: Bool = false, promise: UInt64? = nil,
         postings: [(account: String, sign: Int64)] = [], also: () throws -> Void = {}
     ) throws {
         let id = record.id
@@ -92,10 +93,11 @@ extension PaymentLedger {
             try self.database.run(
                 """
                 UPDATE intent SET state = ?1, reason = ?2, updated_at = ?3, \(freed) \(signed)
-                    chain_transaction = COALESCE(?4, chain_transaction), last_step = ?6 WHERE id = ?5
+                    chain_transaction = COALESCE(?4, chain_transaction),
+                    promise = COALESCE(?7, promise), last_step = ?6 WHERE id = ?5
                 """, .text(state.rawValue), .text(detail), .integer(now),
                 transaction.map { .text($0) } ?? .null, .text(id.description),
-                .integer(self.nextStep))
+                .integer(self.nextStep), promise.map { .integer(Int64(clamping: $0)) } ?? .null)
             try self.record(
                 .payment, intent: id, after: record.lastStep, from: record.state, to: state, detail: detail,
                 digest: digest, at: now,

@@ -21,6 +21,15 @@ enum Tables {
             OR state = 'settled' AND delivery <> 'lost')
         """
 
+    /// The number in a voucher of an older version: eight bytes from the 35th of its message on, the least
+    /// first.
+    private static let promiseInOldVouchers = (0..<8).map { place in
+        let digits = (0..<2).map { digit in
+            "(instr('0123456789ABCDEF', substr(hex(message), \(2 * (34 + place) + 1 + digit), 1)) - 1)"
+        }
+        return "((\(digits[0]) * 16 + \(digits[1])) << \(8 * place))"
+    }.joined(separator: " | ")
+
     static let schema = Schema(
         """
         CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
@@ -126,6 +135,10 @@ enum Tables {
         ALTER TABLE intent ADD COLUMN policy INTEGER;
         -- How often the terms changed since the last reservation.
         ALTER TABLE intent ADD COLUMN changes INTEGER NOT NULL DEFAULT 0;
+        -- Of a voucher: what it promises in all, so that nobody here reads a chain's bytes.
+        ALTER TABLE intent ADD COLUMN promise INTEGER;
+        UPDATE intent SET promise = (SELECT \(promiseInOldVouchers) FROM attempt WHERE step = signed_in)
+            WHERE channel IS NOT NULL AND signed_in IS NOT NULL;
         DROP INDEX intent_purchase;
         CREATE UNIQUE INDEX intent_round ON intent (purpose, job, series, round);
         -- Never twice: no file holds two payments of one purchase that may both be good.

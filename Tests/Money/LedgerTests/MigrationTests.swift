@@ -1,12 +1,13 @@
 import Database
 import Encoding
 import Foundation
-import Ledger
 import Sodium
 import Subprocess
 import SystemPackage
 import TestSupport
 import Testing
+
+@testable import Ledger
 
 /// Ledgers of real robots, as depai wrote them before purchases had names without a price (tables of version
 /// 3). Each was copied in the middle of a payment.
@@ -100,6 +101,11 @@ import Testing
         try await withFolder { folder in
             let ledger = try Self.open(try Self.copy(Self.channels, to: folder))
             let (records, channels) = try await ledger.read { (try $0.intents(), try $0.channels()) }
+            let promises = Dictionary(
+                uniqueKeysWithValues: records.filter { $0.channel != nil }.map {
+                    ($0.proposal.amount, $0.promise)
+                })
+            #expect(promises == [18_000: 18_000, 9_000: 9_000])
             let deposits = Set(records.compactMap(\.proposal.filledChannel))
             #expect(deposits == Set(channels.map(\.id)) && deposits.count == 2)
             #expect(
