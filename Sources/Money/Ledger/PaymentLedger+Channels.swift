@@ -31,6 +31,8 @@ public struct ChannelRecord: Sendable, Hashable {
     public let reserved: Int64
     /// Milliseconds since 1970.
     public let openedAt: Int64
+    /// Never to be filled again: a voucher that its deposit does not cover is in the payee's hands.
+    public let isBarred: Bool
 
     /// Everything that was put into escrow and confirmed.
     public var deposit: Int64 {
@@ -58,7 +60,7 @@ extension LedgerView {
         try self.database.query(
             """
             SELECT c.id, c.payee, a.id, a.symbol, a.decimals, c.terms, c.state, c.spent, c.last_voucher,
-                c.opened_at,
+                c.opened_at, c.is_barred,
                 (SELECT amount FROM balance WHERE asset = c.asset AND account = 'assets:channel:' || c.id),
                 (SELECT amount FROM balance
                     WHERE asset = c.asset AND account = 'assets:channel:' || c.id || ':reserved')
@@ -71,8 +73,8 @@ extension LedgerView {
                 asset: Asset(id: row.text(2), symbol: row.text(3), decimals: Int(row.integer(4))),
                 terms: row.blob(5), state: state, spent: UInt64(clamping: row.integer(7)),
                 lastVoucher: row.optionalText(8).flatMap { IntentID(text: $0) },
-                free: row.optionalInteger(10) ?? 0, reserved: row.optionalInteger(11) ?? 0,
-                openedAt: row.integer(9))
+                free: row.optionalInteger(11) ?? 0, reserved: row.optionalInteger(12) ?? 0,
+                openedAt: row.integer(9), isBarred: row.integer(10) == 1)
         }
     }
 }
@@ -247,11 +249,26 @@ extension PaymentLedger {
         guard underway.isEmpty else { throw LedgerError.channelBusy(id) }
     }
 
-    /// A deposit that can never arrive takes its channel and the vouchers on it along.
-    func abandonUnopened(_ deposit: IntentRecord) throws {
-        guard let id = deposit.proposal.filledChannel, try self.channel(id).state == .opening else { return }
-        try self.expireVouchers(of: id, why: "the channel was never opened") { _ in true }
-        try self.write { try self.setState(of: id, to: .closed) }
+    /// What a deposit that can never arrive takes along: a channel that is not there without it, and the
+    /// vouchers that nothing else covers. Such a voucher stays in its payee's hands, and would be good in a
+    /// fuller channel: that one is never filled again.
+    func abandon(_ deposit: IntentRecord) throws {
+        guard let id = deposit.proposal.filledChannel else { return }
+        let channel = try self.channel(id)
+        guard channel.state != .opening else {
+            try self.expireVouchers(of: id, why: "the channel was never opened") { _ in true }
+            return try self.write { try self.setState(of: id, to: .closed) }
+        }
+        let isAnotherOnItsWay = try LedgerView(self.database).intents(
+            in: [.reserved, .signed, .submitted, .unknown]
+        ).contains { $0.proposal.filledChannel == id }
+        let covered = UInt64(clamping: channel.deposit)
+        guard !isAnotherOnItsWay, try self.openVouchers(of: id).contains(where: { $0.cumulative > covered })
+        else { return }
+        try self.expireVouchers(of: id, why: "the deposit under it never arrived") { $0 > covered }
+        try self.write {
+            try self.database.run("UPDATE channel SET is_barred = 1 WHERE id = ?", .text(id))
+        }
     }
 
     private func expireVouchers(

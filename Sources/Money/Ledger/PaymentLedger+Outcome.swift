@@ -102,7 +102,7 @@ extension PaymentLedger {
             record, from: [.signed, .submitted, .unknown], to: .failed, detail: reason,
             transaction: transaction,
             postings: Pot(channel: record.channel).release)
-        try self.abandonUnopened(record)
+        try self.abandon(record)
         try await self.durable()
     }
 
@@ -114,7 +114,7 @@ extension PaymentLedger {
         try self.move(
             record, from: [.signed, .submitted, .unknown], to: .expired,
             detail: "not executed by height \(height)", postings: Pot(channel: record.channel).release)
-        try self.abandonUnopened(record)
+        try self.abandon(record)
         try await self.durable()
     }
 

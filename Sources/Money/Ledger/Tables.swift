@@ -139,6 +139,8 @@ enum Tables {
         ALTER TABLE intent ADD COLUMN promise INTEGER;
         UPDATE intent SET promise = (SELECT \(promiseInOldVouchers) FROM attempt WHERE step = signed_in)
             WHERE channel IS NOT NULL AND signed_in IS NOT NULL;
+        -- Whether a channel must not be filled again.
+        ALTER TABLE channel ADD COLUMN is_barred INTEGER NOT NULL DEFAULT 0;
         DROP INDEX intent_purchase;
         CREATE UNIQUE INDEX intent_round ON intent (purpose, job, series, round);
         -- Never twice: no file holds two payments of one purchase that may both be good.

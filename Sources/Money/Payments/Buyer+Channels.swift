@@ -41,7 +41,8 @@ extension Buyer {
             else { continue }
             return (
                 quote,
-                fitting.first.map { .topUp($0.0, $0.1, amount: deposit) } ?? .opening(deposit: deposit)
+                fitting.first { !$0.0.isBarred }.map { .topUp($0.0, $0.1, amount: deposit) }
+                    ?? .opening(deposit: deposit)
             )
         }
         return quotes.first { !$0.isFromChannel }.map { ($0, .exact) }
