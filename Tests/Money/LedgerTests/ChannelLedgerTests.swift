@@ -67,6 +67,45 @@ import World
         return try await ledger.journal(attempt, payload: [3], lastValidBlockHeight: .max)
     }
 
+    private func topUp(_ ledger: PaymentLedger, series: UInt32) async throws -> JournalledPayment {
+        let deposit = Proposal(
+            Purchase(.deposit(channel: Self.id), series: series),
+            Terms(payee: "chain:a", asset: self.dollar, amount: 5_000), note: "more escrow")
+        guard case .authorized(let authorization) = try await ledger.authorize(deposit) else {
+            throw Denial(rule: "test", reason: "not allowed")
+        }
+        return try await ledger.journal(
+            try authorization.signed([4], by: key(2)), payload: [3], lastValidBlockHeight: 9)
+    }
+
+    @Test
+    func `a top-up that never arrives takes the voucher over it along, and the channel is not filled again`()
+        async throws
+    {
+        try await self.open { ledger in
+            for job in ["1", "2"] {
+                let payment = try await self.sign(ledger, job, 4_500)
+                try await ledger.accept(payment.intent, commitment: job)
+            }
+            let first = try await self.topUp(ledger, series: 1)
+            let voucher = try await self.sign(ledger, "3", 4_000)
+            try await ledger.markUnknown(voucher.intent, reason: "silence")
+            // While another deposit may still cover it, it may still be good.
+            let second = try await self.topUp(ledger, series: 2)
+            try await ledger.expire(first.intent, height: 10)
+            #expect(try await ledger.read { try $0.intent(voucher.intent)?.state } == .unknown)
+            try await ledger.fail(second.intent, transaction: "tx", reason: "no funds")
+            #expect(try await ledger.read { try $0.intent(voucher.intent)?.state } == .expired)
+            let channel = try #require(try await ledger.read { try $0.channel(Self.id) })
+            #expect(channel.isBarred && channel.state == .open && channel.free == 1_000)
+            // What is in it can still be spent.
+            let last = try await self.sign(ledger, "4", 1_000)
+            try await ledger.accept(last.intent, commitment: "4")
+            let balance = try await self.balance(ledger)
+            #expect(balance.spent == 10_000 && balance.escrowed == 0 && balance.available == 40_000)
+        }
+    }
+
     private func balance(_ ledger: PaymentLedger) async throws -> Balance {
         try #require(try await ledger.read { try $0.balances().first })
     }
