@@ -16,7 +16,7 @@ import World
 /// wires that lose, keep, double and reorder, with a chain's node that lies, a shop that starts anew, and a
 /// robot that is killed at any durable step. At the end everybody is honest: then each thing was paid exactly
 /// once, and the books say what the chain says.
-@Suite(.endsHangs) struct PurchaseWorldTests {
+@Suite struct PurchaseWorldTests {
     /// More of them with `Tests/Attacks/run`.
     static let rounds = ProcessInfo.processInfo.environment["DEPAI_ATTACK_ROUNDS"].flatMap { Int($0) } ?? 40
     /// Where a long run goes on.
