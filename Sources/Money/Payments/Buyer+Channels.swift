@@ -202,7 +202,15 @@ extension Buyer {
         case .settled: return .unpaid(reason: "the channel is filled already")
         }
         let voucher: Authorization
-        switch try await self.ledger.authorize(quote.proposal, from: id.description) {
+        let decision: Decision
+        do {
+            decision = try await self.ledger.authorize(quote.proposal, from: id.description)
+        } catch {
+            // Another voucher of the channel is on its way: then nothing is filled either.
+            try await self.ledger.release(deposit, reason: "\(error)")
+            throw error
+        }
+        switch consume decision {
         case .authorized(let authorization): voucher = authorization
         case .denied(let denial):
             try await self.ledger.release(deposit, reason: "the purchase is not allowed: \(denial)")

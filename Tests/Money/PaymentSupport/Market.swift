@@ -53,7 +53,10 @@ package struct TestMarket: Sendable {
     ) async throws {
         let folder = try TemporaryFolder.make()
         defer { TemporaryFolder.remove(folder) }
-        try await body(TestMarket(folder: folder, tokenProgram: tokenProgram))
+        let market = try await TestMarket(folder: folder, tokenProgram: tokenProgram)
+        // The shop asks the chain through the same web: otherwise neither would ever end.
+        defer { market.web.change { $0.shop = nil } }
+        try await body(market)
     }
 
     private init(folder: FilePath, tokenProgram: Address) async throws {
