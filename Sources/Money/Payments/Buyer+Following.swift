@@ -12,7 +12,7 @@ extension Buyer {
         let course: Purchasing.Course =
             payment.channel == nil ? .transfer : .voucher(hasDeposit: deposit != nil)
         let end = try await Purchasing.follow(
-            Purchasing(course, .tries(order.tries)), on: self.timeline
+            Purchasing(course, .tries(order.tries), isPaid: first.state == .settled), on: self.timeline
         ) { action in
             switch action {
             case .send:

@@ -106,12 +106,14 @@ struct Purchasing: Sendable {
     private var attempt = 0
     private var reply: Reply?
     private var isSent = false
-    private var isSettled = false
+    private var isSettled: Bool
     private var isRenewed = false
     private var reason = ""
 
-    init(_ course: Course, _ patience: Patience) {
+    /// - Parameter isPaid: whether its end is known already, and only the answer is missing.
+    init(_ course: Course, _ patience: Patience, isPaid: Bool = false) {
         self.course = course
+        self.isSettled = isPaid
         self.patience = patience
     }
 
@@ -142,8 +144,8 @@ struct Purchasing: Sendable {
 
     private mutating func heard(_ reply: Reply?, at now: Duration) -> Action {
         (self.reply, self.isSent) = (reply, true)
-        if self.course == .voucher(hasDeposit: false) { return self.judgeReply(at: now) }
         guard !self.isSettled else { return self.conclude(at: now) }
+        if self.course == .voucher(hasDeposit: false) { return self.judgeReply(at: now) }
         return .look(hint: reply?.hint)
     }
 
@@ -173,9 +175,11 @@ struct Purchasing: Sendable {
         }
     }
 
-    /// The chain shows the payment.
+    /// It is paid, and what was bought may be here.
     private mutating func conclude(at now: Duration) -> Action {
-        guard self.course == .transfer else { return .end(.paid(reason: self.reason)) }
+        guard self.course != .plain, self.course != .sponsored else {
+            return .end(.paid(reason: self.reason))
+        }
         return self.reply?.isGood == true ? .end(.answered) : self.again(at: now)
     }
 

@@ -22,7 +22,7 @@ import World
     /// Where a long run goes on.
     static let first = ProcessInfo.processInfo.environment["DEPAI_ATTACK_SEED"].flatMap { UInt64($0) } ?? 0
     /// Worlds that ended badly once.
-    static let seeds: [UInt64] = [110_474, 201_937]
+    static let seeds: [UInt64] = [110_474, 201_937, 218_169, 218_512, 301_494]
     private static let terms = ChannelSales(withdrawDelay: 3_600, minDeposit: 1_000, claimSeconds: 60)
 
     @Test func `each thing is paid exactly once, and the books say what the chain says`() async throws {
@@ -152,7 +152,13 @@ struct PurchaseWorld {
         }
         if self.wire.isDead { return try await self.revive() }
         guard let end else { return }
-        self.story.append("\(thing): \(end.reason.prefix(60))")
+        self.story.append("\(thing): \(end.reason.prefix(120))")
+        if case .unanswered(let intent, _) = end {
+            // Paid, and its seller does not answer: written off, and bought anew.
+            try await self.ledger.lose(intent, reason: "silence", evidence: #"{"schema":"depai.loss/1"}"#)
+            self.losses += 1
+            return try await self.revive()
+        }
         guard case .answered(let intent, let response) = end else { return }
         do {
             _ = try StorageClient.receipt(

@@ -81,6 +81,20 @@ import World
             ])
     }
 
+    /// The seller showed a voucher that it took in silence: that one is paid, and only its answer is missing.
+    @Test func `what is paid already is asked for, and not paid or judged again`() {
+        for course in [Purchasing.Course.voucher(hasDeposit: false), .transfer] {
+            var machine = Purchasing(course, .tries(2), isPaid: true)
+            #expect(machine.handle(.begun, at: .zero) == .send)
+            #expect(machine.handle(Self.bad, at: .zero) == Self.pause)
+            #expect(machine.handle(.rested, at: .zero) == .send)
+            #expect(machine.handle(Self.good, at: .zero) == .end(.answered))
+            machine = Purchasing(course, .tries(1), isPaid: true)
+            _ = machine.handle(.begun, at: .zero)
+            #expect(machine.handle(Self.bad, at: .zero) == .end(.paid(reason: "status 500")))
+        }
+    }
+
     @Test func `of a voucher with a deposit the chain is asked first`() {
         let course = Purchasing.Course.voucher(hasDeposit: true)
         self.expect(
