@@ -9,7 +9,7 @@ import Testing
     static let known: [String: Int] = [
         "Robot/Agent/AgentConfiguration.swift": 2,
         "Robot/Agent/AgentStore.swift": 1,
-        "Robot/Agent/GridMap.swift": 6,
+        "Robot/Agent/Behaviours/GridMap.swift": 6,
         "Robot/Agent/Metrics/MetricText.swift": 1,
         "Ground/Database/Connection.swift": 3,
         "Ground/Database/DurableFile.swift": 4,

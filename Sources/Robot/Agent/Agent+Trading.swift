@@ -44,18 +44,21 @@ extension Agent {
 
     /// The robot's work needs no chain to begin: readings are kept from the first one on, and what has to be
     /// bought waits until the books were compared.
-    func trade(
-        _ till: Till, _ ledger: PaymentLedger, _ wallet: UnlockedWallet, _ store: AgentStore,
-        _ devices: DeviceHub, _ readings: AsyncStream<Reading>
-    ) async throws {
-        let gate = BooksGate()
+    func trade(_ till: Till, _ wallet: UnlockedWallet, _ parts: Parts, _ posts: [Post]) async throws {
+        let (store, gate) = (parts.store, BooksGate())
         let procurement = Procurement(
             directory: Directory(providers: self.configuration.providers, web: till.market),
-            buyer: till.buyer, ledger: ledger, store: store, timeline: self.timeline,
+            buyer: till.buyer, ledger: parts.ledger, store: store, timeline: self.timeline,
             channels: self.configuration.channels, gate: gate)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
-                try await self.behave(store, procurement, wallet, devices, readings, till.market)
+                try await self.behave(posts) { readings in
+                    Workbench(
+                        devices: parts.devices, readings: readings, timeline: self.timeline,
+                        procurement: procurement,
+                        storage: StorageClient(web: till.market, entropy: self.entropy), wallet: wallet,
+                        store: store)
+                }
             }
             let sponsor: Sponsor =
                 self.configuration.facilitator.map { .service(url: $0, web: self.web) }
@@ -66,26 +69,21 @@ extension Agent {
         }
     }
 
+    /// Runs each behaviour until it is done, and waits then.
     private func behave(
-        _ store: AgentStore, _ procurement: Procurement, _ wallet: UnlockedWallet, _ devices: DeviceHub,
-        _ readings: AsyncStream<Reading>, _ market: any Web
+        _ posts: [Post], _ bench: @escaping @Sendable (AsyncStream<Reading>) -> Workbench
     ) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
-            if let settings = self.configuration.archive {
-                let archivist = Archivist(
-                    settings: settings, readings: readings,
-                    storage: StorageClient(web: market, entropy: self.entropy),
-                    procurement: procurement, wallet: wallet, store: store, timeline: self.timeline)
-                group.addTask { try await archivist.keep() }
+            for post in posts {
+                let first = bench(post.readings)
                 group.addTask {
-                    try await goOn("archive", store, self.timeline) { try await archivist.archive() }
+                    var waiting: Workbench? = first
+                    try await goOn(post.behaviour.name, first.store, self.timeline) {
+                        let now =
+                            waiting.take() ?? bench(Post.readings(for: post.behaviour, first.devices))
+                        try await post.behaviour.run(at: now)
+                    }
                 }
-            }
-            if let settings = self.configuration.errand {
-                let runner = ErrandRunner(
-                    settings: settings, devices: devices, procurement: procurement, store: store,
-                    timeline: self.timeline)
-                group.addTask { try await goOn("errand", store, self.timeline) { try await runner.run() } }
             }
             for try await _ in group {}
         }

@@ -21,14 +21,14 @@ public struct Agent: Sendable {
     let web: any Web
     let timeline: any Timeline
     let entropy: any Entropy
-    private let observer: @Sendable (JournalEntry) -> Void
-    private let credential: FilePath?
+    let observer: @Sendable (JournalEntry) -> Void
+    let credential: FilePath?
     private let control: (any ControlChannel)?
-    private let fleet: (any MessageBus)?
-    private let supervisor: (any Supervisor)?
+    let fleet: (any MessageBus)?
+    let supervisor: (any Supervisor)?
     private let metrics: (any MetricsChannel)?
     private let onListening: @Sendable () -> Void
-    private let onEvent: @Sendable (Event) -> Void
+    let onEvent: @Sendable (Event) -> Void
 
     /// - Parameters:
     ///   - credential: file with the keystore's credential, if the service manager delivers one; else the
@@ -71,84 +71,35 @@ public struct Agent: Sendable {
     public func run() async throws {
         let lock = try self.home.lock()
         defer { lock.release() }
-        try self.home.checkSchemas()
-        let store = try AgentStore(
-            path: self.home.agentPath, timeline: self.timeline, onEvent: self.onEvent)
-        let keystore = try self.home.keystore()
-        let wallet = try self.unlock(keystore)
-        let ledger = try self.home.openLedger(keystore, timeline: self.timeline, observer: self.observer)
-        var folder = DeviceFolder(self.configuration.devices)
-        let found = try folder.read()
-        let (faults, fault) = AsyncStream.makeStream(
-            of: DeviceFault.self, bufferingPolicy: .bufferingOldest(Self.faultRoom))
-        let outbox = try self.configuration.report.map {
-            try Telling($0, path: self.home.outboxPath, bus: self.bus, timeline: self.timeline)
-        }
-        if let outbox { await store.told(upTo: try outbox.mark) }
-        let devices = try DeviceHub(
-            things: found.things, bus: self.bus, store: self.home.devicesPath, timeline: self.timeline,
-            entropy: self.entropy, keeper: outbox?.keeper, onFault: { fault.yield($0) })
-        try await store.log(
-            "start",
-            wallet == nil
-                ? "wallet \(keystore.address) is locked: nothing is spent"
-                : "wallet \(keystore.address) is open")
-        if let copied = try self.home.noticeCopy() { try await store.log("home", copied) }
-        for fault in found.faults { try await store.log("fault", fault) }
-        let readings = devices.readings(capacity: 1_024)
-        let control = WalletControl(ledger: ledger, entropy: self.entropy)
-        let owner = try self.home.owner(of: keystore)
-        let desk = OwnerDesk(
-            address: keystore.address, owner: owner, ledger: ledger, control: control, wallet: wallet,
-            bus: self.bus,
-            store: store, timeline: self.timeline)
-        let operators = OperatorDesk(
-            address: keystore.address,
-            operators: self.configuration.operators.union([owner]),
-            devices: DeviceDesk(hub: devices), wallet: wallet, bus: self.bus, timeline: self.timeline)
+        let parts = try await self.open()
+        let posts = self.configuration.behaviours.map { Post($0, parts.devices) }
+        let (desk, operators) = (self.ownerDesk(parts), self.operatorDesk(parts))
         let (mail, orders) = (try desk.listen(), try operators.listen())
-        try await devices.listenToAll()
+        try await parts.devices.listenToAll()
         self.onListening()
-        let till = wallet.map { self.till(ledger, $0) }
+        let till = parts.wallet.map { self.till(parts.ledger, $0) }
         try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { await ledger.run() }
-            group.addTask { try await devices.run() }
-            group.addTask { [folder] in try await self.follow(folder, devices, store) }
+            group.addTask { await parts.ledger.run() }
+            group.addTask { try await parts.devices.run() }
+            group.addTask { try await self.follow(parts) }
             group.addTask { try await desk.run(mail) }
             group.addTask { try await operators.run(orders) }
-            group.addTask { try await self.tell(faults, store) }
-            if let settings = self.configuration.vda5050, let fleet = self.fleet {
-                let member = FleetMember(
-                    settings: settings, bus: fleet, devices: devices, path: self.home.fleetPath,
-                    timeline: self.timeline, entropy: self.entropy)
-                group.addTask { try await member.run() }
+            group.addTask { try await self.tell(parts.faults, parts.store) }
+            if let member = self.fleetMember(parts) { group.addTask { try await member.run() } }
+            if let outbox = parts.outbox {
+                group.addTask { try await outbox.run(parts.store, self.timeline) }
             }
-            if let outbox { group.addTask { try await outbox.run(store, self.timeline) } }
             if let channel = self.control {
                 let counter = ControlCounter(
-                    wallet: control, devices: DeviceDesk(hub: devices), cashier: till?.cashier)
-                group.addTask { try await self.serve(channel, counter, store) }
+                    wallet: parts.control, devices: DeviceDesk(hub: parts.devices), cashier: till?.cashier)
+                group.addTask { try await self.serve(channel, counter, parts.store) }
             } else {
                 self.supervisor?.ready()
             }
-            if let metrics = self.metrics {
-                let meter = Meter(
-                    home: self.home, devices: devices, bus: self.bus, timeline: self.timeline,
-                    isOpen: wallet != nil)
-                group.addTask {
-                    try await self.keepOpen("metrics", store) {
-                        try await metrics.serve { await meter.text() }
-                    }
-                }
-            }
-            if let supervisor = self.supervisor {
-                let pulse = Pulse(
-                    supervisor: supervisor, isOpen: wallet != nil, ledger: ledger, store: store,
-                    devices: devices, bus: self.bus, timeline: self.timeline)
-                group.addTask { try await pulse.run() }
-            }
-            if let wallet, let till {
-                group.addTask { try await self.trade(till, ledger, wallet, store, devices, readings) }
+            if let metrics = self.metrics { group.addTask { try await self.measure(parts, metrics) } }
+            if let pulse = self.pulse(parts) { group.addTask { try await pulse.run() } }
+            if let wallet = parts.wallet, let till {
+                group.addTask { try await self.trade(till, wallet, parts, posts) }
             }
             // The first part that fails ends the others; a behaviour that is done just waits.
             try await group.next()
@@ -157,7 +108,7 @@ public struct Agent: Sendable {
     }
 
     /// Faults that wait to be written down; there is one of each kind for each source.
-    private static let faultRoom = 256
+    static let faultRoom = 256
 
     /// Writes down what devices do wrong, and what came too fast: once for each source.
     private func tell(_ faults: AsyncStream<DeviceFault>, _ store: AgentStore) async throws {
@@ -167,15 +118,6 @@ public struct Agent: Sendable {
                 ["filter": .string(fault.filter)])
         }
         throw CancellationError()
-    }
-
-    /// The wallet, or nil when nothing that opens it was delivered: devices, owner and records need no key.
-    private func unlock(_ keystore: Keystore) throws -> UnlockedWallet? {
-        if let credential = self.credential {
-            return try keystore.unlock(credential: try SecretFile.readKey(credential, isDelivered: true))
-        }
-        guard let file = self.configuration.passphraseFile, DurableFile.exists(file) else { return nil }
-        return try self.home.unlock(passphraseFile: file)
     }
 
     private func serve(
@@ -189,7 +131,7 @@ public struct Agent: Sendable {
     }
 
     /// A machine whose socket cannot be made still does its work; its owner has the broker.
-    private func keepOpen(
+    func keepOpen(
         _ name: String, _ store: AgentStore, _ body: () async throws -> Void, failed: () -> Void = {}
     ) async throws {
         do {
@@ -208,8 +150,9 @@ public struct Agent: Sendable {
 
     /// Takes descriptions that are new, changed or gone, while everything runs. A broken one is refused
     /// alone, and the last good one of its file stays.
-    private func follow(_ folder: DeviceFolder, _ devices: DeviceHub, _ store: AgentStore) async throws {
-        var folder = folder
+    private func follow(_ parts: Parts) async throws {
+        var folder = parts.folder
+        let (devices, store) = (parts.devices, parts.store)
         while true {
             try await self.timeline.sleep(for: Self.folderInterval)
             guard folder.hasChanged else { continue }

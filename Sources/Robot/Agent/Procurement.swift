@@ -45,6 +45,17 @@ struct Procurement: Sendable {
         let name: String
     }
 
+    /// How one round with one seller ended.
+    private enum Round {
+        case bought
+        /// Another seller is asked.
+        case lost
+        /// Another seller is asked, and this one again when nobody else is left.
+        case refused(isDenied: Bool)
+        /// The same purchase is looked at again.
+        case undecided
+    }
+
     /// Goes on until the thing is bought and verified. Survives restarts: `project` carries the choice.
     func buy(_ want: Want, for project: inout Project) async throws -> Seller {
         try await self.gate.wait(self.timeline)
@@ -62,66 +73,84 @@ struct Procurement: Sendable {
                 isDenied = false
                 continue
             }
-            let name = chosen.name
-            var order = want.order(chosen, project.ceiling)
-            order.channel = self.channels
-            switch try await self.buyer.buy(order) {
-            case .answered(let intent, let response):
-                let verdict: Result<(receipt: String, result: [UInt8]), any Error>
-                do {
-                    verdict = .success(try await self.verified(want, response.body, chosen))
-                } catch ComputeError.noVerdict(let reason) {
-                    // No fault of the seller's: the same purchase is looked at again.
-                    let text = "what \(name) delivered is \(reason)"
-                    if said.isNews("doubt", text) { try await self.store.log("doubt", text) }
-                    try await self.timeline.sleep(for: Self.pause)
-                    continue
-                } catch {
-                    // Who is asked to end does not judge: after the restart the same purchase is verified.
-                    try Task.checkCancellation()
-                    verdict = .failure(error)
-                }
-                switch verdict {
-                case .success(let (receipt, result)):
-                    // Outside the judgement: a fault of our own disk is no fault of the seller's.
-                    try await self.ledger.deliver(
-                        intent, receipt: try await self.kept(receipt, intent, response, chosen))
-                    project.result = result
-                    project.state = .bought
-                    try await self.store.save(project)
-                    try await self.store.log(
-                        "purchase", "bought \(want.what) from \(name)", ["intent": .string("\(intent)")])
-                    return chosen
-                case .failure(let error):
-                    try await self.lose(intent, chosen, "paid, and the answer is wrong: \(error)")
-                }
-            case .unanswered(let intent, let reason):
-                try await self.lose(intent, chosen, "paid, and no answer: \(reason)")
-            case .unpriced(let response):
+            switch try await self.ask(chosen, want, for: &project, &said) {
+            case .bought: return chosen
+            case .lost: break
+            case .refused(let denied):
                 avoided.insert(chosen.provider.identity)
-                let text = "\(name) asked for no money: status \(response.status)"
-                if said.isNews("refusal \(name)", text) { try await self.store.log("refusal", text) }
-            case .unpaid(let reason), .unreachable(let reason):
-                avoided.insert(chosen.provider.identity)
-                let text = "\(name) did not sell: \(reason.plain())"
-                if said.isNews("refusal \(name)", text) { try await self.store.log("refusal", text) }
-            case .denied(let denial), .waiting(_, let denial):
-                avoided.insert(chosen.provider.identity)
-                isDenied = true
-                if said.isNews("denial \(name)", denial.rule) {
-                    let text = "\(name): \("\(denial)".plain())"
-                    try await self.store.log("denial", text, ["rule": .string(denial.rule)])
-                }
-            case .open(let intent, let reason):
-                // Nobody else is asked while this money may be gone: the same payment is followed to its end.
-                let text = "payment \(intent) to \(name) is not decided: \(reason.plain())"
-                if said.isNews("doubt", text) { try await self.store.log("doubt", text) }
+                isDenied = isDenied || denied
+            case .undecided:
                 try await self.timeline.sleep(for: Self.pause)
                 continue
             }
             project.provider = nil
             try await self.store.save(project)
         }
+    }
+
+    /// Buys from one seller, and says what came of it.
+    private func ask(
+        _ chosen: Seller, _ want: Want, for project: inout Project, _ said: inout Said
+    ) async throws -> Round {
+        let name = chosen.name
+        var order = want.order(chosen, project.ceiling)
+        order.channel = self.channels
+        switch try await self.buyer.buy(order) {
+        case .answered(let intent, let response):
+            return try await self.take(response, of: intent, chosen, want, for: &project, &said)
+        case .unanswered(let intent, let reason):
+            try await self.lose(intent, chosen, "paid, and no answer: \(reason)")
+            return .lost
+        case .unpriced(let response):
+            let text = "\(name) asked for no money: status \(response.status)"
+            if said.isNews("refusal \(name)", text) { try await self.store.log("refusal", text) }
+            return .refused(isDenied: false)
+        case .unpaid(let reason), .unreachable(let reason):
+            let text = "\(name) did not sell: \(reason.plain())"
+            if said.isNews("refusal \(name)", text) { try await self.store.log("refusal", text) }
+            return .refused(isDenied: false)
+        case .denied(let denial), .waiting(_, let denial):
+            if said.isNews("denial \(name)", denial.rule) {
+                let text = "\(name): \("\(denial)".plain())"
+                try await self.store.log("denial", text, ["rule": .string(denial.rule)])
+            }
+            return .refused(isDenied: true)
+        case .open(let intent, let reason):
+            // Nobody else is asked while this money may be gone: the same payment is followed to its end.
+            let text = "payment \(intent) to \(name) is not decided: \(reason.plain())"
+            if said.isNews("doubt", text) { try await self.store.log("doubt", text) }
+            return .undecided
+        }
+    }
+
+    /// Verifies what was paid for, and books what it is.
+    private func take(
+        _ response: WebResponse, of intent: IntentID, _ chosen: Seller, _ want: Want,
+        for project: inout Project, _ said: inout Said
+    ) async throws -> Round {
+        let delivered: (receipt: String, result: [UInt8])
+        do {
+            delivered = try await self.verified(want, response.body, chosen)
+        } catch ComputeError.noVerdict(let reason) {
+            // No fault of the seller's: the same purchase is looked at again.
+            let text = "what \(chosen.name) delivered is \(reason)"
+            if said.isNews("doubt", text) { try await self.store.log("doubt", text) }
+            return .undecided
+        } catch {
+            // Who is asked to end does not judge: after the restart the same purchase is verified.
+            try Task.checkCancellation()
+            try await self.lose(intent, chosen, "paid, and the answer is wrong: \(error)")
+            return .lost
+        }
+        // Outside the judgement: a fault of our own disk is no fault of the seller's.
+        try await self.ledger.deliver(
+            intent, receipt: try await self.kept(delivered.receipt, intent, response, chosen))
+        project.result = delivered.result
+        project.state = .bought
+        try await self.store.save(project)
+        try await self.store.log(
+            "purchase", "bought \(want.what) from \(chosen.name)", ["intent": .string("\(intent)")])
+        return .bought
     }
 
     /// Waits while the wallet stands still: nobody is asked for offers meanwhile, and it is said once.

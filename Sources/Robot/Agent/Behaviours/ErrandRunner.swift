@@ -8,48 +8,48 @@ internal import SystemPackage
 internal import World
 
 /// The behaviour that goes somewhere: buys a route, checks it, drives it, and switches the plug at its end.
-struct ErrandRunner: Sendable {
+struct ErrandRunner: Behaviour {
+    static let name = "errand"
+    static let hearsReadings = false
+
     let settings: AgentConfiguration.Errand
-    let devices: DeviceHub
-    let procurement: Procurement
-    let store: AgentStore
-    let timeline: any Timeline
     /// Re-execution is seconds of work: on a thread of its own.
     let runner = JobRunner(width: 1, room: 1)
 
-    func run() async throws {
-        guard try await self.store.finished(kind: "errand") == 0 else { return }
+    func run(at bench: Workbench) async throws {
+        guard try await bench.store.finished(kind: Self.name) == 0 else { return }
         var project: Project
-        if let unfinished = try await self.store.unfinished(kind: "errand") {
+        if let unfinished = try await bench.store.unfinished(kind: Self.name) {
             project = unfinished
         } else {
-            project = try await self.plan()
+            project = try await self.plan(bench)
         }
         let module = try DurableFile.read(self.settings.module, limit: Job.byteLimit)
         let job = Job(module: module, input: project.bytes, unitLimit: self.settings.units)
-        if project.state == .open { try await self.buy(job, for: &project) }
+        if project.state == .open { try await self.buy(job, for: &project, at: bench) }
         let route = try Route(project.result)
         // The names of the commands follow from the errand: after a crash they are the same commands.
         try await self.command(
             "drive \(route.cells.count) cells to \(self.settings.goalX),\(self.settings.goalY)",
-            id: "errand-\(project.id)-drive"
+            id: "errand-\(project.id)-drive", at: bench
         ) { id in
-            try await self.devices.invoke(
+            try await bench.devices.invoke(
                 "follow", of: self.settings.base, input: ["path": route.json], id: id)
         }
-        try await self.command("switch \(self.settings.plug) on", id: "errand-\(project.id)-plug") { id in
-            try await self.devices.write(true, to: "power", of: self.settings.plug, id: id)
+        try await self.command("switch \(self.settings.plug) on", id: "errand-\(project.id)-plug", at: bench)
+        { id in
+            try await bench.devices.write(true, to: "power", of: self.settings.plug, id: id)
         }
         project.state = .done
-        try await self.store.save(project)
-        try await self.store.log("done", "the errand is done", ["kind": "errand"])
+        try await bench.store.save(project)
+        try await bench.store.log("done", "the errand is done", ["kind": .string(Self.name)])
     }
 
     /// The job's input: the map, where the base stands, where it shall go, what its battery has.
-    private func plan() async throws -> Project {
+    private func plan(_ bench: Workbench) async throws -> Project {
         let map = try GridMap(try DurableFile.read(self.settings.map, limit: 1 << 20))
         while true {
-            if let twin = await self.devices.twin(self.settings.base),
+            if let twin = await bench.devices.twin(self.settings.base),
                 let pose = twin.reported["pose"]?.value,
                 let battery = twin.reported["battery"]?.value
             {
@@ -60,14 +60,14 @@ struct ErrandRunner: Sendable {
                     fromX: try place["x"].integer(), fromY: try place["y"].integer(),
                     toX: self.settings.goalX,
                     toY: self.settings.goalY, batteryPermille: Int(percent * 10))  // bounded: 0 to 1000
-                return try await self.store.open(
-                    kind: "errand", bytes: input, context: self.settings.map.string)
+                return try await bench.store.open(
+                    kind: Self.name, bytes: input, context: self.settings.map.string)
             }
-            try await self.timeline.sleep(for: .milliseconds(250))
+            try await bench.timeline.sleep(for: .milliseconds(250))
         }
     }
 
-    private func buy(_ job: Job, for project: inout Project) async throws {
+    private func buy(_ job: Job, for project: inout Project, at bench: Workbench) async throws {
         let want = Procurement.Want(
             what: "a route of at most \(job.unitLimit) units", purchase: ComputeClient.purchase(of: job),
             price: { offer in
@@ -79,7 +79,7 @@ struct ErrandRunner: Sendable {
             },
             verify: { body, seller in
                 let (receipt, output) = try await ComputeClient.verify(
-                    body, of: job, from: seller.provider, on: self.runner, timeline: self.timeline)
+                    body, of: job, from: seller.provider, on: self.runner, timeline: bench.timeline)
                 _ = try Route(output)
                 let record: JSON = [
                     "receipt": JSONField(try JSON.read(body))["receipt"].value ?? .null,
@@ -92,9 +92,9 @@ struct ErrandRunner: Sendable {
                 ]
                 return (record.text, output)
             })
-        let seller = try await self.procurement.buy(want, for: &project)
+        let seller = try await bench.procurement.buy(want, for: &project)
         let route = try Route(project.result)
-        try await self.store.log(
+        try await bench.store.log(
             "proof",
             "re-executed here: the same \(route.cells.count) cells, cost \(route.cost), "
                 + "as \(seller.name) says",
@@ -103,27 +103,27 @@ struct ErrandRunner: Sendable {
 
     /// Repeats one command until its outcome is known; the same id never acts twice.
     private func command(
-        _ what: String, id: String, _ perform: (String) async throws -> CommandRecord
+        _ what: String, id: String, at bench: Workbench, _ perform: (String) async throws -> CommandRecord
     ) async throws {
         while true {
             try Task.checkCancellation()
             do {
                 let record = try await perform(id)
                 if record.state == .done {
-                    try await self.store.log(
+                    try await bench.store.log(
                         "command", "\(what): done", ["id": .string(id), "state": "done"])
                     return
                 }
-                try await self.store.log(
+                try await bench.store.log(
                     "command", "\(what): \(record.state.rawValue)",
                     ["id": .string(id), "state": .string(record.state.rawValue)])
             } catch let error as CancellationError {
                 throw error
             } catch {
-                try await self.store.log(
+                try await bench.store.log(
                     "command", "\(what): \(error)", ["id": .string(id), "state": "error"])
             }
-            try await self.timeline.sleep(for: .seconds(1))
+            try await bench.timeline.sleep(for: .seconds(1))
         }
     }
 }

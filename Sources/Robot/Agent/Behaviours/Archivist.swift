@@ -7,60 +7,66 @@ internal import Wallet
 internal import World
 
 /// The behaviour that keeps what the sensors say: batch, seal, name, store at a provider, challenge.
-struct Archivist: Sendable {
-    let settings: AgentConfiguration.Archive
-    let readings: AsyncStream<Reading>
-    let storage: StorageClient
-    let procurement: Procurement
-    let wallet: UnlockedWallet
-    let store: AgentStore
+struct Archivist: Behaviour {
+    static let name = "archive"
 
-    let timeline: any Timeline
+    let settings: AgentConfiguration.Archive
 
     /// How often it is looked whether a batch is full.
     static let interval: Duration = .milliseconds(250)
     /// Plain bytes of a batch, so that it fits one object when it is sealed.
     static let batchBytes = StoredObject.byteLimit - (16 << 10)
 
+    func run(at bench: Workbench) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await self.keep(at: bench) }
+            // A purchase that fails waits alone: readings are kept meanwhile.
+            group.addTask {
+                try await goOn(Self.name, bench.store, bench.timeline) { try await self.archive(at: bench) }
+            }
+            for try await _ in group {}
+        }
+    }
+
     /// Keeps what comes in, whatever becomes of the purchases meanwhile.
-    func keep() async throws {
-        for await reading in self.readings where try await self.wanted() {
-            try await self.store.keep(reading: reading.json)
+    private func keep(at bench: Workbench) async throws {
+        for await reading in bench.readings where try await self.wanted(bench) {
+            try await bench.store.keep(reading: reading.json)
         }
     }
 
     /// Makes batches of what was kept and stores them. Begun again, it goes on with the batch that is on its
     /// way.
-    func archive() async throws {
-        if let unfinished = try await self.store.unfinished(kind: "archive") {
-            try await self.finish(unfinished)
+    private func archive(at bench: Workbench) async throws {
+        if let unfinished = try await bench.store.unfinished(kind: Self.name) {
+            try await self.finish(unfinished, at: bench)
         }
-        while try await self.wanted() {
-            if try await self.store.waitingReadings() >= self.settings.readings {
-                try await self.finish(try await self.batch())
+        while try await self.wanted(bench) {
+            if try await bench.store.waitingReadings() >= self.settings.readings {
+                try await self.finish(try await self.batch(bench), at: bench)
             } else {
-                try await self.timeline.sleep(for: Self.interval)
+                try await bench.timeline.sleep(for: Self.interval)
             }
         }
     }
 
-    private func wanted() async throws -> Bool {
+    private func wanted(_ bench: Workbench) async throws -> Bool {
         guard let batches = self.settings.batches else { return true }
-        return try await self.store.finished(kind: "archive") < batches
+        return try await bench.store.finished(kind: Self.name) < batches
     }
 
     /// Seals the oldest readings. What is sealed once is kept as it is: sealing again would give other bytes,
     /// another name, and another purchase.
-    private func batch() async throws -> Project {
-        let (lines, last) = try await self.store.oldestReadings(
+    private func batch(_ bench: Workbench) async throws -> Project {
+        let (lines, last) = try await bench.store.oldestReadings(
             self.settings.readings, byteLimit: Self.batchBytes)
         let plain = Array((lines.joined(separator: "\n") + "\n").utf8)
         let context = "batch/\(last)"
-        let sealed = try await self.wallet.seal(plain, context: context)
-        let project = try await self.store.open(
-            kind: "archive", bytes: sealed, context: context, consuming: last)
+        let sealed = try await bench.wallet.seal(plain, context: context)
+        let project = try await bench.store.open(
+            kind: Self.name, bytes: sealed, context: context, consuming: last)
         let object = try StoredObject(sealed)
-        try await self.store.log(
+        try await bench.store.log(
             "batch", "\(lines.count) readings sealed into \(sealed.count) bytes",
             [
                 "cid": .string(object.id.description), "root": .string(Hex.encode(object.root)),
@@ -69,7 +75,7 @@ struct Archivist: Sendable {
         return project
     }
 
-    private func finish(_ project: Project) async throws {
+    private func finish(_ project: Project, at bench: Workbench) async throws {
         var project = project
         let object = try StoredObject(project.bytes)
         let summary = ObjectSummary(object)
@@ -87,7 +93,7 @@ struct Archivist: Sendable {
                         body, for: summary, days: days, from: seller.provider)
                     // The receipt is only a word; the first challenge is asked before anything counts as
                     // delivered.
-                    let proof = try await self.storage.challenge(summary, at: seller.provider)
+                    let proof = try await bench.storage.challenge(summary, at: seller.provider)
                     let record: JSON = [
                         "receipt": (try? JSON.read(body)) ?? .null, "provider": .string(seller.name),
                         "identity": .string(Base58.encode(seller.provider.identity.bytes)),
@@ -95,36 +101,39 @@ struct Archivist: Sendable {
                     ]
                     return (record.text, [])
                 })
-            _ = try await self.procurement.buy(want, for: &project)
+            _ = try await bench.procurement.buy(want, for: &project)
         }
-        try await self.challenge(summary, project)
+        try await self.challenge(summary, project, at: bench)
         project.state = .done
-        try await self.store.save(project)
-        try await self.store.log("done", "batch \(object.id) is stored and proved", ["kind": "archive"])
+        try await bench.store.save(project)
+        try await bench.store.log(
+            "done", "batch \(object.id) is stored and proved", ["kind": .string(Self.name)])
     }
 
     /// Asks for random leaves and reads one batch back whole. A failed proof is written down; it does not
     /// undo the purchase, whose first proof held.
-    private func challenge(_ object: ObjectSummary, _ project: Project) async throws {
-        guard let url = project.provider, let provider = self.procurement.directory.provider(at: url) else {
+    private func challenge(
+        _ object: ObjectSummary, _ project: Project, at bench: Workbench
+    ) async throws {
+        guard let url = project.provider, let provider = bench.procurement.directory.provider(at: url) else {
             return
         }
         do {
             for _ in 0..<self.settings.challenges {
-                let proof = try await self.storage.challenge(object, at: provider)
-                try await self.store.log(
+                let proof = try await bench.storage.challenge(object, at: provider)
+                try await bench.store.log(
                     "proof",
                     "leaf \(proof.index) of \(object.id) is there: "
                         + "\(proof.leaf.count) bytes, \(proof.path.count) hashes",
                     ["cid": .string(object.id.description), "leaf": JSON(proof.index), "valid": true])
             }
-            let sealed = try await self.storage.fetch(object, at: provider)
-            let plain = try await self.wallet.open(sealed, context: project.context)
-            try await self.store.log("proof", "read back and opened: \(plain.count) bytes", ["valid": true])
+            let sealed = try await bench.storage.fetch(object, at: provider)
+            let plain = try await bench.wallet.open(sealed, context: project.context)
+            try await bench.store.log("proof", "read back and opened: \(plain.count) bytes", ["valid": true])
         } catch {
             // A cancelled exchange says nothing about the node.
             try Task.checkCancellation()
-            try await self.store.log(
+            try await bench.store.log(
                 "proof", "not proved: \(error)", ["cid": .string(object.id.description), "valid": false])
         }
     }

@@ -1,0 +1,21 @@
+/// What a robot does of its own accord: it reads, buys, commands, until it is done or the robot ends.
+///
+/// The robot runs each of its behaviours at a ``Workbench`` of its own. One that throws is told of once, in
+/// an event, and run again, after a minute at last, so it goes on from what it made durable; only a broken
+/// ledger or disk ends the program. One that returns is done until the next start.
+public protocol Behaviour: Sendable {
+    /// What it is called in the configuration and in events.
+    static var name: String { get }
+
+    /// Whether ``Workbench/readings`` is filled for it; true unless it says otherwise.
+    static var hearsReadings: Bool { get }
+
+    /// Does the work. It ends with an error soon after its task was cancelled.
+    func run(at bench: Workbench) async throws
+}
+
+extension Behaviour {
+    public static var hearsReadings: Bool { true }
+
+    var name: String { Self.name }
+}
