@@ -84,7 +84,8 @@ let package = Package(
     name: "depai",
     products: [
         // What a robot program of one's own embeds: build an `Agent`, hand it ports, run it.
-        .library(name: "Agent", targets: ["Agent", "Control", "World", "Linux", "Home"])
+        .library(
+            name: "Agent", targets: ["Agent", "Control", "Devices", "Encoding", "World", "Linux", "Home"])
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
@@ -318,7 +319,8 @@ let package = Package(
         Wing.robot.tests(
             of: "Agent",
             [
-                "TestSupport", "PaymentSupport", "ThingSupport", "Market", "Payments", "Storage", "Control",
+                "Node", "TestSupport", "PaymentSupport", "ThingSupport", "Market", "Payments", "Storage",
+                "Control",
                 "SimulatedDevices", "Devices",
                 "VDA5050", "Messaging", "Home", "Ledger", "Linux", "Sodium", "Database", "World", "Encoding",
                 system,

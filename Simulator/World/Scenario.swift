@@ -60,7 +60,7 @@ package struct Scenario: Sendable {
     package init(_ root: JSONField) throws {
         try root.only([
             "name", "summary", "seed", "slot_ms", "tokens", "nodes", "devices", "map", "goal", "units",
-            "archive", "limits", "deposit",
+            "behaviours", "limits", "deposit",
             "time_limit_seconds",
         ])
         self.name = try root["name"].string()
@@ -88,10 +88,14 @@ package struct Scenario: Sendable {
         self.map = try root["map"].string()
         self.goal = (try root["goal"]["x"].integer(), try root["goal"]["y"].integer())
         self.units = try root["units"].integer()
-        self.batches = try root["archive"]["batches"].integer()
-        self.readings = try root["archive"]["readings"].integer()
-        self.days = try root["archive"]["days"].integer()
-        self.challenges = try root["archive"]["challenges"].integer()
+        let behaviours = root["behaviours"]
+        try behaviours.only(["archive"])
+        let archive = behaviours["archive"]
+        try archive.only(["batches", "readings", "days", "challenges"])
+        self.batches = try archive["batches"].integer()
+        self.readings = try archive["readings"].integer()
+        self.days = try archive["days"].integer()
+        self.challenges = try archive["challenges"].integer()
         self.deposit = try root["deposit"].ifPresent?.string()
         self.limits = Limits(
             perPayment: try root["limits"]["per_payment"].integer(),

@@ -250,17 +250,19 @@ package struct Workshop: Sendable {
             ],
             "report": ["topic": .string(Self.eventTopic)],
             "devices": .string(devices.string), "providers": .array(providers),
-            "archive": [
-                "readings": JSON(scenario.readings), "days": JSON(scenario.days),
-                "challenges": JSON(scenario.challenges),
-                "batches": JSON(scenario.batches),
-            ],
-            "errand": [
-                "base": "base-1", "plug": "plug-1",
-                "map": .string(self.sources.scenarios.appending(scenario.map).string),
-                "module": .string(self.sources.routeJob.string),
-                "goal": ["x": JSON(scenario.goal.x), "y": JSON(scenario.goal.y)],
-                "units": JSON(scenario.units),
+            "behaviours": [
+                "archive": [
+                    "readings": JSON(scenario.readings), "days": JSON(scenario.days),
+                    "challenges": JSON(scenario.challenges),
+                    "batches": JSON(scenario.batches),
+                ],
+                "errand": [
+                    "base": "base-1", "plug": "plug-1",
+                    "map": .string(self.sources.scenarios.appending(scenario.map).string),
+                    "module": .string(self.sources.routeJob.string),
+                    "goal": ["x": JSON(scenario.goal.x), "y": JSON(scenario.goal.y)],
+                    "units": JSON(scenario.units),
+                ],
             ],
         ]
         if let deposit = scenario.deposit { configuration["channels"] = ["deposit": .string(deposit)] }

@@ -101,7 +101,7 @@ struct Soak {
                 "tokens": 1_000_000_000,
                 "nodes": [node("Aurora", "http"), node("Borealis", "http"), node("Cirrus", "mqtt")],
                 "devices": [], "map": "warehouse.map", "goal": ["x": 5, "y": 18], "units": 1,
-                "archive": ["batches": 0, "readings": 1, "days": 1, "challenges": 0],
+                "behaviours": ["archive": ["batches": 0, "readings": 1, "days": 1, "challenges": 0]],
                 "limits": ["per_payment": 1_000, "per_hour": 1_000_000_000, "lifetime": 1_000_000_000],
                 "time_limit_seconds": 36_000,
             ]))

@@ -7,7 +7,7 @@ import Testing
     /// Lines that were there before the rule, file by file: what they convert was looked at. The numbers may
     /// only fall.
     static let known: [String: Int] = [
-        "Robot/Agent/AgentConfiguration.swift": 2,
+        "Robot/Agent/AgentConfiguration+Behaviours.swift": 2,
         "Robot/Agent/AgentStore.swift": 1,
         "Robot/Agent/Behaviours/GridMap.swift": 6,
         "Robot/Agent/Metrics/MetricText.swift": 1,

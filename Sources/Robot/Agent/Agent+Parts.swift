@@ -51,6 +51,7 @@ extension Agent {
                 ? "wallet \(keystore.address) is locked: nothing is spent"
                 : "wallet \(keystore.address) is open")
         if let copied = try self.home.noticeCopy() { try await store.log("home", copied) }
+        for warning in self.configuration.warnings { try await store.log("configuration", warning) }
         for fault in found.faults { try await store.log("fault", fault) }
         return Parts(
             keystore: keystore, wallet: wallet, ledger: ledger,

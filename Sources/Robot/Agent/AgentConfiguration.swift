@@ -34,6 +34,8 @@ public struct AgentConfiguration: Sendable {
     public let vda5050: RobotSettings?
     /// Where numbers are read; nil serves none.
     public let metrics: Metrics?
+    /// What this version understands and the next one will not: where it stands, and what to write there.
+    public let warnings: [String]
 
     public enum Metrics: Sendable, Hashable {
         /// A Unix socket.
@@ -82,8 +84,9 @@ public struct AgentConfiguration: Sendable {
     ///   wherever it is moved.
     public init(_ root: JSONField, in folder: FilePath) throws {
         try root.only([
-            "network", "rpc", "rpc_witnesses", "passphrase_file", "broker", "devices", "providers", "archive",
-            "errand", "channels", "facilitator", "report", "operators", "vda5050", "metrics",
+            "network", "rpc", "rpc_witnesses", "passphrase_file", "broker", "devices", "providers",
+            "behaviours", Archivist.name, ErrandRunner.name, "channels", "facilitator", "report", "operators",
+            "vda5050", "metrics",
         ])
         self.chain = try ChainSettings(root)
         self.passphraseFile = try root["passphrase_file"].ifPresent.map { try $0.path(in: folder) }
@@ -118,22 +121,8 @@ public struct AgentConfiguration: Sendable {
         self.operators = try Set(
             (root["operators"].ifPresent?.elements() ?? []).map { try $0.publicKey() })
         self.vda5050 = try root["vda5050"].ifPresent.map { try RobotSettings($0, in: folder) }
-        self.archive = try root["archive"].ifPresent.map { field in
-            try field.only(["readings", "days", "challenges", "batches"])
-            return Archive(
-                readings: try field["readings"].integer(in: 1...Int(AgentStore.readingLimit)),
-                days: try field["days"].integer(in: 1...366),
-                challenges: try field["challenges"].integer(in: 0...1_000),
-                batches: try field["batches"].ifPresent?.integer(in: 1...Int.max))
-        }
-        self.errand = try root["errand"].ifPresent.map { field in
-            try field.only(["base", "plug", "map", "module", "goal", "units"])
-            return Errand(
-                base: try field["base"].string(), plug: try field["plug"].string(),
-                map: try field["map"].path(in: folder), module: try field["module"].path(in: folder),
-                goalX: try field["goal"]["x"].integer(in: 0...511),
-                goalY: try field["goal"]["y"].integer(in: 0...511),
-                units: try field["units"].integer(in: 1...UInt64(Int64.max)))
-        }
+        let behaviours = try Behaviours(root, in: folder)
+        (self.archive, self.errand) = (behaviours.archive, behaviours.errand)
+        self.warnings = behaviours.warnings
     }
 }

@@ -24,7 +24,7 @@ public struct Event: Sendable {
     }
 
     private static let troubles: Set = [
-        "chain", "control", "fault", "home", "loss", "metrics", "report",
+        "chain", "configuration", "control", "fault", "home", "loss", "metrics", "report",
     ]
 
     /// One object, `depai.event/1`.

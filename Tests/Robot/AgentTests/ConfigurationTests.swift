@@ -11,6 +11,12 @@ import World
 @Suite struct ConfigurationTests {
     private static let identity = "9hSR6S7WPtxmTojgo6GG3k4yDPecgJY292j7xrsUGWBu"
 
+    private static let archive: JSON = ["readings": 10, "days": 30, "challenges": 4]
+    private static let errand: JSON = [
+        "base": "b", "plug": "p", "map": "maps/hall.map", "module": "route.wasm", "goal": ["x": 1, "y": 2],
+        "units": 1000,
+    ]
+
     private static func document(_ changes: [(String, JSON?)] = []) -> JSON {
         var document: JSON = [
             "network": "devnet", "rpc": "https://node.example", "passphrase_file": "secret/pass",
@@ -20,11 +26,7 @@ import World
             ],
             "devices": "devices", "metrics": ["socket": "metrics.sock"],
             "providers": [["url": "https://p.example", "identity": .string(Self.identity)]],
-            "archive": ["readings": 10, "days": 30, "challenges": 4],
-            "errand": [
-                "base": "b", "plug": "p", "map": "maps/hall.map", "module": "route.wasm",
-                "goal": ["x": 1, "y": 2], "units": 1000,
-            ],
+            "behaviours": ["archive": Self.archive, "errand": Self.errand],
         ]
         for (name, value) in changes { document[name] = value }
         return document
@@ -45,13 +47,34 @@ import World
 
     @Test(
         arguments: [
-            ("archive", ["readings": 0, "days": 1, "challenges": 1], "/archive/readings"),
-            ("archive", ["readings": -5, "days": 1, "challenges": 1], "/archive/readings"),
-            ("archive", ["readings": 200_000, "days": 1, "challenges": 1], "/archive/readings"),
-            ("archive", ["readings": 1, "days": -30, "challenges": 1], "/archive/days"),
-            ("archive", ["readings": 1, "days": 367, "challenges": 1], "/archive/days"),
-            ("archive", ["readings": 1, "days": 1, "challenges": -4], "/archive/challenges"),
-            ("archive", ["readings": 1, "days": 1, "challenges": 1, "batches": 0], "/archive/batches"),
+            (
+                "behaviours", ["archive": ["readings": 0, "days": 1, "challenges": 1]],
+                "/behaviours/archive/readings"
+            ),
+            (
+                "behaviours", ["archive": ["readings": -5, "days": 1, "challenges": 1]],
+                "/behaviours/archive/readings"
+            ),
+            (
+                "behaviours", ["archive": ["readings": 200_000, "days": 1, "challenges": 1]],
+                "/behaviours/archive/readings"
+            ),
+            (
+                "behaviours", ["archive": ["readings": 1, "days": -30, "challenges": 1]],
+                "/behaviours/archive/days"
+            ),
+            (
+                "behaviours", ["archive": ["readings": 1, "days": 367, "challenges": 1]],
+                "/behaviours/archive/days"
+            ),
+            (
+                "behaviours", ["archive": ["readings": 1, "days": 1, "challenges": -4]],
+                "/behaviours/archive/challenges"
+            ),
+            (
+                "behaviours", ["archive": ["readings": 1, "days": 1, "challenges": 1, "batches": 0]],
+                "/behaviours/archive/batches"
+            ),
             ("broker", ["host": "h", "client_id": "r", "port": 99_999], "/broker/port"),
             ("broker", ["host": "h", "client_id": "r", "port": 0], "/broker/port"),
             ("broker", ["host": "", "client_id": "r"], "/broker/host"),
@@ -65,11 +88,13 @@ import World
             ("metrics", ["port": 65_536], "/metrics/port"), ("devices", "", "/devices"),
             ("devices", "a\u{0}b", "/devices"),
             (
-                "errand",
+                "behaviours",
                 [
-                    "base": "b", "plug": "p", "map": "m", "module": "w", "goal": ["x": 512, "y": 0],
-                    "units": 1,
-                ], "/errand/goal/x"
+                    "errand": [
+                        "base": "b", "plug": "p", "map": "m", "module": "w", "goal": ["x": 512, "y": 0],
+                        "units": 1,
+                    ]
+                ], "/behaviours/errand/goal/x"
             ),
         ] as [(String, JSON, String)])
     func `a value out of bounds is told with its file and its place`(
@@ -83,6 +108,62 @@ import World
             }
             #expect(error?.path == file.string)
             #expect(error?.reason.hasPrefix("\(place):") == true, "\(error?.reason ?? "")")
+        }
+    }
+
+    @Test func `behaviours beside the section are read once more, with a warning that says the new words`()
+        throws
+    {
+        let new = try AgentConfiguration(JSONField(Self.document()), in: "/home")
+        #expect(new.warnings == [])
+        #expect(new.archive?.readings == 10 && new.errand?.units == 1_000)
+        let old = try AgentConfiguration(
+            JSONField(
+                Self.document([
+                    ("behaviours", nil), ("archive", Self.archive), ("errand", Self.errand),
+                ])), in: "/home")
+        #expect(old.archive?.readings == 10 && old.errand?.map == "/home/maps/hall.map")
+        #expect(old.warnings.count == 2)
+        for (warning, name) in zip(old.warnings, ["archive", "errand"]) {
+            #expect(warning.hasPrefix("/\(name): "))
+            #expect(warning.contains("behaviours: { \(name): … }"))
+        }
+        // Each for itself: one may stand below, the other beside.
+        let mixed = try AgentConfiguration(
+            JSONField(
+                Self.document([("behaviours", ["archive": Self.archive]), ("errand", Self.errand)])),
+            in: "/home")
+        #expect(mixed.archive != nil && mixed.errand != nil && mixed.warnings.count == 1)
+        let neither = try AgentConfiguration(JSONField(Self.document([("behaviours", nil)])), in: "/home")
+        #expect(neither.archive == nil && neither.errand == nil)
+    }
+
+    @Test(
+        arguments: [
+            ("archive", Self.archive, "/archive: stands in /behaviours/archive too"),
+            ("errand", Self.errand, "/errand: stands in /behaviours/errand too"),
+            (
+                "behaviours", ["archiv": Self.archive],
+                "/behaviours/archiv: no such behaviour; did you mean archive?"
+            ),
+            ("behaviours", ["errands": 1], "/behaviours/errands: no such behaviour; did you mean errand?"),
+            (
+                "behaviours", ["patrol": [:]],
+                "/behaviours/patrol: no such behaviour; there are: archive, errand"
+            ),
+            ("behaviours", ["archive"], "/behaviours: "),
+        ] as [(String, JSON, String)])
+    func `a behaviour that is given twice or is not known is told with its file and its place`(
+        member: String, value: JSON, reason: String
+    ) async throws {
+        try await withFolder { folder in
+            let file = folder.appending("depai.yaml")
+            try DurableFile.write(Array(Self.document([(member, value)]).text.utf8), to: file)
+            let error = #expect(throws: SettingsError.self) {
+                try Settings.read(file) { try AgentConfiguration($0, in: folder) }
+            }
+            #expect(error?.path == file.string)
+            #expect(error?.reason.hasPrefix(reason) == true, "\(error?.reason ?? "")")
         }
     }
 }

@@ -39,7 +39,7 @@ struct WorldTests {
                     ["environment-sensor", "energy-meter", "relay-plug", "mobile-base"] + moreDevices),
                 "map": "warehouse.map",
                 "goal": ["x": 5, "y": 18], "units": 20_000_000,
-                "archive": ["batches": 1, "readings": 4, "days": 30, "challenges": 2],
+                "behaviours": ["archive": ["batches": 1, "readings": 4, "days": 30, "challenges": 2]],
                 "limits": ["per_payment": 50_000, "per_hour": 200_000, "lifetime": 1_000_000],
                 "time_limit_seconds": 120, "deposit": JSON(deposit),
             ]))

@@ -51,13 +51,3 @@ struct Post: Sendable {
             ? devices.readings(capacity: Workbench.readingRoom) : AsyncStream { $0.finish() }
     }
 }
-
-extension AgentConfiguration {
-    /// The behaviours that it names.
-    var behaviours: [any Behaviour] {
-        let named: [(any Behaviour)?] = [
-            self.archive.map { Archivist(settings: $0) }, self.errand.map { ErrandRunner(settings: $0) },
-        ]
-        return named.compactMap(\.self)
-    }
-}

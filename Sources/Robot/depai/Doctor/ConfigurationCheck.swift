@@ -43,6 +43,9 @@ struct ConfigurationCheck {
             ]
         }
         var findings = [Finding.good("configuration", "\(self.path) is whole")]
+        findings += configuration.warnings.map {
+            .warning("configuration", $0, "write it so in \(self.path), before the next version is installed")
+        }
         findings += self.unlocking(configuration) + self.devices(configuration)
         findings += self.files(configuration.broker)
         guard self.asks else { return findings }

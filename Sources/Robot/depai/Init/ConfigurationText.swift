@@ -106,8 +106,10 @@ struct ConfigurationText {
         # providers:
         #   - { url: "https://node.example", identity: BASE58 }
 
-        # Keep readings: every so many of them are sealed and stored at a provider.
-        # archive: { readings: 1000, days: 30, challenges: 4 }
+        # What it does of its own accord. archive keeps readings: every so many of them are sealed and stored
+        # at a provider.
+        # behaviours:
+        #   archive: { readings: 1000, days: 30, challenges: 4 }
 
         # Pay providers over channels: the deposit of each, in whole units.
         # channels: { deposit: "0.05" }

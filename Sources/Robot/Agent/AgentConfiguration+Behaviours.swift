@@ -1,0 +1,90 @@
+internal import Encoding
+internal import Home
+internal import SystemPackage
+
+extension AgentConfiguration {
+    /// What a configuration says about behaviours, and what is to be written otherwise in it.
+    struct Behaviours {
+        private(set) var archive: Archive?
+        private(set) var errand: Errand?
+        private(set) var warnings: [String] = []
+
+        private static let names = [Archivist.name, ErrandRunner.name]
+
+        init(_ root: JSONField, in folder: FilePath) throws {
+            let section = root["behaviours"]
+            for (name, field) in try section.ifPresent?.members() ?? []
+            where !Self.names.contains(where: { sameBytes($0, name) }) {
+                throw field.fault(Self.unknown(name))
+            }
+            self.archive = try self.field(Archivist.name, root).map { try Archive($0) }
+            self.errand = try self.field(ErrandRunner.name, root).map { try Errand($0, in: folder) }
+        }
+
+        /// Where the behaviour is configured. Beside `behaviours`, where it stood in older versions, it is
+        /// still read.
+        private mutating func field(_ name: String, _ root: JSONField) throws -> JSONField? {
+            let (new, old) = (root["behaviours"][name].ifPresent, root[name].ifPresent)
+            guard let old else { return new }
+            guard new == nil else {
+                throw old.fault("stands in /behaviours/\(name) too: only that one is to stay")
+            }
+            self.warnings.append(
+                "/\(name): the next version reads it below behaviours only; write "
+                    + "`behaviours: { \(name): … }`")
+            return old
+        }
+
+        private static func unknown(_ name: String) -> String {
+            let near = Self.names.first { Self.distance(Array($0.utf8), Array(name.utf8.prefix(40))) <= 2 }
+            let known = Self.names.joined(separator: ", ")
+            return "no such behaviour; " + (near.map { "did you mean \($0)?" } ?? "there are: \(known)")
+        }
+
+        /// How many bytes are written, left out or changed between two names.
+        private static func distance(_ one: [UInt8], _ other: [UInt8]) -> Int {
+            var row = Array(0...other.count)
+            for (line, byte) in one.enumerated() {
+                var diagonal = row[0]
+                row[0] = line + 1
+                for (column, letter) in other.enumerated() {
+                    let changed = diagonal + (byte == letter ? 0 : 1)
+                    diagonal = row[column + 1]
+                    row[column + 1] = min(changed, row[column] + 1, diagonal + 1)
+                }
+            }
+            return row[other.count]
+        }
+    }
+
+    /// The behaviours that it names.
+    var behaviours: [any Behaviour] {
+        let named: [(any Behaviour)?] = [
+            self.archive.map { Archivist(settings: $0) }, self.errand.map { ErrandRunner(settings: $0) },
+        ]
+        return named.compactMap(\.self)
+    }
+}
+
+extension AgentConfiguration.Archive {
+    fileprivate init(_ field: JSONField) throws {
+        try field.only(["readings", "days", "challenges", "batches"])
+        self.readings = try field["readings"].integer(in: 1...Int(AgentStore.readingLimit))
+        self.days = try field["days"].integer(in: 1...366)
+        self.challenges = try field["challenges"].integer(in: 0...1_000)
+        self.batches = try field["batches"].ifPresent?.integer(in: 1...Int.max)
+    }
+}
+
+extension AgentConfiguration.Errand {
+    fileprivate init(_ field: JSONField, in folder: FilePath) throws {
+        try field.only(["base", "plug", "map", "module", "goal", "units"])
+        self.base = try field["base"].string()
+        self.plug = try field["plug"].string()
+        self.map = try field["map"].path(in: folder)
+        self.module = try field["module"].path(in: folder)
+        self.goalX = try field["goal"]["x"].integer(in: 0...511)
+        self.goalY = try field["goal"]["y"].integer(in: 0...511)
+        self.units = try field["units"].integer(in: 1...UInt64(Int64.max))
+    }
+}
