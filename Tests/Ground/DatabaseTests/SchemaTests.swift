@@ -125,7 +125,7 @@ import Testing
 /// The power goes at every write of a migration, and the disk keeps what it likes of what was not synced.
 @Suite(
     .endsHangs,
-    .enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/strace"), "strace is not installed"))
+    .enabled(if: PowerCut.isPossible, "strace is not installed"))
 struct MigrationPowerLossTests {
     @Test func `a power cut leaves the old file or the new one, never something between`() async throws {
         try await withFolder { folder in
@@ -141,59 +141,36 @@ struct MigrationPowerLossTests {
             }
             #expect(try await migrate(path, 1).isSuccess)
             let start = try DurableFile.read(path)
-            let trace = folder.appending("trace").string
-            let result = try await run(
-                .path("/usr/bin/strace"),
-                arguments: [
-                    "-f", "-xx", "-s", "1000000", "-o", trace, "-e",
-                    "trace=openat,close,pwrite64,write,fdatasync,fsync,ftruncate,unlink,rename", program,
-                    "migrate", path.string, "3", "300",
-                ], output: .discarded, error: .string(limit: 1 << 20))
-            guard result.terminationStatus.isSuccess else {
-                try Test.cancel("skipped: strace may not trace here: \(result.standardError)")
-            }
-            let events = SystemCallTrace(
-                try String(contentsOfFile: trace, encoding: .utf8), folder: live.string
-            ).events
-            let seed = UInt64.random(in: 0...UInt64.max)
-            var random = Seeded(seed)
-            var disk = CrashingDisk(["a.db": start])
-            var (states, old) = (0, 0)
-            for event in events {
-                disk.apply(event)
-                for luck in CrashingDisk.Luck.allCases {
-                    let target = folder.appending("state")
-                    try DurableFile.createFolder(target)
-                    for (name, bytes) in disk.files(luck, using: &random) {
-                        try Data(bytes).write(to: URL(filePath: target.appending(name).string))
-                    }
-                    let comment: Comment = "state \(states), \(luck), seed \(seed)"
-                    let found = try Schema.version(of: target.appending("a.db"))
-                    #expect([1, 3].contains(found), comment)
-                    if found == 1 { old += 1 }
-                    // The copy is whole from the moment it has its name.
-                    let copy = target.appending("a.db.schema-1")
-                    if DurableFile.exists(copy) {
-                        #expect(
-                            try Connection(path: copy.string, access: .read).integrityFaults() == [], comment)
-                        #expect(try Schema.version(of: copy) == 1, comment)
-                    } else {
-                        #expect(found == 1, "migrated without a copy: \(comment)")
-                    }
-                    // The next start ends it.
-                    if states % 5 == 0 {
-                        #expect(try await migrate(target.appending("a.db"), 3).isSuccess, comment)
-                        let database = try Connection(path: target.appending("a.db").string, access: .read)
-                        let row = try #require(
-                            database.query("SELECT COUNT(*), SUM(x) FROM row").first, comment)
-                        #expect(row.integer(0) == 300 && row.integer(1) == 300 * 301 / 2 + 600, comment)
-                        #expect(try database.integrityFaults() == [], comment)
-                    }
-                    try FileManager.default.removeItem(atPath: target.string)
-                    states += 1
+            let cut = try await PowerCut(
+                "depai-payments", ["migrate", path.string, "3", "300"], writing: live, in: folder)
+            var (count, old) = (0, 0)
+            let states = try await cut.each(
+                from: CrashingDisk(["a.db": start]), onlyAfterWrites: false
+            ) { target, comment in
+                defer { count += 1 }
+                let found = try Schema.version(of: target.appending("a.db"))
+                #expect([1, 3].contains(found), comment)
+                if found == 1 { old += 1 }
+                // The copy is whole from the moment it has its name.
+                let copy = target.appending("a.db.schema-1")
+                if DurableFile.exists(copy) {
+                    #expect(
+                        try Connection(path: copy.string, access: .read).integrityFaults() == [], comment)
+                    #expect(try Schema.version(of: copy) == 1, comment)
+                } else {
+                    #expect(found == 1, "migrated without a copy: \(comment)")
+                }
+                // The next start ends it.
+                if count % 5 == 0 {
+                    #expect(try await migrate(target.appending("a.db"), 3).isSuccess, comment)
+                    let database = try Connection(path: target.appending("a.db").string, access: .read)
+                    let row = try #require(
+                        database.query("SELECT COUNT(*), SUM(x) FROM row").first, comment)
+                    #expect(row.integer(0) == 300 && row.integer(1) == 300 * 301 / 2 + 600, comment)
+                    #expect(try database.integrityFaults() == [], comment)
                 }
             }
-            print("migration: \(states) states after a power cut, \(old) of them old, seed \(seed)")
+            print("migration: \(states) states after a power cut, \(old) of them old, seed \(cut.seed)")
             #expect(old > 0 && old < states && states > 60)
         }
     }

@@ -2,7 +2,6 @@ import Database
 import Encoding
 import Foundation
 import Sodium
-import Subprocess
 import SystemPackage
 import TestSupport
 import Testing
@@ -137,8 +136,7 @@ import Testing
     }
 
     @Test(
-        .enabled(
-            if: FileManager.default.isExecutableFile(atPath: "/usr/bin/strace"), "strace is not installed"),
+        .enabled(if: PowerCut.isPossible, "strace is not installed"),
         arguments: [Self.lost, Self.channels])
     func `the power may go at every write`(name: String) async throws {
         try await withFolder { folder in
@@ -146,42 +144,13 @@ import Testing
             try FileManager.default.createDirectory(atPath: live.string, withIntermediateDirectories: true)
             let path = try Self.copy(name, to: live)
             let before = try Self.rows(path)
-            var disk = CrashingDisk(["ledger.db": Array(try Data(contentsOf: URL(filePath: path.string)))])
-            let program = FilePath(Bundle.main.bundlePath).appending("depai-payments")
-            let trace = folder.appending("trace").string
-            let result = try await run(
-                .path("/usr/bin/strace"),
-                arguments: [
-                    "-f", "-xx", "-s", "1000000", "-o", trace, "-e",
-                    "trace=openat,close,pwrite64,write,fdatasync,fsync,ftruncate,unlink,rename",
-                    program.string, "upgrade", path.string, "1", "1",
-                ], output: .string(limit: 1 << 20), error: .string(limit: 1 << 20))
-            guard result.terminationStatus.isSuccess else {
-                try Test.cancel("skipped: strace may not trace here: \(result.standardError)")
-            }
-            let events = SystemCallTrace(
-                try String(contentsOfFile: trace, encoding: .utf8), folder: live.string
-            ).events
-            let seed = UInt64.random(in: 0...UInt64.max)
-            var random = Seeded(seed)
-            var states = 0
-            for event in events {
-                disk.apply(event)
-                guard case .write = event else { continue }
-                for luck in CrashingDisk.Luck.allCases {
-                    let comment: Comment = "state \(states), \(luck), seed \(seed)"
-                    let target = folder.appending("state")
-                    try FileManager.default.createDirectory(
-                        atPath: target.string, withIntermediateDirectories: true)
-                    for (name, bytes) in disk.files(luck, using: &random) {
-                        try Data(bytes).write(to: URL(filePath: target.appending(name).string))
-                    }
-                    let ledger = try Self.open(target.appending("ledger.db"))
-                    #expect(try await ledger.read { try $0.faults() }.isEmpty, comment)
-                    #expect(try Self.rows(target.appending("ledger.db")) == before, comment)
-                    try FileManager.default.removeItem(atPath: target.string)
-                    states += 1
-                }
+            let start = CrashingDisk(["ledger.db": Array(try Data(contentsOf: URL(filePath: path.string)))])
+            let cut = try await PowerCut(
+                "depai-payments", ["upgrade", path.string, "1", "1"], writing: live, in: folder)
+            let states = try await cut.each(from: start) { target, comment in
+                let ledger = try Self.open(target.appending("ledger.db"))
+                #expect(try await ledger.read { try $0.faults() }.isEmpty, comment)
+                #expect(try Self.rows(target.appending("ledger.db")) == before, comment)
             }
             #expect(states >= 20, "\(states)")
         }

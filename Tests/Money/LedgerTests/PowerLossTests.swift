@@ -1,6 +1,5 @@
 import Foundation
 import Ledger
-import Subprocess
 import SystemPackage
 import TestSupport
 import Testing
@@ -10,7 +9,7 @@ import World
 /// synced.
 @Suite(
     .endsHangs,
-    .enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/strace"), "strace is not installed"))
+    .enabled(if: PowerCut.isPossible, "strace is not installed"))
 struct PowerLossTests {
     /// How far along an acknowledged step is.
     private static let order: [IntentState] = [.signed, .submitted, .settled]
@@ -22,48 +21,17 @@ struct PowerLossTests {
         try await withFolder { folder in
             let live = folder.appending("live")
             try FileManager.default.createDirectory(atPath: live.string, withIntermediateDirectories: true)
-            let trace = folder.appending("trace").string
-            let program = FilePath(Bundle.main.bundlePath).appending("depai-payments")
-            let result = try await run(
-                .path("/usr/bin/strace"),
-                arguments: [
-                    "-f", "-xx", "-s", "1000000", "-o", trace, "-e",
-                    "trace=openat,close,pwrite64,write,fdatasync,fsync,ftruncate,unlink", program.string,
-                    "run",
-                    live.appending("ledger.db").string, String(payments), String(concurrency),
-                ], output: .string(limit: 1 << 20), error: .string(limit: 1 << 20))
-            guard result.terminationStatus.isSuccess else {
-                try Test.cancel("skipped: strace may not trace here: \(result.standardError)")
-            }
-            let events = SystemCallTrace(
-                try String(contentsOfFile: trace, encoding: .utf8), folder: live.string
-            ).events
-            let seed = UInt64.random(in: 0...UInt64.max)
-            var random = Seeded(seed)
-            var disk = CrashingDisk()
+            let cut = try await PowerCut(
+                "depai-payments",
+                ["run", live.appending("ledger.db").string, String(payments), String(concurrency)],
+                writing: live, in: folder)
             var acknowledged: [String: IntentState] = [:]
-            var states = 0
-            for event in events {
-                disk.apply(event)
-                if case .said(let text) = event { Self.note(text, in: &acknowledged) }
-                guard case .write = event else { continue }
-                for luck in CrashingDisk.Luck.allCases {
-                    let target = folder.appending("state")
-                    try FileManager.default.createDirectory(
-                        atPath: target.string, withIntermediateDirectories: true)
-                    for (name, bytes) in disk.files(luck, using: &random) {
-                        try Data(bytes).write(to: URL(filePath: target.appending(name).string))
-                    }
-                    try await self.check(
-                        target.appending("ledger.db"), acknowledged,
-                        "state \(states), \(luck), seed \(seed)")
-                    try FileManager.default.removeItem(atPath: target.string)
-                    states += 1
-                }
+            let states = try await cut.each(said: { Self.note($0, in: &acknowledged) }) { target, comment in
+                try await self.check(target.appending("ledger.db"), acknowledged, comment)
             }
             #expect(acknowledged.count == payments && acknowledged.values.allSatisfy { $0 == .settled })
             print(
-                "power loss: \(states) states of \(payments) payments, \(concurrency) at a time, seed \(seed)"
+                "power loss: \(states) states of \(payments) payments, \(concurrency) at a time, seed \(cut.seed)"
             )
             #expect(states >= 500)
         }
