@@ -9,7 +9,7 @@ struct Porch: Behaviour {
             // The same id is the same command, however often it is given.
             let id = "porch-\(reading.boot)-\(reading.sequence)"
             let record = try await bench.devices.write(
-                reading.value == false, to: "power", of: "plug-1", id: id)
+                .bool(reading.value == false), to: "power", of: "plug-1", id: id)
             try await bench.log("porch", "door \(reading.value.text), lamp \(record.state.rawValue)")
         }
     }
