@@ -319,7 +319,8 @@ let package = Package(
         Wing.robot.tests(
             of: "Agent",
             [
-                "Node", "TestSupport", "PaymentSupport", "ThingSupport", "Market", "Payments", "Storage",
+                "Node", "Wallet", "TestSupport", "PaymentSupport", "ThingSupport", "Market", "Payments",
+                "Storage",
                 "Control",
                 "SimulatedDevices", "Devices",
                 "VDA5050", "Messaging", "Home", "Ledger", "Linux", "Sodium", "Database", "World", "Encoding",

@@ -17,6 +17,7 @@ public import World
 public struct Agent: Sendable {
     let home: Home
     let configuration: AgentConfiguration
+    private let behaviours: [any Behaviour]
     let bus: any MessageBus
     let web: any Web
     let timeline: any Timeline
@@ -31,6 +32,8 @@ public struct Agent: Sendable {
     let onEvent: @Sendable (Event) -> Void
 
     /// - Parameters:
+    ///   - behaviours: what the robot does beside that which its configuration names; run where its wallet is
+    ///     open.
     ///   - credential: file with the keystore's credential, if the service manager delivers one; else the
     ///     configured passphrase file opens it.
     ///   - control: where programs on the same machine ask the running wallet.
@@ -44,13 +47,15 @@ public struct Agent: Sendable {
     public init(
         home: Home, configuration: AgentConfiguration, bus: any MessageBus, web: any Web,
         timeline: any Timeline,
-        entropy: any Entropy, credential: FilePath? = nil, control: (any ControlChannel)? = nil,
+        entropy: any Entropy, behaviours: [any Behaviour] = [], credential: FilePath? = nil,
+        control: (any ControlChannel)? = nil,
         fleet: (any MessageBus)? = nil,
         supervisor: (any Supervisor)? = nil, metrics: (any MetricsChannel)? = nil,
         observer: @escaping @Sendable (JournalEntry) -> Void = { _ in },
         onListening: @escaping @Sendable () -> Void = {},
         onEvent: @escaping @Sendable (Event) -> Void = { _ in }
     ) {
+        self.behaviours = behaviours
         self.credential = credential
         self.control = control
         self.fleet = fleet
@@ -71,8 +76,10 @@ public struct Agent: Sendable {
     public func run() async throws {
         let lock = try self.home.lock()
         defer { lock.release() }
+        let behaviours = self.configuration.behaviours + self.behaviours
+        try BehaviourError.refuseTwins(in: behaviours)
         let parts = try await self.open()
-        let posts = self.configuration.behaviours.map { Post($0, parts.devices) }
+        let posts = behaviours.map { Post($0, parts.devices) }
         let (desk, operators) = (self.ownerDesk(parts), self.operatorDesk(parts))
         let (mail, orders) = (try desk.listen(), try operators.listen())
         try await parts.devices.listenToAll()

@@ -97,6 +97,10 @@ struct DoctorTests {
             try await expect("configuration", "broken", "/broker/prot", "correct", "")
             try configuration("network: devnet", "network: [")
             try await expect("configuration", "broken", "depai.yaml", "correct", "")
+            try configuration(
+                "providers: []", "providers: []\narchive: { readings: 9, days: 1, challenges: 0 }")
+            try await expect(
+                "configuration", "warning", "behaviours: { archive: … }", "before the next version", "")
             try configuration("\(home.path)/devices", "/nowhere")
             try await expect("devices", "broken", "/nowhere", "mkdir -p", "")
             try write("{\"title\": 1}", home.path.appending("devices/lamp.td.json"))

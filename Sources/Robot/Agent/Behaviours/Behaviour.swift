@@ -1,3 +1,5 @@
+internal import Encoding
+
 /// What a robot does of its own accord: it reads, buys, commands, until it is done or the robot ends.
 ///
 /// The robot runs each of its behaviours at a ``Workbench`` of its own. One that throws is told of once, in
@@ -12,6 +14,25 @@ public protocol Behaviour: Sendable {
 
     /// Does the work. It ends with an error soon after its task was cancelled.
     func run(at bench: Workbench) async throws
+}
+
+/// Behaviours that cannot work together.
+public enum BehaviourError: Error, Equatable, CustomStringConvertible {
+    /// Two have one name: what one keeps, the other would take for its own.
+    case twins(String)
+
+    public var description: String {
+        switch self {
+        case .twins(let name): "two behaviours are called \(name)"
+        }
+    }
+
+    static func refuseTwins(in behaviours: [any Behaviour]) throws(BehaviourError) {
+        var names: Set<ExactText> = []
+        for behaviour in behaviours where !names.insert(ExactText(behaviour.name)).inserted {
+            throw .twins(behaviour.name)
+        }
+    }
 }
 
 extension Behaviour {

@@ -1,0 +1,12 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let package = Package(
+    name: "porch",
+    dependencies: [.package(name: "depai", path: "../..")],
+    targets: [
+        .executableTarget(
+            name: "porch", dependencies: [.product(name: "Agent", package: "depai")],
+            swiftSettings: [.swiftLanguageMode(.v6)])
+    ]
+)
