@@ -52,9 +52,11 @@ extension Buyer {
         }
     }
 
-    /// What the chain shows of a payment; a chain that is silent is waited for, a broken ledger stops
-    /// everything.
+    /// What the books, or else the chain, show of a payment: somebody else may have cleared it up meanwhile.
+    /// A chain that is silent is waited for, a broken ledger stops everything.
     func finding(of payment: JournalledPayment, hint: String?) async throws -> Purchasing.Finding {
+        let known = try await self.ledger.read { try $0.intent(payment.intent)?.state }
+        if known == .settled { return .settled }
         do {
             let account = try Self.payingAccount(payment)
             switch try await self.reconciler.reconcile(payment, hint: hint, account: account) {

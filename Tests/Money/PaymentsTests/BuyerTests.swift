@@ -354,6 +354,34 @@ import World
         }
     }
 
+    /// Answers nobody, and lets somebody else look at the books meanwhile; afterwards the chain is silent.
+    private struct Interruption: Web {
+        let web: MemoryWeb
+        let meanwhile: @Sendable () async -> Void
+
+        func send(_ request: WebRequest) async throws(WebError) -> WebResponse {
+            let response = try await self.web.send(request)
+            guard request.headers.contains(where: { $0.name == "PAYMENT-SIGNATURE" }) else { return response }
+            await self.meanwhile()
+            self.web.change { $0.rpcSilent = true }
+            throw .broken("hung up")
+        }
+    }
+
+    @Test func `what somebody else settled in the meantime is known from the books`() async throws {
+        try await TestMarket.with { market in
+            try await market.openShop()
+            let ledger = try await market.robotLedger()
+            let other = market.buyer(ledger)
+            let web = Interruption(web: market.web) {
+                await #expect(throws: Never.self) { try await other.reconcileOpenPayments() }
+            }
+            let buyer = market.buyer(ledger, web: web)
+            #expect(self.end(try await buyer.buy(market.order(tries: 1))) == "unanswered")
+            try await self.expectBooks(market, ledger, paid: 1_000)
+        }
+    }
+
     @Test func `a reservation at an old price takes the new one when the price changed`() async throws {
         try await TestMarket.with { market in
             try await market.openShop()
