@@ -129,9 +129,11 @@ struct Round {
         }
     }
 
+    /// Whether it was asked for on other terms before.
+    func isChanged(by terms: Terms) -> Bool { self.record.map { $0.proposal.terms != terms } ?? false }
+
     /// How often the terms have changed, once they are these.
     func changes(to terms: Terms) -> Int64 {
-        guard let record else { return 0 }
-        return record.proposal.terms == terms ? record.changes : record.changes + 1
+        (self.record?.changes ?? 0) + (self.isChanged(by: terms) ? 1 : 0)
     }
 }

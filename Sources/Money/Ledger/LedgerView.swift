@@ -148,6 +148,11 @@ public struct LedgerView: ~Copyable {
         return try self.records("WHERE \(hint) i.state IN (\(list)) ORDER BY i.created_at, i.rowid")
     }
 
+    /// The payments in one of `states` that fill a channel, oldest first.
+    public borrowing func deposits(into channel: String, in states: [IntentState]) throws -> [IntentRecord] {
+        try self.intents(in: states).filter { $0.proposal.filledChannel == channel }
+    }
+
     /// The newest round of a purchase; nil when nobody asked for it yet. Where one is live it is this one.
     public borrowing func intent(of purchase: Purchase) throws -> IntentRecord? {
         try self.records(

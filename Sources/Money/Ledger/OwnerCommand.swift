@@ -88,10 +88,7 @@ public struct OwnerCommand: Sendable, Hashable {
         do throws(StatementError) {
             self = try Signed<OwnerCommand>(kept: bytes, from: nil).body
         } catch {
-            switch error {
-            case .form(let reason), .members(let reason): throw .malformed(reason)
-            case .algorithm, .kind, .key, .signer, .signature: throw .unsigned(error)
-            }
+            throw error.malformation.map { .malformed($0) } ?? .unsigned(error)
         }
     }
 
@@ -122,27 +119,27 @@ extension OwnerCommand: Signable {
             operation: try Self.operation(root))
     }
 
-    public var json: JSON { get throws { try self.document() } }
-
-    private func document() throws -> JSON {
-        var json: JSON = [
-            "schema": .string(Self.schema), "wallet": .string(self.wallet),
-            "issuer": .string(Base58.encode(self.issuer.bytes)),
-            "seq": .integer(Int64(clamping: self.sequence)),
-            "issued_at_ms": .integer(self.issuedAt), "expires_at_ms": .integer(self.expiresAt),
-            "op": .string(self.operation.name),
-        ]
-        if !self.challenge.isEmpty { json["challenge"] = .string(Hex.encode(self.challenge)) }
-        switch self.operation {
-        case .unfreeze, .renewLease: break
-        case .freeze(let reason): json["args"] = ["reason": .string(reason)]
-        case .applyPolicy(let file): json["args"] = ["file": try JSON.read(file)]
-        case .approve(let intent, let digest), .reject(let intent, let digest):
-            json["args"] = [
-                "intent": .string(intent.description), "digest": .string(Hex.encode(digest)),
+    public var json: JSON {
+        get throws {
+            var json: JSON = [
+                "schema": .string(Self.schema), "wallet": .string(self.wallet),
+                "issuer": .string(Base58.encode(self.issuer.bytes)),
+                "seq": .integer(Int64(clamping: self.sequence)),
+                "issued_at_ms": .integer(self.issuedAt), "expires_at_ms": .integer(self.expiresAt),
+                "op": .string(self.operation.name),
             ]
+            if !self.challenge.isEmpty { json["challenge"] = .string(Hex.encode(self.challenge)) }
+            switch self.operation {
+            case .unfreeze, .renewLease: break
+            case .freeze(let reason): json["args"] = ["reason": .string(reason)]
+            case .applyPolicy(let file): json["args"] = ["file": try JSON.read(file)]
+            case .approve(let intent, let digest), .reject(let intent, let digest):
+                json["args"] = [
+                    "intent": .string(intent.description), "digest": .string(Hex.encode(digest)),
+                ]
+            }
+            return json
         }
-        return json
     }
 
     private static func operation(_ root: JSONField) throws -> Operation {

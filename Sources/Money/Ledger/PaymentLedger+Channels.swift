@@ -97,10 +97,8 @@ extension PaymentLedger {
     /// Gives back what was reserved for a channel and never signed; a channel that is not there without it is
     /// given up.
     public func dropUnsignedDeposit(into id: String) async throws {
-        let deposits = try LedgerView(self.database).intents(in: [.reserved]).filter {
-            $0.proposal.filledChannel == id && !self.isOut($0.id)
-        }
-        for deposit in deposits {
+        let deposits = try LedgerView(self.database).deposits(into: id, in: [.reserved])
+        for deposit in deposits where !self.isOut(deposit.id) {
             try self.move(
                 deposit, from: [.reserved], to: .failed, detail: "the channel was not opened",
                 postings: Pot(channel: nil).release)
@@ -259,11 +257,10 @@ extension PaymentLedger {
             try self.expireVouchers(of: id, why: "the channel was never opened") { _ in true }
             return try self.write { try self.setState(of: id, to: .closed) }
         }
-        let isAnotherOnItsWay = try LedgerView(self.database).intents(
-            in: [.reserved, .signed, .submitted, .unknown]
-        ).contains { $0.proposal.filledChannel == id }
+        let others = try LedgerView(self.database).deposits(
+            into: id, in: [.reserved, .signed, .submitted, .unknown])
         let covered = UInt64(clamping: channel.deposit)
-        guard !isAnotherOnItsWay, try self.openVouchers(of: id).contains(where: { $0.cumulative > covered })
+        guard others.isEmpty, try self.openVouchers(of: id).contains(where: { $0.cumulative > covered })
         else { return }
         try self.expireVouchers(of: id, why: "the deposit under it never arrived") { $0 > covered }
         try self.write {

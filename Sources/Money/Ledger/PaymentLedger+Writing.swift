@@ -8,8 +8,7 @@ extension PaymentLedger {
         _ proposal: Proposal, _ round: Round, to state: IntentState, channel: String? = nil, detail: String
     ) throws {
         let before = round.record?.state
-        let changes = round.changes(to: proposal.terms)
-        let isChanged = changes != round.record?.changes ?? 0
+        let isChanged = round.isChanged(by: proposal.terms)
         // A refusal repeated is one refusal: an agent that asks every second must not fill the disk.
         if before == state, !isChanged, state == .denied || state == .waiting { return }
         let (id, now) = (round.id, self.clock().milliseconds)
@@ -19,7 +18,8 @@ extension PaymentLedger {
             // What the policy speaks about is known since the policy is.
             if self.policy?.assets.contains(proposal.asset) != true { try self.know(proposal.asset) }
             try self.store(
-                proposal, round, state, channel: channel, changes: state == .reserved ? 0 : changes,
+                proposal, round, state, channel: channel,
+                changes: state == .reserved ? 0 : round.changes(to: proposal.terms),
                 detail: detail, at: now)
             var lines: [Line] = []
             if state == .reserved {

@@ -240,8 +240,8 @@ public actor PaymentLedger {
         let now = self.clock()
         // Votes are about the terms that were shown.
         let votes =
-            round.changes(to: proposal.terms) == round.record?.changes
-            ? try self.votes(on: round.id, policy, at: now) : (agreed: 0, refused: nil)
+            round.isChanged(by: proposal.terms)
+            ? (agreed: 0, refused: nil) : try self.votes(on: round.id, policy, at: now)
         let verdict = try policy.verdict(
             on: proposal, history: self.history(of: channel), at: now, approvals: votes.agreed)
         if case .approvalNeeded = verdict, let refuser = votes.refused {

@@ -16,10 +16,7 @@ extension Policy {
         do throws(StatementError) {
             signed = try Signed(kept: file, from: owner)
         } catch {
-            switch error {
-            case .form(let reason), .members(let reason): throw .malformed(reason)
-            case .algorithm, .kind, .key, .signer, .signature: throw .unsigned(error)
-            }
+            throw error.malformation.map { .malformed($0) } ?? .unsigned(error)
         }
         guard signed.body.wallet == wallet else {
             throw .wrongWallet(expected: wallet, found: signed.body.wallet)

@@ -260,9 +260,7 @@ extension Buyer {
     func deposit(under payment: JournalledPayment) async throws -> JournalledPayment? {
         guard let channel = payment.channel else { return nil }
         return try await self.ledger.read { view in
-            let open = try view.intents(in: [.signed, .submitted, .unknown]).filter {
-                $0.proposal.filledChannel == channel
-            }
+            let open = try view.deposits(into: channel, in: [.signed, .submitted, .unknown])
             return try open.compactMap { try view.payment($0) }.first { $0.payload == payment.payload }
         }
     }

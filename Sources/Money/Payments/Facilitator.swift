@@ -213,7 +213,8 @@ public struct Facilitator: Sendable {
         let books = Reconciler(ledger: self.ledger, rpc: self.rpc)
         var (isTaken, isRefused) = (false, false)
         let machine = Purchasing(
-            .sponsored, .until(self.timeline.uptime + self.patience, every: .milliseconds(200)))
+            .plain, .until(self.timeline.uptime + self.patience, every: .milliseconds(200)),
+            looksFirst: sponsored.state != .signed)
         let end = try await Purchasing.follow(machine, on: self.timeline) { action in
             guard case .send = action else {
                 return .found(try await books.reconcileFee(sponsored, mayBeDead: isRefused))

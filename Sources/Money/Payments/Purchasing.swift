@@ -15,9 +15,6 @@ struct Purchasing: Sendable {
         case voucher(hasDeposit: Bool)
         /// The chain's, and nothing else comes back: a sweep, the wish to leave a channel.
         case plain
-        /// As plain, and asked about before anything is sent: it may have landed in an earlier life. What a
-        /// preflight refuses and the chain never saw is refused.
-        case sponsored
     }
 
     /// How long somebody is tried.
@@ -103,6 +100,7 @@ struct Purchasing: Sendable {
 
     private(set) var course: Course
     private let patience: Patience
+    private let looksFirst: Bool
     private var attempt = 0
     private var reply: Reply?
     private var isSent = false
@@ -110,9 +108,13 @@ struct Purchasing: Sendable {
     private var isRenewed = false
     private var reason = ""
 
-    /// - Parameter isPaid: whether its end is known already, and only the answer is missing.
-    init(_ course: Course, _ patience: Patience, isPaid: Bool = false) {
+    /// - Parameters:
+    ///   - looksFirst: whether the chain is asked before anything is sent: it may have landed in an earlier
+    ///     life.
+    ///   - isPaid: whether its end is known already, and only the answer is missing.
+    init(_ course: Course, _ patience: Patience, looksFirst: Bool = false, isPaid: Bool = false) {
         self.course = course
+        self.looksFirst = looksFirst
         self.isSettled = isPaid
         self.patience = patience
     }
@@ -120,7 +122,7 @@ struct Purchasing: Sendable {
     /// - Parameter now: uptime.
     mutating func handle(_ event: Event, at now: Duration) -> Action {
         switch event {
-        case .begun: return self.course == .sponsored ? .look(hint: nil) : .send
+        case .begun: return self.looksFirst ? .look(hint: nil) : .send
         case .replied(let reply):
             if !reply.isGood { self.reason = reply.reason }
             return self.heard(reply, at: now)
@@ -177,9 +179,7 @@ struct Purchasing: Sendable {
 
     /// It is paid, and what was bought may be here.
     private mutating func conclude(at now: Duration) -> Action {
-        guard self.course != .plain, self.course != .sponsored else {
-            return .end(.paid(reason: self.reason))
-        }
+        guard self.course != .plain else { return .end(.paid(reason: self.reason)) }
         return self.reply?.isGood == true ? .end(.answered) : self.again(at: now)
     }
 

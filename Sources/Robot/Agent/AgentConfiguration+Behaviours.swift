@@ -1,3 +1,4 @@
+internal import Devices
 internal import Encoding
 internal import Home
 internal import SystemPackage
@@ -36,24 +37,8 @@ extension AgentConfiguration {
         }
 
         private static func unknown(_ name: String) -> String {
-            let near = Self.names.first { Self.distance(Array($0.utf8), Array(name.utf8.prefix(40))) <= 2 }
-            let known = Self.names.joined(separator: ", ")
-            return "no such behaviour; " + (near.map { "did you mean \($0)?" } ?? "there are: \(known)")
-        }
-
-        /// How many bytes are written, left out or changed between two names.
-        private static func distance(_ one: [UInt8], _ other: [UInt8]) -> Int {
-            var row = Array(0...other.count)
-            for (line, byte) in one.enumerated() {
-                var diagonal = row[0]
-                row[0] = line + 1
-                for (column, letter) in other.enumerated() {
-                    let changed = diagonal + (byte == letter ? 0 : 1)
-                    diagonal = row[column + 1]
-                    row[column + 1] = min(changed, row[column] + 1, diagonal + 1)
-                }
-            }
-            return row[other.count]
+            let near = nearNames(name, among: Self.names).first.map { "did you mean \($0)?" }
+            return "no such behaviour; " + (near ?? "there are: \(Self.names.joined(separator: ", "))")
         }
     }
 

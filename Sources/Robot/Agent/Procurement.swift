@@ -46,7 +46,7 @@ struct Procurement: Sendable {
     }
 
     /// How one round with one seller ended.
-    private enum Round {
+    private enum Offering {
         case bought
         /// Another seller is asked.
         case lost
@@ -91,7 +91,7 @@ struct Procurement: Sendable {
     /// Buys from one seller, and says what came of it.
     private func ask(
         _ chosen: Seller, _ want: Want, for project: inout Project, _ said: inout Said
-    ) async throws -> Round {
+    ) async throws -> Offering {
         let name = chosen.name
         var order = want.order(chosen, project.ceiling)
         order.channel = self.channels
@@ -127,7 +127,7 @@ struct Procurement: Sendable {
     private func take(
         _ response: WebResponse, of intent: IntentID, _ chosen: Seller, _ want: Want,
         for project: inout Project, _ said: inout Said
-    ) async throws -> Round {
+    ) async throws -> Offering {
         let delivered: (receipt: String, result: [UInt8])
         do {
             delivered = try await self.verified(want, response.body, chosen)

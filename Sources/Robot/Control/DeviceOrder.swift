@@ -48,10 +48,7 @@ public struct DeviceOrder: Sendable, Equatable {
         do throws(StatementError) {
             self = try Signed<DeviceOrder>(bytes, from: nil).body
         } catch {
-            switch error {
-            case .form(let reason), .members(let reason): throw .malformed(reason)
-            case .algorithm, .kind, .key, .signer, .signature: throw .unsigned(error)
-            }
+            throw error.malformation.map { .malformed($0) } ?? .unsigned(error)
         }
     }
 

@@ -1,7 +1,7 @@
 internal import Encoding
 
 /// The names that somebody who wrote `name` perhaps meant, the nearest first; at most three.
-func nearNames(_ name: String, among names: [String]) -> [String] {
+package func nearNames(_ name: String, among names: [String]) -> [String] {
     let wanted = Array(name.lowercased().unicodeScalars.prefix(64))
     let near = names.compactMap { other -> (distance: Int, name: String)? in
         let letters = Array(other.lowercased().unicodeScalars.prefix(64))

@@ -84,12 +84,7 @@ public struct DataIntegrity: Sendable, Equatable {
     public init(
         _ bytes: [UInt8], for purpose: String, from expected: PublicKey?
     ) throws(StatementError) {
-        let root: JSON
-        do {
-            root = try JSON.read(bytes, limits: Self.limits)
-        } catch {
-            throw .form("\(error)")
-        }
+        let root = try JSON.statement(bytes, within: Self.limits)
         guard let proof = root["proof"] else { throw .form("there is no proof") }
         var (document, configuration) = (root, proof)
         document["proof"] = nil

@@ -41,12 +41,7 @@ extension Signed {
     /// Reads a message that may have been kept since before ``Signed`` was its form.
     /// - Parameter expected: as with ``init(_:from:)``; a policy and a backup in the former wrapper need one.
     public init(kept bytes: [UInt8], from expected: PublicKey?) throws(StatementError) {
-        let root: JSON
-        do {
-            root = try JSON.read(bytes, limits: Body.limits)
-        } catch {
-            throw .form("\(error)")
-        }
+        let root = try JSON.statement(bytes, within: Body.limits)
         try self.init(JSONField(FormerWrapper.renewed(root, Body.kind, signer: expected)), from: expected)
     }
 }

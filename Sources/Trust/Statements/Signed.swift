@@ -33,13 +33,7 @@ public struct Signed<Body: Signable>: Sendable {
     /// - Parameter expected: whose word counts; nil for that of whoever signed, whom the caller judges by
     ///   ``signer``.
     public init(_ bytes: [UInt8], from expected: PublicKey?) throws(StatementError) {
-        let root: JSON
-        do {
-            root = try JSON.read(bytes, limits: Body.limits)
-        } catch {
-            throw .form("\(error)")
-        }
-        try self.init(JSONField(root), from: expected)
+        try self.init(JSONField(try JSON.statement(bytes, within: Body.limits)), from: expected)
     }
 
     /// Reads a message that is a part of another one, whose reader has bounded it.

@@ -1,3 +1,5 @@
+internal import Encoding
+
 /// Why something signed does not count.
 public enum StatementError: Error, Equatable, CustomStringConvertible {
     /// It does not have the form of a signed message, or more in it than it needs.
@@ -12,6 +14,14 @@ public enum StatementError: Error, Equatable, CustomStringConvertible {
     case signature(of: String)
     /// What was signed says something else than its kind says.
     case members(String)
+
+    /// What is wrong with its form; nil where the matter is who signed, and how.
+    public var malformation: String? {
+        switch self {
+        case .form(let reason), .members(let reason): reason
+        case .algorithm, .kind, .key, .signer, .signature: nil
+        }
+    }
 
     /// For programs.
     public var rule: String {
@@ -35,6 +45,17 @@ public enum StatementError: Error, Equatable, CustomStringConvertible {
         case .signer(let expected, let found): "it is signed by \(found) instead of \(expected)"
         case .signature(let signer): "it is not what \(signer) signed"
         case .members(let reason): "it says something else than its kind: \(reason)"
+        }
+    }
+}
+
+extension JSON {
+    /// Reads what is said to be signed.
+    static func statement(_ bytes: [UInt8], within limits: Limits) throws(StatementError) -> JSON {
+        do {
+            return try JSON.read(bytes, limits: limits)
+        } catch {
+            throw .form("\(error)")
         }
     }
 }

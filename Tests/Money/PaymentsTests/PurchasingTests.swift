@@ -13,9 +13,10 @@ import World
     private static let pause = Purchasing.Action.rest(.seconds(1))
 
     private func expect(
-        _ course: Purchasing.Course, within patience: Purchasing.Patience = .tries(2), _ steps: [Step]
+        _ course: Purchasing.Course, within patience: Purchasing.Patience = .tries(2),
+        looksFirst: Bool = false, _ steps: [Step]
     ) {
-        var machine = Purchasing(course, patience)
+        var machine = Purchasing(course, patience, looksFirst: looksFirst)
         for (number, step) in steps.enumerated() {
             #expect(machine.handle(step.event, at: .zero) == step.action, "step \(number)")
         }
@@ -153,16 +154,16 @@ import World
             [(.begun, .send), (closing, .seeEnd), (.channelGoesOn, .agree), (.nothingNew, Self.pause)])
     }
 
-    @Test func `what is sponsored is looked for before it is sent`() {
+    @Test func `what may be on the chain already is looked for before it is sent`() {
         let patience = Purchasing.Patience.until(.seconds(20), every: .milliseconds(200))
         let rest = Purchasing.Action.rest(.milliseconds(200))
         let refusal = Purchasing.Event.replied(
             Purchasing.Reply(isGood: false, reason: "no such account", isRefusal: true))
         self.expect(
-            .sponsored, within: patience,
+            .plain, within: patience, looksFirst: true,
             [(.begun, .look(hint: nil)), (.found(.settled), .end(.paid(reason: "")))])
         self.expect(
-            .sponsored, within: patience,
+            .plain, within: patience, looksFirst: true,
             [
                 (.begun, .look(hint: nil)), (.found(.absent), .send), (Self.good, .look(hint: "tx")),
                 (.found(.absent), rest), (.rested, .send), (Self.good, .look(hint: "tx")),
@@ -170,14 +171,14 @@ import World
                 (.found(.settled), .end(.paid(reason: ""))),
             ])
         self.expect(
-            .sponsored, within: patience,
+            .plain, within: patience, looksFirst: true,
             [
                 (.begun, .look(hint: nil)), (.found(.absent), .send), (refusal, .look(hint: nil)),
                 (.found(.absent), .end(.unpaid(reason: "no such account"))),
             ])
         // A preflight refuses what has just landed, too.
         self.expect(
-            .sponsored, within: patience,
+            .plain, within: patience, looksFirst: true,
             [
                 (.begun, .look(hint: nil)), (.found(.absent), .send), (refusal, .look(hint: nil)),
                 (.found(.open), rest),
@@ -190,10 +191,11 @@ import World
     ) {
         var random = Seeded(seed)
         let courses: [Purchasing.Course] = [
-            .transfer, .plain, .sponsored, .voucher(hasDeposit: true), .voucher(hasDeposit: false),
+            .transfer, .plain, .voucher(hasDeposit: true), .voucher(hasDeposit: false),
         ]
         let course = courses.randomElement(using: &random) ?? .plain
-        var machine = Purchasing(course, .tries(Int.random(in: 1...6, using: &random)))
+        var machine = Purchasing(
+            course, .tries(Int.random(in: 1...6, using: &random)), looksFirst: .random(using: &random))
         var event = Purchasing.Event.begun
         var isProved = false
         for _ in 0..<100 {

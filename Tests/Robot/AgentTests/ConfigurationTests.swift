@@ -100,15 +100,7 @@ import World
     func `a value out of bounds is told with its file and its place`(
         member: String, value: JSON, place: String
     ) async throws {
-        try await withFolder { folder in
-            let file = folder.appending("depai.yaml")
-            try DurableFile.write(Array(Self.document([(member, value)]).text.utf8), to: file)
-            let error = #expect(throws: SettingsError.self) {
-                try Settings.read(file) { try AgentConfiguration($0, in: folder) }
-            }
-            #expect(error?.path == file.string)
-            #expect(error?.reason.hasPrefix("\(place):") == true, "\(error?.reason ?? "")")
-        }
+        try await Self.expectFault(member, value, "\(place):")
     }
 
     @Test func `behaviours beside the section are read once more, with a warning that says the new words`()
@@ -156,14 +148,22 @@ import World
     func `a behaviour that is given twice or is not known is told with its file and its place`(
         member: String, value: JSON, reason: String
     ) async throws {
+        try await Self.expectFault(member, value, reason)
+    }
+
+    /// The file and the place are told.
+    private static func expectFault(
+        _ member: String, _ value: JSON, _ reason: String, at location: SourceLocation = #_sourceLocation
+    ) async throws {
         try await withFolder { folder in
             let file = folder.appending("depai.yaml")
             try DurableFile.write(Array(Self.document([(member, value)]).text.utf8), to: file)
-            let error = #expect(throws: SettingsError.self) {
+            let error = #expect(throws: SettingsError.self, sourceLocation: location) {
                 try Settings.read(file) { try AgentConfiguration($0, in: folder) }
             }
-            #expect(error?.path == file.string)
-            #expect(error?.reason.hasPrefix(reason) == true, "\(error?.reason ?? "")")
+            #expect(error?.path == file.string, sourceLocation: location)
+            #expect(
+                error?.reason.hasPrefix(reason) == true, "\(error?.reason ?? "")", sourceLocation: location)
         }
     }
 }
