@@ -40,6 +40,13 @@ enum Wing: String {
             swiftSettings: strict)
     }
 
+    /// One network that money moves on.
+    static func rail(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+        .target(
+            name: name, dependencies: dependencies, path: "Sources/Money/Rails/\(name)",
+            swiftSettings: strict)
+    }
+
     func program(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
         .executableTarget(
             name: name, dependencies: dependencies, path: "Sources/\(self.rawValue)/\(name)",
@@ -122,6 +129,7 @@ let package = Package(
         Wing.things.library("Devices", ["Messaging", "World", "Encoding", "Database", system]),
         Wing.things.library("VDA5050", ["Messaging", "World", "Encoding", "Database", system]),
         Wing.money.library("Solana", ["World", "Encoding", "Sodium"]),
+        Wing.rail("Stellar", ["World", "Encoding", "Sodium"]),
         Wing.money.library(
             "Wallet",
             [
@@ -283,6 +291,7 @@ let package = Package(
                 "Database", system,
             ]),
         Wing.money.tests(of: "Solana", ["TestSupport", "World", "Encoding", "Sodium"]),
+        Wing.money.tests(of: "Stellar", ["TestSupport", "World", "Encoding", "Sodium"]),
         Wing.simulator.tests(of: "SimulatedChain", ["TestSupport", "Solana", "World", "Encoding", "Sodium"]),
         .target(
             name: "ThingSupport",
