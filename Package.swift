@@ -122,6 +122,7 @@ let package = Package(
         Wing.things.library("Devices", ["Messaging", "World", "Encoding", "Database", system]),
         Wing.things.library("VDA5050", ["Messaging", "World", "Encoding", "Database", system]),
         Wing.money.library("Solana", ["World", "Encoding", "Sodium"]),
+        Wing.money.library("Stellar", ["World", "Encoding", "Sodium"]),
         Wing.money.library(
             "Wallet",
             [
@@ -132,12 +133,11 @@ let package = Package(
             "Payments",
             ["Statements", "Wallet", "Ledger", "World", "Encoding", "Sodium", "Database"]),
         Wing.money.library(
-            "Rails", ["Payments", "Wallet", "Ledger", "Solana", "World", "Encoding", "Sodium"]),
+            "Rails", ["Payments", "Wallet", "Ledger", "Solana", "Stellar", "World", "Encoding", "Sodium"]),
         Wing.robot.library(
             "Home",
             [
-                "Statements", "Wallet", "Ledger", "Solana", "World", "Encoding", "Sodium", "Database",
-                "CYAML", system,
+                "Statements", "Wallet", "Ledger", "World", "Encoding", "Sodium", "Database", "CYAML", system,
             ]),
         // Floors 5 and 6
         Wing.robot.library(
@@ -177,7 +177,8 @@ let package = Package(
         Wing.robot.program(
             "depai",
             [
-                "Console", "Agent", "Control", "Home", "Rails", "Payments", "Devices", "Solana", "Ledger",
+                "Console", "Agent", "Control", "Home", "Rails", "Payments", "Devices", "Solana", "Stellar",
+                "Ledger",
                 "Wallet", "Statements", "Encoding", "Sodium", "Database", "Linux", "World", "CQREncode",
                 arguments, system,
             ]),
@@ -288,6 +289,7 @@ let package = Package(
                 "Database", system,
             ]),
         Wing.money.tests(of: "Solana", ["TestSupport", "World", "Encoding", "Sodium"]),
+        Wing.money.tests(of: "Stellar", ["TestSupport", "World", "Encoding", "Sodium"]),
         Wing.simulator.tests(of: "SimulatedChain", ["TestSupport", "Solana", "World", "Encoding", "Sodium"]),
         .target(
             name: "ThingSupport",

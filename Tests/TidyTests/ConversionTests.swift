@@ -80,7 +80,7 @@ import Testing
         "Money/Solana/TokenExtensions.swift": 1,
         "Money/Solana/TransactionMessage.swift": 10,
         "Trade/Storage/StorageClient.swift": 2,
-        "Money/Wallet/Chain.swift": 7,
+        "Money/Wallet/Chain.swift": 4,
         "Money/Wallet/DerivationPath.swift": 2,
         "Money/Wallet/KeyFile.swift": 2,
         "Money/Wallet/KeystoreSlot.swift": 4,

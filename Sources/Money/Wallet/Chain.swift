@@ -47,7 +47,7 @@ public enum Chain: String, Sendable, Hashable, CaseIterable {
         case .robonomics: SS58.encode(key, prefix: 32)
         // The implicit account: the key itself.
         case .near: Hex.encode(key.bytes)
-        case .stellar: StellarKey.encode(key)
+        case .stellar: StrKey.account.encode(key.bytes)
         // Flag 0 names the scheme Ed25519.
         case .sui: "0x" + Hex.encode(BLAKE2b.digest(of: [0] + key.bytes))
         case .did: DIDKey.text(of: key)
@@ -84,26 +84,5 @@ public enum SS58 {
         let body = head + key.bytes
         let check = BLAKE2b.digest(of: self.domain + body, length: 64)
         return Base58.encode(body + check[..<2])
-    }
-}
-
-/// Stellar's key format (SEP-23): a version byte, the key and CRC-16/XMODEM, low byte first, in base32.
-enum StellarKey {
-    /// "G…": an Ed25519 account.
-    private static let account: UInt8 = 6 << 3
-
-    static func encode(_ key: PublicKey) -> String {
-        let body = [self.account] + key.bytes
-        let check = self.checksum(body)
-        return Base32.encode(body + [UInt8(check & 255), UInt8(check >> 8)]).uppercased()
-    }
-
-    /// CRC-16/XMODEM: polynomial 0x1021, nothing reflected, starts at zero.
-    private static func checksum(_ bytes: [UInt8]) -> UInt16 {
-        bytes.reduce(UInt16(0)) { check, byte in
-            (0..<8).reduce(check ^ UInt16(byte) << 8) { check, _ in
-                check & 0x8000 == 0 ? check << 1 : check << 1 ^ 0x1021
-            }
-        }
     }
 }

@@ -1,0 +1,102 @@
+internal import Encoding
+
+/// The transaction that an x402 payload carries: nobody is its source, nobody signed it, and it makes the one
+/// transfer that its one entry authorizes. A facilitator puts itself in as the source and signs.
+public struct StellarEnvelope: Sendable, Hashable {
+    /// Longer ones are refused, in bytes.
+    public static let byteLimit = 6_144
+    /// What is offered for a place in a ledger, beside the resources, in stroops.
+    public static let inclusionFee: UInt32 = 100
+
+    public let authorization: StellarAuthorization
+    /// Stroops; at least what the resources cost.
+    public let fee: UInt32
+    /// Seconds since 1970 until which a ledger may take it.
+    public let maxTime: UInt64
+    /// Nil before a simulation has said them: such an envelope can be simulated and nothing else.
+    public let resources: StellarResources?
+    /// The XDR (`TransactionEnvelope`).
+    public let bytes: [UInt8]
+
+    public init(_ authorization: StellarAuthorization, maxTime: UInt64, resources: StellarResources?) {
+        self.authorization = authorization
+        self.maxTime = maxTime
+        self.resources = resources
+        let (fee, overflow) = UInt32(clamping: resources?.fee ?? 0).addingReportingOverflow(Self.inclusionFee)
+        self.fee = overflow ? .max : fee
+        self.bytes = Self.write(authorization, self.fee, maxTime, resources)
+    }
+
+    /// Padded Base64, as the payload's `transaction` has it.
+    public var base64: String { Base64.standard.encode(self.bytes) }
+
+    /// Reads the payload's `transaction`.
+    public init(base64 text: String, on network: StellarNetwork) throws(StellarError) {
+        guard text.utf8.count <= Self.byteLimit / 3 * 4 + 4 else {
+            throw .tooLarge(bytes: text.utf8.count, limit: Self.byteLimit / 3 * 4 + 4)
+        }
+        let bytes: [UInt8]
+        do throws(DecodingError) { bytes = try Base64.standard.decode(text) } catch { throw .bytes(error) }
+        try self.init(decoding: bytes, on: network)
+    }
+
+    /// Reads the XDR; it has to be the one that writing gives.
+    public init(decoding bytes: [UInt8], on network: StellarNetwork) throws(StellarError) {
+        var reader = try XDRReader(bytes, limit: Self.byteLimit)
+        try reader.expect(2, "an envelope")
+        try reader.expect(0, "a source")
+        guard try reader.fixed(32) == StellarAddress.nobody.bytes else { throw .shape("it has a source") }
+        self.fee = try reader.uint32()
+        guard try reader.int64() == 0 else { throw .shape("it has a sequence number") }
+        try reader.expect(1, "preconditions")
+        guard try reader.uint64() == 0 else { throw .shape("it is not valid at once") }
+        self.maxTime = try reader.uint64()
+        try reader.expect(0, "a memo")
+        guard try reader.uint32() == 1 else { throw .shape("not one operation") }
+        guard try !reader.isPresent() else { throw .shape("the operation has a source") }
+        try reader.expect(24, "an operation")
+        try reader.expect(0, "a function")
+        let call = try TransferCall(&reader)
+        guard try reader.uint32() == 1 else { throw .shape("not one entry") }
+        self.authorization = try StellarAuthorization(&reader, on: network)
+        let payment = self.authorization.payment
+        guard call.token == payment.token, call.from == payment.from, call.to == payment.to,
+            call.amount == payment.amount
+        else { throw .shape("it calls something else than was authorized") }
+        self.resources = try reader.isPresent() ? try StellarResources(&reader) : nil
+        guard try reader.uint32() == 0 else { throw .shape("it is signed") }
+        try reader.end()
+        guard Self.write(self.authorization, self.fee, self.maxTime, self.resources) == bytes else {
+            throw .bytes(.notCanonical)
+        }
+        self.bytes = bytes
+    }
+
+    private static func write(
+        _ authorization: StellarAuthorization, _ fee: UInt32, _ maxTime: UInt64,
+        _ resources: StellarResources?
+    ) -> [UInt8] {
+        let payment = authorization.payment
+        let transfer = StellarTransfer(
+            network: payment.network, token: payment.token, from: payment.from, to: payment.to,
+            amount: payment.amount, nonce: payment.nonce, expiration: payment.expiration,
+            credentials: payment.credentials)
+        var writer = XDRWriter()
+        writer.uint32(2)
+        writer.account(.nobody)
+        writer.uint32(fee)
+        writer.int64(0)
+        writer.uint32(1)
+        writer.uint64(0)
+        writer.uint64(maxTime)
+        // No memo, one operation without a source of its own: a host function that calls a contract.
+        for number: UInt32 in [0, 1, 0, 24, 0] { writer.uint32(number) }
+        transfer.writeCall(to: &writer)
+        writer.uint32(1)
+        writer.fixed(authorization.bytes)
+        writer.uint32(resources == nil ? 0 : 1)
+        if let resources { writer.fixed(resources.bytes) }
+        writer.uint32(0)
+        return writer.bytes
+    }
+}
