@@ -40,13 +40,6 @@ enum Wing: String {
             swiftSettings: strict)
     }
 
-    /// One network that money moves on.
-    static func rail(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-        .target(
-            name: name, dependencies: dependencies, path: "Sources/Money/Rails/\(name)",
-            swiftSettings: strict)
-    }
-
     func program(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
         .executableTarget(
             name: name, dependencies: dependencies, path: "Sources/\(self.rawValue)/\(name)",
@@ -129,7 +122,7 @@ let package = Package(
         Wing.things.library("Devices", ["Messaging", "World", "Encoding", "Database", system]),
         Wing.things.library("VDA5050", ["Messaging", "World", "Encoding", "Database", system]),
         Wing.money.library("Solana", ["World", "Encoding", "Sodium"]),
-        Wing.rail("Stellar", ["World", "Encoding", "Sodium"]),
+        Wing.money.library("Stellar", ["World", "Encoding", "Sodium"]),
         Wing.money.library(
             "Wallet",
             [

@@ -33,7 +33,7 @@ import Testing
             guard let text = try? String(contentsOf: folder.appending(path: name), encoding: .utf8) else {
                 return nil
             }
-            let depth = top == "Sources" ? name.hasPrefix("Money/Rails/") ? 3 : 2 : 1
+            let depth = top == "Sources" ? 2 : 1
             return File(
                 path: "\(top)/\(name)",
                 target: "\(top)/\(name.split(separator: "/").prefix(depth).joined(separator: "/"))",
