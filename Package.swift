@@ -126,13 +126,14 @@ let package = Package(
         Wing.money.library(
             "Wallet",
             [
-                "CUnistring", "Statements", "Ledger", "Solana", "World", "Encoding", "Sodium", "Database",
-                system,
+                "CUnistring", "Statements", "Ledger", "World", "Encoding", "Sodium", "Database", system,
             ]),
         // Floor 4
         Wing.money.library(
             "Payments",
-            ["Statements", "Wallet", "Ledger", "Solana", "World", "Encoding", "Sodium", "Database"]),
+            ["Statements", "Wallet", "Ledger", "World", "Encoding", "Sodium", "Database"]),
+        Wing.money.library(
+            "Rails", ["Payments", "Wallet", "Ledger", "Solana", "World", "Encoding", "Sodium"]),
         Wing.robot.library(
             "Home",
             [
@@ -156,17 +157,16 @@ let package = Package(
         Wing.provider.library(
             "Node",
             [
-                "Payments", "Storage", "Compute", "Market", "Ledger", "Wallet", "Statements", "Solana",
-                "Wasm",
-                "World", "Encoding", "Sodium",
+                "Rails", "Payments", "Storage", "Compute", "Market", "Ledger", "Wallet", "Statements",
+                "Solana", "Wasm", "World", "Encoding", "Sodium",
                 "Database", "Home", system, hummingbird, lifecycle, logging,
             ]),
         Wing.robot.library(
             "Agent",
             [
-                "Control", "Payments", "Storage", "Compute", "Market", "Devices", "VDA5050", "Messaging",
-                "Ledger", "Wallet", "Statements", "Solana", "World", "Encoding", "Sodium", "Database", "Home",
-                system,
+                "Control", "Rails", "Payments", "Storage", "Compute", "Market", "Devices", "VDA5050",
+                "Messaging", "Ledger", "Wallet", "Statements", "Solana", "World", "Encoding", "Sodium",
+                "Database", "Home", system,
             ]),
         // Floor 8
         Wing.robot.library(
@@ -178,9 +178,9 @@ let package = Package(
         Wing.robot.program(
             "depai",
             [
-                "Console", "Agent", "Control", "Home", "Payments", "Devices", "Solana", "Ledger", "Wallet",
-                "Statements", "Encoding", "Sodium", "Database", "Linux", "World", "CQREncode", arguments,
-                system,
+                "Console", "Agent", "Control", "Home", "Rails", "Payments", "Devices", "Solana", "Ledger",
+                "Wallet", "Statements", "Encoding", "Sodium", "Database", "Linux", "World", "CQREncode",
+                arguments, system,
             ]),
         Wing.robot.program(
             "depaid",
@@ -210,8 +210,9 @@ let package = Package(
         .target(
             name: "Simulation",
             dependencies: [
-                "SimulatedChain", "SimulatedDevices", "Agent", "Control", "Node", "Home", "Payments",
-                "Market", "Devices", "VDA5050", "Messaging", "Ledger", "Wallet", "Statements", "Storage",
+                "SimulatedChain", "SimulatedDevices", "Agent", "Control", "Node", "Home", "Rails", "Payments",
+                "Market",
+                "Devices", "VDA5050", "Messaging", "Ledger", "Wallet", "Statements", "Storage",
                 "Compute", "Solana", "World", "Encoding", "Sodium", "Database", "Linux", heap, hummingbird,
                 logging,
                 subprocess,
@@ -241,14 +242,14 @@ let package = Package(
             name: "depai-soak",
             dependencies: [
                 "Simulation", "SimulatedChain", "SimulatedDevices", "Devices", "Agent", "Node", "Home",
-                "Storage", "Market", "Payments",
+                "Storage", "Market", "Rails", "Payments",
                 "Wallet", "Ledger", "Solana", "Linux", "World", "Encoding", "Database", system,
             ], path: "Tests/Soak", exclude: ["run"], swiftSettings: strict),
         Wing.things.bench("depai-outbox", in: "OutboxWorkload", ["Messaging", "Linux", "World", system]),
         .target(
             name: "PaymentSupport",
             dependencies: [
-                "TestSupport", "Node", "Storage", "Market", "Payments", "Wallet", "Statements",
+                "TestSupport", "Node", "Storage", "Market", "Rails", "Payments", "Wallet", "Statements",
                 "Ledger", "Solana",
                 "SimulatedChain", "World",
                 "Encoding", "Sodium", "Database", system,
@@ -257,15 +258,19 @@ let package = Package(
         Wing.money.tests(
             of: "Payments",
             [
-                "PaymentSupport", "TestSupport", "Node", "Storage", "Wallet", "Statements",
-                "Ledger",
-                "Solana", "SimulatedChain", "World",
-                "Encoding", "Sodium",
+                "PaymentSupport", "TestSupport", "Rails", "Node", "Wallet", "Statements", "Ledger",
+                "Solana", "World", "Encoding", "Sodium",
+            ]),
+        Wing.money.tests(
+            of: "Rails",
+            [
+                "PaymentSupport", "TestSupport", "Payments", "Node", "Storage", "Wallet", "Statements",
+                "Ledger", "Solana", "SimulatedChain", "World", "Encoding", "Sodium",
             ]),
         Wing.provider.tests(
             of: "Node",
             [
-                "PaymentSupport", "TestSupport", "Linux", "Payments", "Storage", "Compute", "Market",
+                "PaymentSupport", "TestSupport", "Linux", "Rails", "Payments", "Storage", "Compute", "Market",
                 "Wallet", "Ledger", "Solana", "SimulatedChain", "World", "Encoding", "Sodium", "Database",
                 system, hummingbird,
             ]),
@@ -325,7 +330,8 @@ let package = Package(
         Wing.robot.tests(
             of: "Agent",
             [
-                "Node", "Wallet", "TestSupport", "PaymentSupport", "ThingSupport", "Market", "Payments",
+                "Node", "Wallet", "TestSupport", "PaymentSupport", "ThingSupport", "Market", "Rails",
+                "Payments",
                 "Storage",
                 "Control",
                 "SimulatedDevices", "Devices",
@@ -347,8 +353,8 @@ let package = Package(
         .target(
             name: "Fuzzing",
             dependencies: [
-                "Agent", "Devices", "VDA5050", "Home", "Ledger", "Market", "Payments", "Solana", "Stellar",
-                "Sodium", "Statements", "Wallet", "Wasm", "World", "Encoding", system,
+                "Agent", "Devices", "VDA5050", "Home", "Ledger", "Market", "Rails", "Payments", "Solana",
+                "Stellar", "Sodium", "Statements", "Wallet", "Wasm", "World", "Encoding", system,
             ],
             path: "Tests/Fuzzing", exclude: ["Corpus", "Fuzzer.swift", "run"],
             sources: ["Decoders.swift", "Entrances.swift"],

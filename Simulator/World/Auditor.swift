@@ -9,6 +9,7 @@ import Market
 import Messaging
 import Node
 import Payments
+import Rails
 import SimulatedChain
 import SimulatedDevices
 import Sodium

@@ -7,6 +7,7 @@ import Home
 import Ledger
 import Linux
 import Payments
+import Rails
 import SimulatedChain
 import SimulatedDevices
 import Sodium

@@ -6,6 +6,7 @@ import Linux
 import Logging
 import Market
 import Payments
+import Rails
 package import SimulatedChain
 import Sodium
 package import Solana

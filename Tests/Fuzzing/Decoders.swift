@@ -2,6 +2,7 @@ internal import Agent
 internal import Devices
 internal import Encoding
 internal import Payments
+internal import Rails
 internal import Solana
 internal import Stellar
 internal import VDA5050
@@ -109,12 +110,12 @@ public enum Decoder: String, CaseIterable, Sendable {
         }
         guard let payload = try? PaymentPayload(bytes: bytes) else { return nil }
         let again = PaymentPayload(
-            resource: payload.resource, accepted: payload.accepted, content: payload.content,
+            resource: payload.resource, accepted: payload.accepted, payload: payload.payload,
             identifier: payload.identifier)
         guard let read = try? PaymentPayload(bytes: again.bytes) else {
             return "a payment cannot be read again"
         }
-        return read.content == payload.content && read.identifier == payload.identifier
+        return (try? read.content) == (try? payload.content) && read.identifier == payload.identifier
             ? nil : "a payment is not written as it was read"
     }
 

@@ -5,6 +5,7 @@ import Ledger
 import Linux
 import Market
 import Payments
+import Rails
 import Solana
 import Storage
 import Wallet

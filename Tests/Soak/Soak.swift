@@ -6,6 +6,7 @@ import Ledger
 import Linux
 import Node
 import Payments
+import Rails
 import SimulatedChain
 import Simulation
 import Solana

@@ -22,13 +22,14 @@ public struct Authorization: ~Copyable, Sendable {
     }
 
     /// Uses the permission up: signs `message` with `key`, which verifies what it made.
+    /// - Parameter bytes: what is signed of it, where that is not the message itself.
     /// - Throws: `SodiumError.signatureFault` when it does not verify; the reservation stays.
     package consuming func signed(
-        _ message: [UInt8], by key: borrowing SigningKey
+        _ message: [UInt8], as bytes: [UInt8]? = nil, by key: borrowing SigningKey
     ) throws(SodiumError) -> SignedAttempt {
         SignedAttempt(
             intent: self.intent, proposal: self.proposal, attempt: self.attempt, voucher: self.voucher,
-            message: message, signature: try key.signature(over: message), key: key.publicKey)
+            message: message, signature: try key.signature(over: bytes ?? message), key: key.publicKey)
     }
 }
 
@@ -66,6 +67,23 @@ public struct SignedAttempt: ~Copyable, Sendable {
     }
 }
 
+/// When a signed message can be executed, as its network counts: block heights, ledgers, seconds. The ledger
+/// keeps the numbers; what they count, and when they are past, is its network's rail's to say.
+public struct Horizon: Sendable, Hashable {
+    /// Nothing before it can hold the message; 0 where that was not kept.
+    public let first: UInt64
+    /// After it the network refuses the message for ever.
+    public let last: UInt64
+
+    public init(first: UInt64 = 0, last: UInt64) {
+        self.first = first
+        self.last = last
+    }
+
+    /// Of what is good for ever, as a voucher.
+    public static let never = Horizon(last: .max)
+}
+
 /// A payment whose exact bytes are on disk: only this may be sent.
 public struct JournalledPayment: Sendable {
     public let intent: IntentID
@@ -77,10 +95,7 @@ public struct JournalledPayment: Sendable {
     /// What was signed, to the byte.
     public let message: [UInt8]
     public let signature: Signature
-    /// The chain's block height after which the message can no longer be executed.
-    public let lastValidBlockHeight: UInt64
-    /// No block before this slot can hold the message; 0 where that was not kept.
-    public let firstSlot: UInt64
+    public let horizon: Horizon
     /// The transaction id as far as it is known. Of a sponsored payment only the sponsor knows it at first.
     public let transaction: String?
     /// The payment channel whose voucher the message is; nil for a transaction.
@@ -89,8 +104,7 @@ public struct JournalledPayment: Sendable {
     init(
         intent: IntentID, proposal: Proposal, attempt: Int, state: IntentState, payload: [UInt8],
         message: [UInt8],
-        signature: Signature, lastValidBlockHeight: UInt64, firstSlot: UInt64, transaction: String?,
-        channel: String?
+        signature: Signature, horizon: Horizon, transaction: String?, channel: String?
     ) {
         self.intent = intent
         self.proposal = proposal
@@ -99,8 +113,7 @@ public struct JournalledPayment: Sendable {
         self.payload = payload
         self.message = message
         self.signature = signature
-        self.lastValidBlockHeight = lastValidBlockHeight
-        self.firstSlot = firstSlot
+        self.horizon = horizon
         self.transaction = transaction
         self.channel = channel
     }

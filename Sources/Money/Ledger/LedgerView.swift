@@ -153,6 +153,15 @@ public struct LedgerView: ~Copyable {
         try self.intents(in: states).filter { $0.proposal.filledChannel == channel }
     }
 
+    /// The deposit that travels in the same payload as a voucher, while its outcome is open.
+    public borrowing func deposit(under payment: JournalledPayment) throws -> JournalledPayment? {
+        guard let channel = payment.channel else { return nil }
+        for record in try self.deposits(into: channel, in: [.signed, .submitted, .unknown]) {
+            if let deposit = try self.payment(record), deposit.payload == payment.payload { return deposit }
+        }
+        return nil
+    }
+
     /// The newest round of a purchase; nil when nobody asked for it yet. Where one is live it is this one.
     public borrowing func intent(of purchase: Purchase) throws -> IntentRecord? {
         try self.records(
@@ -187,8 +196,9 @@ public struct LedgerView: ~Copyable {
         return JournalledPayment(
             intent: record.id, proposal: record.proposal, attempt: Int(row.integer(0)), state: record.state,
             payload: row.blob(3), message: row.blob(1), signature: try .init(row.blob(2)),
-            lastValidBlockHeight: UInt64(bitPattern: row.integer(4)),
-            firstSlot: UInt64(bitPattern: row.integer(5)), transaction: record.transaction,
+            horizon: Horizon(
+                first: UInt64(bitPattern: row.integer(5)), last: UInt64(bitPattern: row.integer(4))),
+            transaction: record.transaction,
             channel: record.channel)
     }
 

@@ -6,11 +6,12 @@ internal import World
 public struct SettlementProof: Sendable, Hashable {
     /// The chain's transaction id.
     public let transaction: String
-    public let slot: UInt64
+    /// Where the network has it, in its words: `slot 1023`.
+    public let place: String
 
-    public init(transaction: String, slot: UInt64) {
+    public init(transaction: String, place: String) {
         self.transaction = transaction
-        self.slot = slot
+        self.place = place
     }
 }
 
@@ -20,12 +21,10 @@ extension PaymentLedger {
     ///
     /// - Parameters:
     ///   - payload: what will be sent, to the byte.
-    ///   - lastValidBlockHeight: after it the chain refuses the message for ever.
-    ///   - firstSlot: no block before it can hold the message: the slot of the message's blockhash.
+    ///   - horizon: when the message can be executed.
     /// - Throws: `LedgerError.foreignSignature` when a key signed that is not the wallet's.
     public func journal(
-        _ attempt: consuming SignedAttempt, payload: [UInt8], lastValidBlockHeight: UInt64,
-        firstSlot: UInt64 = 0
+        _ attempt: consuming SignedAttempt, payload: [UInt8], horizon: Horizon
     ) async throws -> JournalledPayment {
         let id = attempt.intent
         // The permission is used up, whatever comes: a refused signature leaves the reservation for the next
@@ -38,8 +37,7 @@ extension PaymentLedger {
             intent: id, proposal: attempt.proposal, attempt: attempt.attempt, state: state,
             payload: payload,
             message: attempt.message, signature: attempt.signature,
-            lastValidBlockHeight: lastValidBlockHeight, firstSlot: firstSlot,
-            transaction: nil, channel: attempt.channel)
+            horizon: horizon, transaction: nil, channel: attempt.channel)
         let digest = BLAKE2b.digest(of: payment.message + payment.signature.bytes + payload)
         try self.move(
             id, from: [.reserved], to: state, detail: "attempt \(payment.attempt)", digest: digest,
@@ -48,8 +46,8 @@ extension PaymentLedger {
             try self.database.run(
                 "INSERT INTO attempt VALUES (?, ?, ?, ?, ?, ?, ?)", .integer(self.head.sequence),
                 .integer(Int64(payment.attempt)), .blob(payment.message), .blob(payment.signature.bytes),
-                .blob(payload), .integer(Int64(bitPattern: lastValidBlockHeight)),
-                .integer(Int64(bitPattern: firstSlot)))
+                .blob(payload), .integer(Int64(bitPattern: horizon.last)),
+                .integer(Int64(bitPattern: horizon.first)))
         }
         try await self.durable()
         return payment
@@ -86,7 +84,7 @@ extension PaymentLedger {
         guard record.state != .settled else { return try await self.durable() }
         try self.move(
             record, from: [.signed, .submitted, .unknown], to: .settled,
-            detail: "found in slot \(proof.slot)",
+            detail: "found in \(proof.place)",
             transaction: proof.transaction, postings: self.spending(record)
         ) {
             if let channel = record.proposal.filledChannel { try self.setState(of: channel, to: .open) }
@@ -106,14 +104,14 @@ extension PaymentLedger {
         try await self.durable()
     }
 
-    /// Gives the money back: the chain has passed the last height at which the payment could be executed, and
-    /// it was not.
-    public func expire(_ id: IntentID, height: UInt64) async throws {
+    /// Gives the money back: the network is past the payment's horizon, and it was not executed.
+    /// - Parameter place: where the network was, in its words: `height 99`.
+    public func expire(_ id: IntentID, at place: String) async throws {
         let record = try self.intent(id)
         guard record.state != .expired else { return try await self.durable() }
         try self.move(
             record, from: [.signed, .submitted, .unknown], to: .expired,
-            detail: "not executed by height \(height)", postings: Pot(channel: record.channel).release)
+            detail: "not executed by \(place)", postings: Pot(channel: record.channel).release)
         try self.abandon(record)
         try await self.durable()
     }

@@ -9,7 +9,7 @@ public import World
 ///
 /// The actor owns the only writing connection. What a public function says is on disk when it returns,
 /// with two exceptions: an ``Authorization`` may be younger than its reservation's commit, because nothing
-/// can leave with it before ``journal(_:payload:lastValidBlockHeight:)``, which waits for both; and an
+/// can leave with it before ``journal(_:payload:horizon:)``, which waits for both; and an
 /// accepted voucher may be younger than its commit, because its payee says so again. Calls
 /// that run at the same time share a commit. After a storage fault the ledger refuses to write until it
 /// is opened again.
@@ -125,7 +125,7 @@ public actor PaymentLedger {
 
     /// Reads the ledger without waiting for the disk: what is read may be younger than its commit. Only for
     /// decisions that have no effect outside before something that waits, as
-    /// ``journal(_:payload:lastValidBlockHeight:)`` does: then both are on disk with one sync.
+    /// ``journal(_:payload:horizon:)`` does: then both are on disk with one sync.
     public func peek<Result: Sendable>(_ body: (borrowing LedgerView) throws -> Result) rethrows -> Result {
         try body(LedgerView(self.database))
     }

@@ -1,13 +1,11 @@
 internal import Encoding
 internal import Ledger
-internal import Solana
-internal import Wallet
 internal import World
 
 /// What a seller asks for, and which of its ways to pay is taken.
 extension Buyer {
     enum Answer {
-        case priced(Quote, Rail)
+        case priced(any Way)
         case ended(PurchaseEnd)
     }
 
@@ -54,17 +52,20 @@ extension Buyer {
         }
         var first: Answer?
         for group in groups {
-            guard let (quote, rail) = try await self.rail(group, order) else { continue }
+            guard let asset = group.first?.asset,
+                let way = try await self.rail(of: asset).way(among: group, for: order)
+            else { continue }
+            let quote = way.quote
             guard quote.proposal.amount <= quote.ceiling else {
                 let (asked, most) = (quote.asset.text(quote.proposal.amount), quote.asset.text(quote.ceiling))
                 first = first ?? .ended(.unpaid(reason: "\(asked) asked, \(most) offered"))
                 continue
             }
             // With one way only the ledger decides, and its answer is kept.
-            guard groups.count > 1 else { return .priced(quote, rail) }
-            switch try await self.ledger.foresee(quote.proposal, from: rail.channel) {
-            case .allowed: return .priced(quote, rail)
-            case .denied, .approvalNeeded: first = first ?? .priced(quote, rail)
+            guard groups.count > 1 else { return .priced(way) }
+            switch try await self.ledger.foresee(quote.proposal, from: way.channel) {
+            case .allowed: return .priced(way)
+            case .denied, .approvalNeeded: first = first ?? .priced(way)
             }
         }
         if let first { return first }
@@ -74,30 +75,23 @@ extension Buyer {
             required.unusable.isEmpty ? "" : "; unreadable: \(required.unusable.joined(separator: ", "))"
         return .ended(
             .unpaid(
-                reason: "no way to pay that the policy's assets allow\(signed) on \(self.network.chainID); "
+                reason: "no way to pay that the policy's assets allow\(signed) on "
+                    + "\(self.networks.joined(separator: ", ")); "
                     + "offered: \(offered.joined(separator: ", "))\(more)"))
     }
 
-    /// The offered ways that our network and the policy's assets allow: a group for each token, in the order
+    /// The offered ways that our networks and the policy's assets allow: a group for each token, in the order
     /// of the seller, and in each the cheapest first; among equals the seller's first. Amounts compare within
     /// one token only, and decimals come from the policy, never from the seller.
     private func choices(_ required: PaymentRequired, _ assets: [Asset], _ order: Order) -> [[Quote]] {
         let quotes = required.accepts.compactMap { requirements -> Quote? in
-            guard requirements.scheme == "exact" || requirements.channel != nil,
-                requirements.network == self.network.chainID,
-                let mint = try? Address(requirements.asset), let payTo = try? Address(requirements.payTo),
-                let feePayer = requirements.feePayer.flatMap({ try? Address($0) }), feePayer != self.payer,
-                let asset = assets.first(where: { $0.id == SolanaNames.token(mint, on: self.network) }),
-                let ceiling = order.ceiling.atomic(in: asset)
+            guard let rail = self.rails.first(where: { $0.network == requirements.network }),
+                let terms = rail.terms(of: requirements, in: assets),
+                let ceiling = order.ceiling.atomic(in: terms.asset)
             else { return nil }
             return Quote(
-                required: required, requirements: requirements, offer: nil, asset: asset, payTo: payTo,
-                mint: mint, feePayer: feePayer, ceiling: ceiling,
-                proposal: Proposal(
-                    order.purchase,
-                    Terms(
-                        payee: SolanaNames.account(payTo, on: self.network), asset: asset,
-                        amount: requirements.amount), note: order.note))
+                required: required, requirements: requirements, ceiling: ceiling,
+                proposal: Proposal(order.purchase, terms, note: order.note))
         }
         var tokens: [String] = []
         for quote in quotes where !tokens.contains(quote.asset.id) { tokens.append(quote.asset.id) }

@@ -1,7 +1,6 @@
 public import Encoding
 public import Ledger
 public import Sodium
-internal import Solana
 internal import Statements
 public import World
 
@@ -47,9 +46,10 @@ extension Buyer {
         guard let text = claim?.receipt else {
             return payload.offer.map { SellerSignatures(offer: $0, receipt: nil, refusal: nil) }
         }
+        let payer = try self.rail(of: record.proposal.asset).payer
         do throws(X402Error) {
             let receipt = try VerifiedReceipt(
-                text, about: payload, payer: self.payer.description, transaction: record.transaction,
+                text, about: payload, payer: payer, transaction: record.transaction,
                 since: record.createdAt / 1_000, by: seller, now: self.timeline.now)
             return SellerSignatures(offer: payload.offer, receipt: receipt, refusal: nil)
         } catch {

@@ -1,6 +1,5 @@
 internal import Database
 public import Ledger
-internal import Solana
 
 /// Something about the books that could not be cleared up, and was passed over: one payment, one channel, one
 /// token. The others do not wait for it.
@@ -21,13 +20,13 @@ public struct BookFault: Sendable, Hashable, CustomStringConvertible {
         do {
             try await body()
             return true
-        } catch let error as RPCError where !error.isCancelled {
+        } catch let error as any ChainError where !error.isCancelled {
             faults.append(BookFault(subject: subject, reason: "\(error)"))
         } catch let error as LedgerError where !error.isOfTheFile {
             faults.append(BookFault(subject: subject, reason: "\(error)"))
         } catch
             where
-            !(error is RPCError || error is LedgerError || error is DatabaseError
+            !(error is any ChainError || error is LedgerError || error is DatabaseError
             || error is CancellationError)
         {
             faults.append(BookFault(subject: subject, reason: "\(error)"))
@@ -46,7 +45,7 @@ public struct BookReport: Sendable {
 /// What the next start makes of what an earlier run left open.
 extension Buyer {
     /// Follows payments whose outcome is open, and books what the chain shows besides.
-    /// - Throws: `RPCError` when the chain cannot be asked at all; what is wrong with the ledger itself.
+    /// - Throws: `ChainError` when no chain can be asked at all; what is wrong with the ledger itself.
     public func lookAtBooks() async throws -> BookReport {
         var faults = try await self.reconcileOpenPayments()
         let holdings = try await self.bookDeposits(noting: &faults)
@@ -57,9 +56,9 @@ extension Buyer {
     private func dropUnsignedDeposits(noting faults: inout [BookFault]) async throws {
         let reserved = try await self.ledger.read { try $0.intents(in: [.reserved]) }
         for record in reserved {
-            guard let channel = record.proposal.filledChannel, await !self.locks.isTaken(channel) else {
-                continue
-            }
+            guard let channel = record.proposal.filledChannel,
+                let rail = try? self.rail(of: record.proposal.asset), await !rail.isBusy(channel)
+            else { continue }
             _ = try await BookFault.apart("channel \(channel)", noting: &faults) {
                 try await self.ledger.dropUnsignedDeposit(into: channel)
             }
@@ -70,7 +69,7 @@ extension Buyer {
     /// outage. Of vouchers only the seller knows: one whose answer nobody waits for any more is unknown.
     ///
     /// - Returns: the payments that could not be followed now.
-    /// - Throws: `RPCError` when the chain cannot be asked at all; what is wrong with the ledger itself.
+    /// - Throws: `ChainError` when no chain can be asked at all; what is wrong with the ledger itself.
     @discardableResult
     public func reconcileOpenPayments() async throws -> [BookFault] {
         var faults: [BookFault] = []
@@ -79,24 +78,40 @@ extension Buyer {
             try view.intents(in: [.signed, .submitted, .unknown]).compactMap { try view.payment($0) }
         }
         // Whether anybody answers is asked once, and not for each.
-        if open.contains(where: { $0.channel == nil }) { _ = try await self.rpc.blockHeight(.finalized) }
+        let answering =
+            open.contains { $0.channel == nil }
+            ? try await self.answering(noting: &faults).map(\.network) : self.networks
         for payment in open {
             _ = try await BookFault.apart("payment \(payment.intent)", noting: &faults) {
-                try await self.follow(payment)
+                let rail = try self.rail(of: payment.proposal.asset)
+                guard let channel = payment.channel else {
+                    if answering.contains(rail.network) { try await rail.reconcile(payment) }
+                    return
+                }
+                if await !rail.isBusy(channel) { try await self.doubt(payment) }
             }
         }
         return faults
     }
 
-    private func follow(_ payment: JournalledPayment) async throws {
-        if let channel = payment.channel {
-            if await !self.locks.isTaken(channel) { try await self.doubt(payment) }
-        } else if payment.proposal.purpose == .fee {
-            try await self.reconciler.reconcileFee(payment)
-        } else {
-            _ = try await self.reconciler.reconcile(
-                payment, hint: nil, account: try Self.payingAccount(payment))
+    /// The rails whose networks answer: the others do not hold them up.
+    /// - Throws: ``ChainError`` when none does, or when another network than the wallet's answers.
+    func answering(noting faults: inout [BookFault]) async throws -> [any Rail] {
+        var answering: [any Rail] = []
+        var silence: (any ChainError)?
+        for rail in self.rails {
+            do {
+                try await rail.greet()
+                answering.append(rail)
+            } catch let error as any ChainError where !error.isCancelled && !error.isOtherNetwork {
+                silence = error
+                if self.rails.count > 1 {
+                    faults.append(BookFault(subject: "network \(rail.network)", reason: "\(error)"))
+                }
+            }
         }
+        if answering.isEmpty, let silence { throw silence }
+        return answering
     }
 
     /// Nobody waits for the answer to this voucher any more.

@@ -1,60 +1,53 @@
 internal import Encoding
 public import Ledger
-public import Solana
-public import Wallet
-public import World
+internal import Wallet
+package import World
 
-/// Buys over x402 `exact`: quote, policy, reservation, signature, journal, send, outcome, in this order.
+/// Buys over x402: quote, policy, reservation, signature, journal, send, outcome, in this order. What a
+/// network is like only its ``Rail`` knows.
 public struct Buyer: Sendable {
     let ledger: PaymentLedger
-    let wallet: UnlockedWallet
-    let rpc: RPCClient
-    let network: Network
     let web: any Web
     let timeline: any Timeline
-    let entropy: any Entropy
-    let reconciler: Reconciler
-    /// One voucher at a time is on its way in each channel.
-    let locks = NamedLocks()
-    let mints = MintBook()
+    let rails: [any Rail]
 
-    /// - Parameter witnesses: further nodes of the network; see ``Reconciler``.
-    public init(
-        ledger: PaymentLedger, wallet: UnlockedWallet, rpc: RPCClient, witnesses: [RPCClient] = [],
-        network: Network, web: any Web, timeline: any Timeline, entropy: any Entropy
-    ) {
+    /// - Parameter rails: at least one; each of another network.
+    package init(ledger: PaymentLedger, rails: [any Rail], web: any Web, timeline: any Timeline) {
         self.ledger = ledger
-        self.wallet = wallet
-        self.rpc = rpc
-        self.network = network
+        self.rails = rails
         self.web = web
         self.timeline = timeline
-        self.entropy = entropy
-        self.reconciler = Reconciler(ledger: ledger, rpc: rpc, witnesses: witnesses)
     }
 
-    /// The wallet's address as a payer.
-    public var payer: Address { Address(self.wallet.publicKey(.payment)) }
+    /// The networks that are paid on, as CAIP-2 names them.
+    package var networks: [String] { self.rails.map(\.network) }
+
+    /// The rail of an asset, which CAIP-19 begins with its network.
+    func rail(of asset: Asset) throws -> any Rail {
+        guard let rail = self.rails.first(where: { asset.id.hasPrefix($0.network + "/") }) else {
+            throw X402Error.malformed("\(asset.id) is of a network that this wallet does not pay on")
+        }
+        return rail
+    }
 
     /// Buys, or goes on with the same purchase after a crash. See ``PurchaseEnd`` for the ends.
+    ///
+    /// While a payment for it is on its way, or nobody knows what became of it, nothing else is tried for the
+    /// same purchase: on no network.
     public func buy(_ order: Order) async throws -> PurchaseEnd {
         // Nothing leaves before a payment is journalled; what is read here may get to the disk with it.
         let known = try await self.ledger.peek { try $0.intent(of: order.purchase) }
         if let known, known.isLive, known.state != .reserved,
             let payment = try await self.ledger.peek({ try $0.payment(known) })
         {
-            guard let channel = payment.channel else { return try await self.follow(payment, order) }
-            return try await self.locks.alone(channel) { try await self.follow(payment, order) }
+            let rail = try self.rail(of: payment.proposal.asset)
+            return try await rail.alone(with: payment) { try await self.follow(payment, order, on: rail) }
         }
-        let quote: Quote
         switch try await self.quote(order) {
-        case .priced(let priced, .exact): quote = priced
-        case .priced(let priced, let rail): return try await self.buyFromChannel(priced, rail, order)
         case .ended(let purchase): return purchase
-        }
-        switch try await self.prepare(quote) {
-        case .signed(let payment): return try await self.follow(payment, order)
-        case .stopped(let purchase): return purchase
+        case .priced(let way):
+            let rail = try self.rail(of: way.quote.asset)
+            return try await way.pay(for: order) { try await self.follow($0, order, on: rail) }
         }
     }
 
@@ -62,42 +55,19 @@ public struct Buyer: Sendable {
     public func preview(_ order: Order) async throws -> Preview {
         switch try await self.quote(order) {
         case .ended(let purchase): return .ended(purchase)
-        case .priced(let quote, let rail):
-            let recent = try await self.rpc.latestBlockhash(.confirmed)
-            let channel: String?
-            let message: [UInt8]
-            switch rail {
-            case .exact:
-                do {
-                    let program = try await self.mints.tokenProgram(
-                        of: quote.mint, as: quote.asset, from: self.rpc)
-                    (channel, message) = (nil, try self.message(quote, recent, program))
-                    try await self.foresee(message)
-                } catch let error as X402Error {
-                    return .ended(.unpaid(reason: "\(error)"))
-                }
-            case .channel(let record, _):
-                let voucher = ChannelVoucher(
-                    channel: try Address(record.id), cumulative: record.spent + quote.proposal.amount)
-                (channel, message) = (record.id, voucher.bytes)
-            case .opening(let deposit):
-                let terms = try self.terms(quote, at: order.request.url, recent)
-                guard let id = terms.config.seeds(feePayer: terms.feePayer).derived?.address else {
-                    return .ended(.unpaid(reason: "the channel has no address; try again"))
-                }
-                channel = nil
-                message = try self.setup(quote, id, terms, deposit, isNew: true, recent)
-            case .topUp(let record, let terms, let amount):
-                channel = record.id
-                message = try self.setup(quote, Address(record.id), terms, amount, isNew: false, recent)
+        case .priced(let way):
+            do {
+                let (message, channel) = try await way.preview(for: order)
+                let verdict = try await self.ledger.foresee(way.quote.proposal, from: channel)
+                return .wouldSign(way.quote, verdict, message: message)
+            } catch let error as X402Error {
+                return .ended(.unpaid(reason: "\(error)"))
             }
-            let verdict = try await self.ledger.foresee(quote.proposal, from: channel)
-            return .wouldSign(quote, verdict, message: message)
         }
     }
 
-    /// Books what the owner sent to the wallet, for every token that the policy knows.
-    /// - Returns: what the chain has of each, in atomic units.
+    /// Books what the owner sent to the wallet, for every asset that the policy knows.
+    /// - Returns: what the chains have of each, in atomic units.
     @discardableResult
     public func bookDeposits() async throws -> [(asset: Asset, amount: UInt64)] {
         var faults: [BookFault] = []
@@ -106,48 +76,80 @@ public struct Buyer: Sendable {
 
     func bookDeposits(noting faults: inout [BookFault]) async throws -> [(asset: Asset, amount: UInt64)] {
         var amounts: [(asset: Asset, amount: UInt64)] = []
-        _ = try await self.rpc.slot()
-        for asset in try await self.ledger.read({ try $0.assets() }) {
-            guard let mint = SolanaNames.mint(of: asset, on: self.network) else { continue }
-            var found: [BookFault] = []
-            _ = try await BookFault.apart("token \(asset.id)", noting: &faults) {
-                // A token that is refused when it is paid with is still counted.
-                let program = try await self.programOfDeposits(mint)
-                let account = Address.associatedToken(owner: self.payer, mint: mint, tokenProgram: program)
-                let amount = try await self.reconciler.bookDeposits(of: asset, account: account, mint: mint) {
-                    try await self.bookEndedChannels(in: asset, noting: &found)
-                }
-                amounts.append((asset, amount))
-            }
-            faults += found
-        }
-        let sol = SolanaNames.sol(on: self.network)
-        if try await self.ledger.read({ try $0.assets().contains { $0.id == sol.id } }) {
-            _ = try await BookFault.apart("token \(sol.id)", noting: &faults) {
-                // What the wallet pays fees with itself.
-                let account = Address(self.wallet.publicKey(.sponsor))
-                amounts.append(
-                    (sol, try await self.reconciler.bookDeposits(of: sol, account: account, mint: nil)))
-            }
+        for rail in try await self.answering(noting: &faults) {
+            amounts += try await rail.holdings(noting: &faults)
         }
         return amounts
     }
 
-    /// Of a token that this chain does not have there is nothing to count.
-    private func programOfDeposits(_ mint: Address) async throws -> Address {
-        do {
-            return try await self.mints.mint(at: mint, from: self.rpc).tokenProgram
-        } catch is X402Error {
-            return .tokenProgram
-        }
+    /// Returns when all networks answer.
+    /// - Throws: ``ChainError`` of the first that does not.
+    package func greet() async throws {
+        for rail in self.rails { try await rail.greet() }
     }
 
+    /// Sends what is above the owner's ceilings back to the owner, by the policy's `sweep`. A sweep that was
+    /// interrupted is gone on with first.
+    /// - Returns: what was done; empty when nothing is above a ceiling.
+    public func sweep() async throws -> [Sweeping] {
+        guard let policy = await self.ledger.policyInForce else { return [] }
+        var done: [Sweeping] = []
+        for rule in policy.sweeps {
+            guard let asset = policy.assets.first(where: { $0.id == rule.asset }) else { continue }
+            do {
+                if let result = try await self.rail(of: asset).sweep(asset, rule) { done.append(result) }
+            } catch let error as any ChainError {
+                done.append(.waits(asset: asset, reason: "\(error)"))
+            } catch let error as WebError {
+                done.append(.waits(asset: asset, reason: "\(error)"))
+            } catch let error as X402Error {
+                done.append(.waits(asset: asset, reason: "\(error)"))
+            }
+        }
+        return done
+    }
+
+    // MARK: Channels
+
+    /// Asks the seller for the rest of a channel's deposit, and books what the chain shows. Vouchers whose
+    /// answer was lost are cleared up on the way: the seller shows what it accepted.
+    ///
+    /// - Parameter seller: where the seller is asked; nil where it was bought from.
+    /// - Throws: `LedgerError.unknownChannel`; what says that the chain cannot be asked.
+    public func closeChannel(_ id: String, at seller: String? = nil) async throws -> ChannelClosing {
+        try await self.rail(ofChannel: id).closeChannel(id, at: seller)
+    }
+
+    /// Closes a channel without its seller, step by step: asks the chain, waits for the grace period that
+    /// the seller has for its last voucher, and fetches the rest. Each call does what can be done now.
+    public func forceClose(_ id: String) async throws -> ChannelClosing {
+        try await self.rail(ofChannel: id).forceClose(id)
+    }
+
+    /// Looks on the chains for payment channels of this wallet that the ledger does not know, because it was
+    /// lost: their deposits are booked as found, what the chain shows as settled as spent, and nothing more
+    /// is spent from them. They can be closed, with their sellers or without.
+    public func recoverChannels() async throws -> [ChannelFinding] {
+        var findings: [ChannelFinding] = []
+        for rail in self.rails { findings += try await rail.recoverChannels() }
+        return findings
+    }
+
+    private func rail(ofChannel id: String) async throws -> any Rail {
+        guard let record = try await self.ledger.read({ try $0.channel(id) }) else {
+            throw LedgerError.unknownChannel(id)
+        }
+        return try self.rail(of: record.asset)
+    }
+}
+
+extension Web {
     /// How long a seller is waited for at most, in seconds.
-    private static let longestWork = 600
+    private static var longestWork: Int { 600 }
 
     /// Sends a request with its payment.
     /// - Returns: the seller's answer and what it says of the payment, or why there is no answer.
-    func present(
+    package func present(
         _ payload: [UInt8], with request: WebRequest
     ) async throws -> (WebResponse?, SettlementResponse?, silence: String?) {
         var request = request
@@ -157,7 +159,7 @@ public struct Buyer: Sendable {
             request.timeout = max(request.timeout, .seconds(min(max(said, 0), Self.longestWork) + 10))
         }
         do throws(WebError) {
-            let response = try await self.web.send(request)
+            let response = try await self.send(request)
             let claim = response.header(X402.responseHeader).flatMap { try? SettlementResponse(header: $0) }
             return (response, claim, nil)
         } catch {
@@ -165,25 +167,13 @@ public struct Buyer: Sendable {
             return (nil, nil, "\(error)")
         }
     }
+}
 
+extension WebResponse {
     /// Why the seller did not answer with what was bought, in its own words where it has some.
-    static func refusal(_ response: WebResponse, _ claim: SettlementResponse?) -> String {
-        let again = response.header(X402.requiredHeader).flatMap { try? PaymentRequired(header: $0) }
+    package func refusal(_ claim: SettlementResponse?) -> String {
+        let again = self.header(X402.requiredHeader).flatMap { try? PaymentRequired(header: $0) }
         let words = claim?.errorMessage ?? claim?.errorReason ?? again?.error
-        return "status \(response.status)" + (words.map { ": \($0)" } ?? "")
-    }
-
-    /// The token account that a journalled payment draws on, read from its bytes.
-    static func payingAccount(_ payment: JournalledPayment) throws -> Address {
-        for content in InstructionContent.contents(of: try TransactionMessage(decoding: payment.message)) {
-            switch content {
-            case .transferChecked(let transfer): return transfer.source
-            case .openChannel(let opening): return opening.source
-            case .topUpChannel(_, _, let source, _, _, _, _): return source
-            case .requestCloseOfChannel(_, let channel): return channel
-            default: continue
-            }
-        }
-        throw X402Error.malformed("the journalled message pays nothing")
+        return "status \(self.status)" + (words.map { ": \($0)" } ?? "")
     }
 }

@@ -2,7 +2,6 @@ internal import Database
 internal import Encoding
 public import Ledger
 internal import Sodium
-internal import Solana
 internal import World
 
 /// Pays for whoever may use this machine: the command line in its own process, or in a running robot, over
@@ -10,13 +9,10 @@ internal import World
 public struct Cashier: Sendable {
     private let buyer: Buyer
     private let ledger: PaymentLedger
-    private let facilitator: Facilitator
 
-    /// - Parameter facilitator: of the same wallet; pays the network's fees of a close without the seller.
-    public init(buyer: Buyer, ledger: PaymentLedger, facilitator: Facilitator) {
+    public init(buyer: Buyer, ledger: PaymentLedger) {
         self.buyer = buyer
         self.ledger = ledger
-        self.facilitator = facilitator
     }
 
     /// Does what is asked with the books up to date.
@@ -43,11 +39,12 @@ public struct Cashier: Sendable {
 
     /// What goes before everything that may move money: the right network, and books that are up to date.
     private func prepare(_ network: String?) async throws {
-        if let network, network != self.buyer.network.chainID {
-            throw CashierFault.otherNetwork("this wallet pays on \(self.buyer.network.chainID)")
+        if let network, !self.buyer.networks.contains(network) {
+            let networks = self.buyer.networks.joined(separator: ", ")
+            throw CashierFault.otherNetwork("this wallet pays on \(networks)")
         }
         // A node of another network is noticed before a seller is asked.
-        _ = try await self.buyer.rpc.blockHeight()
+        try await self.buyer.greet()
         _ = try await self.buyer.lookAtBooks()
     }
 
@@ -71,7 +68,7 @@ public struct Cashier: Sendable {
                 intent: try await self.ledger.read { try $0.nextIntent(of: order.purchase) },
                 asset: quote.proposal.asset, amount: quote.proposal.amount,
                 payee: quote.proposal.payee, transaction: nil)
-            return .wouldPay(payment, feePayer: "\(quote.feePayer)", message: message, verdict)
+            return .wouldPay(payment, feePayer: quote.requirements.feePayer ?? "", message: message, verdict)
         }
     }
 
@@ -133,7 +130,7 @@ public struct Cashier: Sendable {
         }
         let closing =
             force
-            ? try await self.buyer.forceClose(channel, through: self.facilitator)
+            ? try await self.buyer.forceClose(channel)
             : try await self.buyer.closeChannel(channel, at: place)
         return .closing(closing, record.asset)
     }
@@ -157,8 +154,8 @@ public enum CashierFault: Error, Sendable, Hashable, CustomStringConvertible {
         self =
             switch error {
             case let fault as CashierFault: fault
-            case RPCError.otherNetwork: .otherNetwork("\(error)")
-            case is RPCError: .chain("\(error)")
+            case let error as any ChainError:
+                error.isOtherNetwork ? .otherNetwork("\(error)") : .chain("\(error)")
             case LedgerError.storageFault, LedgerError.damaged: .storage("\(error)")
             case let error as DatabaseError where error.isStorageFault: .storage("\(error)")
             default: .refused("\(error)")

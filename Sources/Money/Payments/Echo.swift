@@ -1,18 +1,18 @@
-internal import Encoding
+package import Encoding
 
 /// What a payment gives back to the seller besides the chosen terms, to the byte.
-struct Echo: Sendable, Equatable {
+package struct Echo: Sendable, Equatable {
     /// The resource as the seller described it.
     let resource: String
     /// Extensions that we do not know.
     let extensions: [String]
 
-    init(resource: String) {
+    package init(resource: String) {
         self.resource = (["url": .string(resource)] as JSON).text
         self.extensions = []
     }
 
-    init(_ source: JSONSource, resource: String) {
+    package init(_ source: JSONSource, resource: String) {
         let known = [X402.identifierExtension, OfferReceipt.name]
         self.resource =
             source["resource"].flatMap { $0["url"] == nil ? nil : $0.text }

@@ -1,7 +1,6 @@
 internal import Encoding
 public import Ledger
 public import Sodium
-public import Solana
 public import World
 
 /// Something to buy: a request whose answer costs money.
@@ -16,7 +15,7 @@ public struct Order: Sendable {
         case policy
 
         /// In atomic units; nil for a text that is no amount of `asset`.
-        func atomic(in asset: Asset) -> UInt64? {
+        package func atomic(in asset: Asset) -> UInt64? {
             switch self {
             case .units(let units): units
             case .decimal(let text): asset.atomic(text)
@@ -117,18 +116,26 @@ public enum PurchaseEnd: Sendable {
 
 /// What a seller asks for, as far as we would pay it.
 public struct Quote: Sendable {
-    let required: PaymentRequired
+    package let required: PaymentRequired
     public let requirements: PaymentRequirements
     /// What the seller signed about them.
     public let offer: VerifiedOffer?
-    public let asset: Asset
-    public let payTo: Address
-    let mint: Address
-    /// Who pays the network's fee.
-    public let feePayer: Address
     /// Atomic units.
     let ceiling: UInt64
     public let proposal: Proposal
+
+    package init(
+        required: PaymentRequired, requirements: PaymentRequirements, offer: VerifiedOffer? = nil,
+        ceiling: UInt64, proposal: Proposal
+    ) {
+        self.required = required
+        self.requirements = requirements
+        self.offer = offer
+        self.ceiling = ceiling
+        self.proposal = proposal
+    }
+
+    public var asset: Asset { self.proposal.asset }
 
     /// This with the seller's signature over it; nil when the seller signed others, but not this.
     func signed(among offers: [VerifiedOffer]) -> Quote? {
@@ -136,13 +143,9 @@ public struct Quote: Sendable {
         let terms = OfferTerms(JSONField(self.requirements.json))
         guard let offer = offers.first(where: { $0.terms == terms }) else { return nil }
         return Quote(
-            required: self.required, requirements: self.requirements, offer: offer, asset: self.asset,
-            payTo: self.payTo, mint: self.mint, feePayer: self.feePayer, ceiling: self.ceiling,
+            required: self.required, requirements: self.requirements, offer: offer, ceiling: self.ceiling,
             proposal: self.proposal)
     }
-
-    /// Whether a voucher pays it.
-    var isFromChannel: Bool { self.requirements.channel != nil }
 }
 
 /// What a purchase would do now.

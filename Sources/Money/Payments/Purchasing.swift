@@ -1,4 +1,4 @@
-internal import World
+package import World
 
 /// A payment whose exact bytes are on disk, on its way to an end, as a value: it takes what happened and says
 /// what to do next. It knows no clock, no socket and no chain; what it asks for is done by one performer,
@@ -6,9 +6,9 @@ internal import World
 ///
 /// Only the same bytes are ever sent. A payment ends as paid when the chain shows it (a voucher: when its
 /// payee accepts it), as unpaid when the chain proves that it never can be, and otherwise as open.
-struct Purchasing: Sendable {
+package struct Purchasing: Sendable {
     /// Whose word ends a payment.
-    enum Course: Sendable, Hashable {
+    package enum Course: Sendable, Hashable {
         /// The chain's; what was bought comes as the payee's answer.
         case transfer
         /// The payee's answer alone. While its channel's deposit is on the way, the chain is asked about it.
@@ -18,7 +18,7 @@ struct Purchasing: Sendable {
     }
 
     /// How long somebody is tried.
-    enum Patience: Sendable, Hashable {
+    package enum Patience: Sendable, Hashable {
         /// So often, with pauses that grow to four seconds.
         case tries(Int)
         /// Until this uptime, with a pause between two tries.
@@ -26,21 +26,32 @@ struct Purchasing: Sendable {
     }
 
     /// What whoever is paid said to the payment.
-    struct Reply: Sendable, Hashable {
+    package struct Reply: Sendable, Hashable {
         /// Whether it is what was bought, or the word that the payment was taken.
-        var isGood: Bool
+        package var isGood: Bool
         /// Why not, in words.
-        var reason = ""
+        package var reason = ""
         /// A transaction that it names; believed only when the chain shows it.
-        var hint: String?
+        package var hint: String?
         /// It says that the channel is about to end.
-        var isClosing = false
+        package var isClosing = false
         /// It will not take this payment, however often it is sent.
-        var isRefusal = false
+        package var isRefusal = false
+
+        package init(
+            isGood: Bool, reason: String = "", hint: String? = nil, isClosing: Bool = false,
+            isRefusal: Bool = false
+        ) {
+            self.isGood = isGood
+            self.reason = reason
+            self.hint = hint
+            self.isClosing = isClosing
+            self.isRefusal = isRefusal
+        }
     }
 
     /// What the chain says.
-    enum Finding: Sendable, Hashable {
+    package enum Finding: Sendable, Hashable {
         case settled
         case failed(String)
         /// Not executed, and it never can be.
@@ -53,7 +64,7 @@ struct Purchasing: Sendable {
         case silent(String)
     }
 
-    enum Event: Sendable, Hashable {
+    package enum Event: Sendable, Hashable {
         case begun
         case replied(Reply)
         /// Nobody answered, and why.
@@ -72,7 +83,7 @@ struct Purchasing: Sendable {
         case rested
     }
 
-    enum Action: Sendable, Hashable {
+    package enum Action: Sendable, Hashable {
         /// Send the bytes that are on disk.
         case send
         /// Ask the chain what became of the payment, or of the deposit under it.
@@ -87,7 +98,7 @@ struct Purchasing: Sendable {
         case end(End)
     }
 
-    enum End: Sendable, Hashable {
+    package enum End: Sendable, Hashable {
         /// Paid, and the last reply is what was bought.
         case answered
         /// Paid, and no good reply.
@@ -112,7 +123,7 @@ struct Purchasing: Sendable {
     ///   - looksFirst: whether the chain is asked before anything is sent: it may have landed in an earlier
     ///     life.
     ///   - isPaid: whether its end is known already, and only the answer is missing.
-    init(_ course: Course, _ patience: Patience, looksFirst: Bool = false, isPaid: Bool = false) {
+    package init(_ course: Course, _ patience: Patience, looksFirst: Bool = false, isPaid: Bool = false) {
         self.course = course
         self.looksFirst = looksFirst
         self.isSettled = isPaid
@@ -120,7 +131,7 @@ struct Purchasing: Sendable {
     }
 
     /// - Parameter now: uptime.
-    mutating func handle(_ event: Event, at now: Duration) -> Action {
+    package mutating func handle(_ event: Event, at now: Duration) -> Action {
         switch event {
         case .begun: return self.looksFirst ? .look(hint: nil) : .send
         case .replied(let reply):
@@ -206,7 +217,7 @@ extension Purchasing {
     /// Does what the machine asks for until it ends: what only takes time here, the rest by whoever can.
     ///
     /// - Parameter perform: sends, looks, books; gives what came of it.
-    static func follow(
+    package static func follow(
         _ machine: Purchasing, on timeline: any Timeline, _ perform: (Action) async throws -> Event
     ) async throws -> End {
         var machine = machine

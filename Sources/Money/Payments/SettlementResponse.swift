@@ -47,7 +47,7 @@ public struct SettlementResponse: Sendable, Equatable {
     }
 
     /// The transaction that it names, if any.
-    var hint: String? { self.transaction.isEmpty ? nil : self.transaction }
+    package var hint: String? { self.transaction.isEmpty ? nil : self.transaction }
 
     /// Reads the `PAYMENT-RESPONSE` header.
     public init(header: String) throws(X402Error) { try self.init(try X402.decode(header)) }

@@ -16,7 +16,7 @@ public enum X402 {
     static func encode(_ message: JSON) -> String { Base64.standard.encode(Array(message.text.utf8)) }
 
     /// What messages may be: sellers describe their answers in schemas as well.
-    static let limits = JSON.Limits(bytes: 128 << 10, depth: 64)
+    package static let limits = JSON.Limits(bytes: 128 << 10, depth: 64)
 
     /// Reads a header's text.
     static func decode(_ header: String) throws(X402Error) -> JSONField {
@@ -71,7 +71,7 @@ public struct PaymentRequirements: Sendable, Equatable {
     /// As it was received or will be sent.
     public let json: JSON
     /// The same to the byte: the payload echoes it without change.
-    let text: String
+    package let text: String
 
     public init(
         network: String, amount: UInt64, asset: String, payTo: String, maxTimeoutSeconds: Int,
@@ -158,7 +158,7 @@ public struct PaymentRequired: Sendable, Equatable {
     /// Why the other ways to pay that are offered cannot be used.
     public let unusable: [String]
     /// What a payment gives back to the seller, as it came.
-    let echo: Echo
+    package let echo: Echo
     /// Whether the seller wants a payment identifier.
     public let wantsIdentifier: Bool
     /// What the seller signed about the ways to pay; not verified yet.
@@ -243,7 +243,8 @@ public struct PaymentPayload: Sendable, Equatable {
     public let resource: String
     /// The chosen requirements, unchanged.
     public let accepted: PaymentRequirements
-    public let content: Content
+    /// What pays, as its scheme and network have it: read by the network's rail.
+    public let payload: JSON
     /// The same purchase has the same identifier, however often it is sent: 16 to 128 characters of
     /// `[A-Za-z0-9_-]`.
     public let identifier: String?
@@ -252,46 +253,23 @@ public struct PaymentPayload: Sendable, Equatable {
     /// The message's own bytes.
     public let bytes: [UInt8]
 
-    /// What pays.
-    public enum Content: Sendable, Hashable {
-        /// A partially signed Solana transaction.
-        case exact(transaction: [UInt8])
-        case channel(ChannelPayment)
-
-        var json: JSON {
-            switch self {
-            case .exact(let bytes): ["transaction": .string(Base64.standard.encode(bytes))]
-            case .channel(let payment): payment.json
-            }
-        }
-    }
-
     public init(
-        resource: String, accepted: PaymentRequirements, transaction: [UInt8], identifier: String?,
+        resource: String, accepted: PaymentRequirements, payload: JSON, identifier: String?,
         offer: String? = nil
     ) {
         self.init(
-            resource: resource, accepted: accepted, content: .exact(transaction: transaction),
-            identifier: identifier, offer: offer)
-    }
-
-    public init(
-        resource: String, accepted: PaymentRequirements, content: Content, identifier: String?,
-        offer: String? = nil
-    ) {
-        self.init(
-            resource: resource, accepted: accepted, content: content, identifier: identifier, offer: offer,
+            resource: resource, accepted: accepted, payload: payload, identifier: identifier, offer: offer,
             echo: Echo(resource: resource))
     }
 
-    init(
-        resource: String, accepted: PaymentRequirements, content: Content, identifier: String?,
+    package init(
+        resource: String, accepted: PaymentRequirements, payload: JSON, identifier: String?,
         offer: String?, echo: Echo
     ) {
         self.offer = offer
         self.resource = resource
         self.accepted = accepted
-        self.content = content
+        self.payload = payload
         self.identifier = identifier
         var extensions = echo.extensions
         if let identifier {
@@ -304,7 +282,7 @@ public struct PaymentPayload: Sendable, Equatable {
         }
         var members = [
             "\"x402Version\":\(X402.version)", "\"resource\":\(echo.resource)",
-            "\"accepted\":\(accepted.text)", "\"payload\":\(content.json.text)",
+            "\"accepted\":\(accepted.text)", "\"payload\":\(payload.text)",
         ]
         if !extensions.isEmpty { members.append("\"extensions\":{\(extensions.joined(separator: ","))}") }
         self.bytes = Array("{\(members.joined(separator: ","))}".utf8)
@@ -320,11 +298,10 @@ public struct PaymentPayload: Sendable, Equatable {
             }
             self.resource = try root["resource"]["url"].ifPresent?.string() ?? ""
             self.accepted = try PaymentRequirements(root["accepted"], text: source["accepted"]?.text)
-            self.content =
-                self.accepted.channel != nil
-                ? .channel(try ChannelPayment(root["payload"]))
-                : .exact(
-                    transaction: try Base64.standard.decode(try root["payload"]["transaction"].string()))
+            guard case .object? = root["payload"].value else {
+                throw root["payload"].fault("what pays is missing")
+            }
+            self.payload = root["payload"].value ?? .null
             self.identifier = try root["extensions"][X402.identifierExtension]["info"]["id"].ifPresent?
                 .string()
             let offer = root["extensions"][OfferReceipt.name]["info"]["offers"][0]["signature"]

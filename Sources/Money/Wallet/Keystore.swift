@@ -236,7 +236,8 @@ public struct Keystore: Sendable {
         }
         return UnlockedWallet(
             payment: try key(.payment), sponsor: try key(.sponsor), voucher: try key(.voucher),
-            identity: try key(.identity), storage: try Self.seed(.storage, in: secrets))
+            stellar: try key(.stellar), identity: try key(.identity),
+            storage: try Self.seed(.storage, in: secrets))
     }
 
     /// All seeds, one after the other, each checked against its public half.

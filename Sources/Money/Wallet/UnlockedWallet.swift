@@ -1,7 +1,5 @@
-internal import Encoding
 public import Ledger
 public import Sodium
-internal import Solana
 public import Statements
 
 /// The unlocked keys of this machine. Signs payments that the ledger authorized, and typed statements;
@@ -10,21 +8,23 @@ public actor UnlockedWallet {
     private let payment: SigningKey
     private let sponsor: SigningKey
     private let voucher: SigningKey
+    private let stellar: SigningKey
     private let identity: SigningKey
     private let storage: SecretBytes
     private nonisolated let keys: [KeyRole: PublicKey]
 
     init(
         payment: consuming SigningKey, sponsor: consuming SigningKey, voucher: consuming SigningKey,
-        identity: consuming SigningKey, storage: consuming SecretBytes
+        stellar: consuming SigningKey, identity: consuming SigningKey, storage: consuming SecretBytes
     ) {
         self.keys = [
             .payment: payment.publicKey, .sponsor: sponsor.publicKey, .voucher: voucher.publicKey,
-            .identity: identity.publicKey,
+            .stellar: stellar.publicKey, .identity: identity.publicKey,
         ]
         self.payment = payment
         self.sponsor = sponsor
         self.voucher = voucher
+        self.stellar = stellar
         self.identity = identity
         self.storage = storage
     }
@@ -35,40 +35,16 @@ public actor UnlockedWallet {
         return key
     }
 
-    /// Signs the message of one authorized payment and uses the authorization up. A fee is signed by the
-    /// sponsor key, a voucher by the voucher key, everything else by the payment key.
+    /// Signs one checked message and uses its authorization up.
     ///
     /// The signature is verified before this returns. It must be journalled before it is sent.
-    ///
-    /// - Throws: `SigningRefusal` when the message pays something else than was authorized, is a voucher and
-    ///   should not be, or the other way round; `SodiumError`.
-    public func sign(
-        _ authorization: consuming Authorization, message: [UInt8]
-    ) throws -> SignedAttempt {
-        if let voucher = authorization.voucher {
-            guard Self.isVoucher(message, saying: voucher) else {
-                throw SigningRefusal.notAVoucher(channel: voucher.channel)
-            }
-            return try authorization.signed(message, by: self.voucher)
+    public func sign(_ message: consuming CheckedMessage) throws(SodiumError) -> SignedAttempt {
+        switch message.role {
+        case .sponsor: try message.signed(by: self.sponsor)
+        case .voucher: try message.signed(by: self.voucher)
+        case .stellar: try message.signed(by: self.stellar)
+        default: try message.signed(by: self.payment)
         }
-        guard !Self.isVoucher(message) else { throw SigningRefusal.voucher }
-        let check = MessageCheck(
-            payer: Address(self.payment.publicKey), sponsor: Address(self.sponsor.publicKey))
-        try check.check(message, pays: authorization.proposal)
-        switch authorization.proposal.purpose {
-        case .fee: return try authorization.signed(message, by: self.sponsor)
-        case .storage, .compute, .service, .channel, .sweep:
-            return try authorization.signed(message, by: self.payment)
-        }
-    }
-
-    /// The shape of a voucher: 0x56 0x01, channel, amount, expiry. No transaction begins so.
-    private static func isVoucher(_ message: [UInt8], saying wanted: VoucherAuthority? = nil) -> Bool {
-        guard message.count == 50, message[0] == 0x56, message[1] == 0x01 else { return false }
-        guard let wanted else { return true }
-        var amount: [UInt8] = []
-        amount.append(little: wanted.cumulative)
-        return Base58.encode(Array(message[2..<34])) == wanted.channel && Array(message[34..<42]) == amount
     }
 
     /// Signs a statement with the identity key.
@@ -103,24 +79,5 @@ public actor UnlockedWallet {
 
     private func storageKey(_ context: String) throws(SodiumError) -> SecretBytes {
         try BLAKE2b.key(from: self.storage, context: "depai/seal/v1/\(context)")
-    }
-}
-
-/// Why the wallet does not sign what it has an authorization for.
-public enum SigningRefusal: Error, Equatable, CustomStringConvertible {
-    case notAVoucher(channel: String)
-    case voucher
-    /// The message does not pay what was authorized.
-    case otherPayment(String)
-    /// The statement is an owner's or an operator's to make.
-    case personsWord
-
-    public var description: String {
-        switch self {
-        case .notAVoucher(let channel): "the message is not the authorized voucher of channel \(channel)"
-        case .otherPayment(let what): "the message does not pay what was authorized: \(what)"
-        case .personsWord: "only a person's key signs this, no machine's"
-        case .voucher: "the message is a voucher, the authorization is for a payment on the chain"
-        }
     }
 }

@@ -1,6 +1,7 @@
 internal import Database
 internal import Encoding
 internal import Payments
+internal import Rails
 internal import Sodium
 internal import Solana
 

@@ -8,6 +8,7 @@ public import Logging
 internal import Market
 internal import NIOCore
 internal import Payments
+internal import Rails
 internal import Solana
 internal import Wallet
 public import World

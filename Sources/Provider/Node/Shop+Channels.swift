@@ -2,6 +2,7 @@ internal import Encoding
 internal import Ledger
 internal import Market
 public import Payments
+internal import Rails
 internal import Solana
 internal import Wallet
 internal import World

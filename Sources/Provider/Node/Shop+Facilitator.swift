@@ -1,6 +1,7 @@
 internal import Encoding
 internal import Market
 internal import Payments
+internal import Rails
 internal import Solana
 internal import World
 
@@ -19,7 +20,7 @@ extension Shop {
     func verify(_ request: ShopRequest) async throws -> ShopResponse {
         do {
             let (payload, requirements) = try self.read(request)
-            guard case .channel(let payment) = payload.content else {
+            guard case .channel(let payment) = try payload.content else {
                 let payment = try await self.facilitator.verify(payload, against: requirements)
                 return .json(200, ["isValid": true, "payer": .string(payment.payer.description)])
             }
@@ -43,7 +44,7 @@ extension Shop {
     func settle(_ request: ShopRequest) async throws -> ShopResponse {
         do {
             let (payload, requirements) = try self.read(request)
-            if case .channel(let payment) = payload.content {
+            if case .channel(let payment) = try payload.content {
                 let id = payment.voucher.voucher.channel.description
                 return try await self.alone(id) {
                     .json(200, try await self.settle(payment, payload, requirements).json)

@@ -3,7 +3,8 @@ internal import Database
 internal import Encoding
 public import Ledger
 public import Market
-public import Payments
+internal import Payments
+public import Rails
 internal import Sodium
 public import Solana
 internal import Statements
@@ -202,10 +203,11 @@ public actor Shop {
             return response
         }
         let payload = try PaymentPayload(header: header)
-        if case .channel(let payment) = payload.content {
+        if case .channel(let payment) = try payload.content {
             return try await self.sell(kind, for: payment, payload, request, resource)
         }
-        guard case .exact(let bytes) = payload.content, let transaction = try? Transaction(decoding: bytes)
+        guard case .exact(let bytes) = try payload.content,
+            let transaction = try? Transaction(decoding: bytes)
         else {
             throw X402Error.malformed("the payload holds no transaction")
         }
@@ -323,7 +325,7 @@ public actor Shop {
     func answer(_ sale: SalesBook.Sale, for resource: String) async throws -> ShopResponse {
         let payload = try PaymentPayload(bytes: sale.payload)
         let settlement: SettlementResponse
-        switch payload.content {
+        switch try payload.content {
         case .exact(let bytes):
             let message = try Transaction(decoding: bytes).message
             let payer = try ExactPayment(decoding: message).payer.description

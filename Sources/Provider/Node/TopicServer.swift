@@ -1,5 +1,6 @@
 internal import Encoding
 internal import Payments
+internal import Rails
 internal import Synchronization
 public import World
 

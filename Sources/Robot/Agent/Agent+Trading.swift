@@ -5,6 +5,7 @@ internal import Home
 internal import Ledger
 internal import Market
 internal import Payments
+internal import Rails
 internal import Solana
 internal import Storage
 internal import Wallet
@@ -15,7 +16,6 @@ extension Agent {
     struct Till {
         let market: any Web
         let buyer: Buyer
-        let facilitator: Facilitator
         let cashier: Cashier
     }
 
@@ -34,12 +34,9 @@ extension Agent {
             ledger: ledger, wallet: wallet, rpc: rpc,
             witnesses: chain.witnesses.map { RPCClient(url: $0, web: self.web, timeline: self.timeline) },
             network: chain.network,
-            web: market, timeline: self.timeline, entropy: self.entropy)
-        let facilitator = Facilitator(
-            ledger: ledger, wallet: wallet, rpc: rpc, network: chain.network, timeline: self.timeline)
-        return Till(
-            market: market, buyer: buyer, facilitator: facilitator,
-            cashier: Cashier(buyer: buyer, ledger: ledger, facilitator: facilitator))
+            web: market, timeline: self.timeline, entropy: self.entropy,
+            sponsor: self.configuration.facilitator.map { .service(url: $0, web: self.web) })
+        return Till(market: market, buyer: buyer, cashier: Cashier(buyer: buyer, ledger: ledger))
     }
 
     /// The robot's work needs no chain to begin: readings are kept from the first one on, and what has to be
@@ -60,10 +57,7 @@ extension Agent {
                         store: store)
                 }
             }
-            let sponsor: Sponsor =
-                self.configuration.facilitator.map { .service(url: $0, web: self.web) }
-                ?? .own(till.facilitator)
-            group.addTask { try await self.keepBooks(till.buyer, sponsor, store, gate) }
+            group.addTask { try await self.keepBooks(till.buyer, store, gate) }
             defer { group.cancelAll() }
             try await group.next()
         }
@@ -96,7 +90,7 @@ extension Agent {
     /// Follows payments whose outcome an outage left open, books what the owner sends, and sends back what
     /// is above the owner's ceiling.
     private func keepBooks(
-        _ buyer: Buyer, _ sponsor: Sponsor, _ store: AgentStore, _ gate: BooksGate
+        _ buyer: Buyer, _ store: AgentStore, _ gate: BooksGate
     ) async throws {
         var (chain, books) = (Outage(), Outage())
         var obstacle = ""
@@ -116,12 +110,12 @@ extension Agent {
                     }
                     await gate.open()
                 }
-                try await self.sweep(buyer, sponsor, store, &obstacle)
+                try await self.sweep(buyer, store, &obstacle)
                 chain.over()
                 books.over()
-            } catch let error as RPCError {
+            } catch let error as any ChainError {
                 // A wrong configuration does not heal by waiting.
-                if case .otherNetwork = error { throw error }
+                if error.isOtherNetwork { throw error }
                 // One outage is one event, whatever the nodes say meanwhile.
                 let (isNews, wait) = chain.failed("away")
                 if isNews {
@@ -142,9 +136,9 @@ extension Agent {
 
     /// - Parameter obstacle: why money stays that should go, as it was said last.
     private func sweep(
-        _ buyer: Buyer, _ sponsor: Sponsor, _ store: AgentStore, _ obstacle: inout String
+        _ buyer: Buyer, _ store: AgentStore, _ obstacle: inout String
     ) async throws {
-        for result in try await buyer.sweep(through: sponsor) {
+        for result in try await buyer.sweep() {
             switch result {
             case .swept(let amount, let asset, let account):
                 obstacle = ""

@@ -7,6 +7,7 @@ import Home
 import Ledger
 import Linux
 import Payments
+import Rails
 import Solana
 import SystemPackage
 import Wallet
@@ -123,12 +124,10 @@ struct ChainOptions: ParsableArguments {
             witnesses: chain.witnesses.map { RPCClient(url: $0, web: CurlWeb()) },
             network: chain.network, web: TransportWeb(http: CurlWeb(), mqtt: links), timeline: timeline,
             entropy: SystemEntropy())
-        let facilitator = Facilitator(
-            ledger: ledger, wallet: wallet, rpc: rpc, network: chain.network, timeline: timeline)
         return try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await links.run() }
             defer { group.cancelAll() }
-            return try await body(Cashier(buyer: buyer, ledger: ledger, facilitator: facilitator))
+            return try await body(Cashier(buyer: buyer, ledger: ledger))
         }
     }
 

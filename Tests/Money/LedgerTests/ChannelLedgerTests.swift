@@ -44,8 +44,8 @@ import World
             return
         }
         let payment = try await ledger.journal(
-            try authorization.signed([1], by: wallet), payload: [2], lastValidBlockHeight: 9)
-        try await ledger.settle(payment.intent, proof: .init(transaction: "open", slot: 1))
+            try authorization.signed([1], by: wallet), payload: [2], horizon: Horizon(last: 9))
+        try await ledger.settle(payment.intent, proof: .init(transaction: "open", place: "slot 1"))
         try await body(ledger)
         #expect(try await ledger.read { try $0.faults() + $0.chainFaults() } == [])
     }
@@ -64,7 +64,7 @@ import World
         message.append(little: voucher.cumulative)
         message.append(little: UInt64(0))
         let attempt = try authorization.signed(message, by: key(2))
-        return try await ledger.journal(attempt, payload: [3], lastValidBlockHeight: .max)
+        return try await ledger.journal(attempt, payload: [3], horizon: .never)
     }
 
     private func topUp(_ ledger: PaymentLedger, series: UInt32) async throws -> JournalledPayment {
@@ -75,7 +75,7 @@ import World
             throw Denial(rule: "test", reason: "not allowed")
         }
         return try await ledger.journal(
-            try authorization.signed([4], by: key(2)), payload: [3], lastValidBlockHeight: 9)
+            try authorization.signed([4], by: key(2)), payload: [3], horizon: Horizon(last: 9))
     }
 
     @Test
@@ -92,7 +92,7 @@ import World
             try await ledger.markUnknown(voucher.intent, reason: "silence")
             // While another deposit may still cover it, it may still be good.
             let second = try await self.topUp(ledger, series: 2)
-            try await ledger.expire(first.intent, height: 10)
+            try await ledger.expire(first.intent, at: "height 10")
             #expect(try await ledger.read { try $0.intent(voucher.intent)?.state } == .unknown)
             try await ledger.fail(second.intent, transaction: "tx", reason: "no funds")
             #expect(try await ledger.read { try $0.intent(voucher.intent)?.state } == .expired)

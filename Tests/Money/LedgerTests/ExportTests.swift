@@ -69,7 +69,7 @@ import Testing
         self.clock.advance(seconds: 2 * 86_400)
         let expiring = Scene.proposal(33, job: "expires")
         _ = try await ledger.pay(expiring)
-        try await ledger.expire(expiring.id, height: 101)
+        try await ledger.expire(expiring.id, at: "height 101")
         try await ledger.earn(700, asset: Scene.dollar, purpose: .storage, reference: "customer tx")
         guard case .authorized(let authorization) = try await ledger.authorize(Scene.proposal(9, job: "no"))
         else { throw LedgerError.storageFault }

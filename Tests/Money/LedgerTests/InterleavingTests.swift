@@ -167,10 +167,10 @@ import Testing
             case 0: try await ledger.markSubmitted(payment)
             case 1:
                 try await ledger.settle(
-                    id, proof: SettlementProof(transaction: "tx \(payment.attempt)", slot: 1))
+                    id, proof: SettlementProof(transaction: "tx \(payment.attempt)", place: "slot 1"))
                 if before?.state != .settled { truths[id]?.settled += 1 }
             case 2: try await ledger.fail(id, transaction: "tx \(payment.attempt)", reason: "news")
-            case 3: try await ledger.expire(id, height: payment.lastValidBlockHeight + 1)
+            case 3: try await ledger.expire(id, at: "height \(payment.horizon.last + 1)")
             case 4: try await ledger.markUnknown(id, reason: "news")
             default: try await ledger.lose(id, reason: "lost", evidence: "news")
             }

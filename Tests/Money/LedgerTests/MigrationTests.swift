@@ -84,7 +84,7 @@ import Testing
             let job = Purchase(.job("0c9135da316dd98c801d112a3f0abb1448bfeebc454d594b9e652091f93e0368"))
             let record = try #require(try await ledger.read { try $0.intent(of: job) })
             #expect(record.state == .submitted && record.round == 1 && record.proposal.amount == 24_000)
-            try await ledger.expire(record.id, height: 1)
+            try await ledger.expire(record.id, at: "height 1")
             let next = try await ledger.read { try $0.nextIntent(of: job) }
             #expect(next == job.intent(round: 2))
             guard case .authorized(let authorization) = try await ledger.authorize(record.proposal) else {

@@ -160,7 +160,7 @@ import Testing
         try await approve(from: 13, sequence: 1)
         let payment = try await ledger.pay(self.dear)
         await #expect(throws: CommandError.self) { try await approve(from: 12, sequence: 3) }
-        try await ledger.expire(self.dear.id, height: payment.lastValidBlockHeight + 1)
+        try await ledger.expire(self.dear.id, at: "height \(payment.horizon.last + 1)")
         // A dead payment needs a new decision.
         #expect(try await ledger.answer(to: self.dear) == .waiting("approval", allowedNow: 500))
     }

@@ -17,7 +17,7 @@ import Testing
         #expect(try await ledger.answer(to: self.proposal) == .inFlight(.signed, attempt: 1))
         try await ledger.markSubmitted(payment)
         #expect(try await ledger.answer(to: self.proposal) == .inFlight(.submitted, attempt: 1))
-        try await ledger.settle(self.proposal.id, proof: SettlementProof(transaction: "tx", slot: 1))
+        try await ledger.settle(self.proposal.id, proof: SettlementProof(transaction: "tx", place: "slot 1"))
         #expect(try await ledger.answer(to: self.proposal) == .settled)
         let balance = try #require(try await ledger.balance())
         #expect(
@@ -76,7 +76,7 @@ import Testing
         try await refused("submitted")
         try await ledger.markUnknown(self.proposal.id, reason: "silence")
         try await refused("unknown")
-        try await ledger.settle(self.proposal.id, proof: SettlementProof(transaction: "tx", slot: 1))
+        try await ledger.settle(self.proposal.id, proof: SettlementProof(transaction: "tx", place: "slot 1"))
         try await refused("settled")
         #expect(
             try await ledger.answer(to: Scene.proposal(100, payee: "chain:beta", series: 1))
@@ -205,7 +205,7 @@ import Testing
         }
         let attempt = try authorization.signed(Array("message".utf8), by: try key(9))
         do {
-            _ = try await ledger.journal(attempt, payload: [], lastValidBlockHeight: 1)
+            _ = try await ledger.journal(attempt, payload: [], horizon: Horizon(last: 1))
             Issue.record("a foreign signature was journalled")
         } catch LedgerError.foreignSignature {}
         #expect(try await ledger.state(self.proposal) == .reserved)
@@ -231,7 +231,7 @@ import Testing
         }
         #expect(
             again.payload == payment.payload && again.message == payment.message && again.state == .unknown)
-        #expect(again.signature == payment.signature && again.lastValidBlockHeight == 100)
+        #expect(again.signature == payment.signature && again.horizon.last == 100)
     }
 
     @Test(arguments: [true, false])
@@ -241,7 +241,7 @@ import Testing
         if failed {
             try await ledger.fail(self.proposal.id, transaction: "tx", reason: "the chain refused")
         } else {
-            try await ledger.expire(self.proposal.id, height: 101)
+            try await ledger.expire(self.proposal.id, at: "height 101")
         }
         #expect(try await ledger.state(self.proposal) == (failed ? .failed : .expired))
         #expect(try await ledger.balance()?.available == 10_000)
@@ -261,7 +261,7 @@ import Testing
         await #expect(throws: LedgerError.self) {
             try await ledger.lose(self.proposal.id, reason: "lost", evidence: "x")
         }
-        try await ledger.settle(self.proposal.id, proof: SettlementProof(transaction: "tx", slot: 1))
+        try await ledger.settle(self.proposal.id, proof: SettlementProof(transaction: "tx", place: "slot 1"))
         for _ in 0..<2 { try await ledger.lose(self.proposal.id, reason: "lost", evidence: "no answer") }
         let balance = try #require(try await ledger.balance())
         #expect(balance.lost == 100 && balance.spent == 100 && balance.available == 9_900)
@@ -314,9 +314,9 @@ import Testing
                 switch from {
                 case .settled:
                     try await ledger.settle(
-                        self.proposal.id, proof: SettlementProof(transaction: "tx", slot: 1))
+                        self.proposal.id, proof: SettlementProof(transaction: "tx", place: "slot 1"))
                 case .failed: try await ledger.fail(self.proposal.id, transaction: "tx", reason: "")
-                case .expired: try await ledger.expire(self.proposal.id, height: 101)
+                case .expired: try await ledger.expire(self.proposal.id, at: "height 101")
                 case .unknown: try await ledger.markUnknown(self.proposal.id, reason: "")
                 default: break
                 }
@@ -329,9 +329,10 @@ import Testing
                 case .submit:
                     guard let made else { throw LedgerError.unknownIntent(id) }
                     try await ledger.markSubmitted(made)
-                case .settle: try await ledger.settle(id, proof: SettlementProof(transaction: "tx", slot: 1))
+                case .settle:
+                    try await ledger.settle(id, proof: SettlementProof(transaction: "tx", place: "slot 1"))
                 case .fail: try await ledger.fail(id, transaction: "tx", reason: "")
-                case .expire: try await ledger.expire(id, height: 101)
+                case .expire: try await ledger.expire(id, at: "height 101")
                 case .unknown: try await ledger.markUnknown(id, reason: "")
                 case .lose: try await ledger.lose(id, reason: "lost", evidence: "")
                 }

@@ -149,14 +149,14 @@ extension PaymentLedger {
         let message = Array("message \(authorization.intent) \(authorization.attempt)".utf8)
         let signer = try key(proposal.purpose == .fee ? 3 : 2)
         let attempt = try authorization.signed(message, by: signer)
-        return try await self.journal(attempt, payload: [1] + message, lastValidBlockHeight: height)
+        return try await self.journal(attempt, payload: [1] + message, horizon: Horizon(last: height))
     }
 
     func settled(_ proposal: Proposal) async throws {
         let payment = try await self.pay(proposal)
         try await self.markSubmitted(payment)
         let name = "tx \(payment.intent)"
-        try await self.settle(payment.intent, proof: SettlementProof(transaction: name, slot: 5))
+        try await self.settle(payment.intent, proof: SettlementProof(transaction: name, place: "slot 5"))
     }
 
     func newest(_ proposal: Proposal) async throws -> IntentRecord? {

@@ -1,6 +1,7 @@
 package import Encoding
 import Ledger
 package import Payments
+import Rails
 import SimulatedChain
 import Sodium
 package import Solana
@@ -58,7 +59,7 @@ package struct Draft {
 extension PaymentPayload {
     /// Of the scheme `exact`.
     package var transaction: [UInt8] {
-        guard case .exact(let bytes) = self.content else { return [] }
+        guard case .exact(let bytes)? = try? self.content else { return [] }
         return bytes
     }
 }

@@ -5,6 +5,7 @@ package import Ledger
 package import Market
 package import Node
 package import Payments
+package import Rails
 package import SimulatedChain
 package import Sodium
 package import Solana
@@ -255,12 +256,12 @@ package struct TestMarket: Sendable {
 
     package func buyer(
         _ ledger: PaymentLedger, rpc: RPCClient? = nil, witnesses: [RPCClient] = [],
-        web: (any Web)? = nil
+        web: (any Web)? = nil, facilitator: Facilitator? = nil, sponsor: Sponsor? = nil
     ) -> Buyer {
         Buyer(
             ledger: ledger, wallet: self.robotWallet, rpc: rpc ?? self.rpc, witnesses: witnesses,
             network: self.network, web: web ?? self.web, timeline: self.timeline,
-            entropy: CountingEntropy())
+            entropy: CountingEntropy(), facilitator: facilitator, sponsor: sponsor)
     }
 
     package var provider: Provider {

@@ -146,7 +146,7 @@ struct Teller: Sendable {
         case .authorized(let authorization):
             let message = Array("the message of \(authorization.intent)".utf8)
             let attempt = try authorization.signed(message, by: self.key.key)
-            return try await self.ledger.journal(attempt, payload: [1] + message, lastValidBlockHeight: 9)
+            return try await self.ledger.journal(attempt, payload: [1] + message, horizon: Horizon(last: 9))
         case .inFlight(let payment): return payment
         case .settled: return nil
         case .denied(let denial): throw denial
@@ -169,8 +169,8 @@ struct Teller: Sendable {
                 throw Denial(rule: "benchmark", reason: "no deposit is allowed")
             }
             let attempt = try authorization.signed(Array(id.utf8), by: self.key.key)
-            let payment = try await self.ledger.journal(attempt, payload: [1], lastValidBlockHeight: 9)
-            try await self.ledger.settle(payment.intent, proof: .init(transaction: id, slot: 1))
+            let payment = try await self.ledger.journal(attempt, payload: [1], horizon: Horizon(last: 9))
+            try await self.ledger.settle(payment.intent, proof: .init(transaction: id, place: "slot 1"))
         }
         return channels
     }
@@ -205,7 +205,7 @@ struct Teller: Sendable {
         message.append(little: voucher.cumulative)
         message.append(little: UInt64(0))
         let attempt = try authorization.signed(message, by: self.key.key)
-        return try await self.ledger.journal(attempt, payload: [1] + message, lastValidBlockHeight: .max)
+        return try await self.ledger.journal(attempt, payload: [1] + message, horizon: .never)
     }
 
     func pay(_ job: Int) async throws {
@@ -217,7 +217,7 @@ struct Teller: Sendable {
         try await self.ledger.markSubmitted(payment)
         acknowledge("submitted")
         try await self.ledger.settle(
-            payment.intent, proof: SettlementProof(transaction: "tx-\(job)", slot: UInt64(job)))
+            payment.intent, proof: SettlementProof(transaction: "tx-\(job)", place: "slot \(job)"))
         acknowledge("settled")
     }
 }

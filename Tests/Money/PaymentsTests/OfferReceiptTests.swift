@@ -3,6 +3,7 @@ import Ledger
 import Node
 import PaymentSupport
 import Payments
+import Rails
 import Sodium
 import Solana
 import Statements

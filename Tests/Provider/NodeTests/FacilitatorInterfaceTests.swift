@@ -2,6 +2,7 @@ import Encoding
 import Node
 import PaymentSupport
 import Payments
+import Rails
 import SimulatedChain
 import Solana
 import Testing

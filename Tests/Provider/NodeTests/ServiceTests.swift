@@ -4,6 +4,7 @@ import Market
 import Node
 import PaymentSupport
 import Payments
+import Rails
 import Solana
 import Storage
 import Testing

@@ -5,6 +5,7 @@ import Market
 import Node
 import PaymentSupport
 import Payments
+import Rails
 import SimulatedChain
 import Solana
 import Storage
@@ -152,11 +153,11 @@ import World
                 return try await self.send(copy, to: market).status
             }
             let other = PaymentPayload(
-                resource: payload.resource, accepted: payload.accepted, content: payload.content,
+                resource: payload.resource, accepted: payload.accepted, payload: payload.payload,
                 identifier: "another-identifier-1")
             #expect(try await resent(other) == 409)
             let none = PaymentPayload(
-                resource: payload.resource, accepted: payload.accepted, content: payload.content,
+                resource: payload.resource, accepted: payload.accepted, payload: payload.payload,
                 identifier: nil)
             #expect(try await resent(none) == 409)
             #expect(await market.transfers().count == 1)
@@ -175,7 +176,7 @@ import World
                 PaymentPayload(header: second.headers.last?.value ?? "")
             )
             let borrowed = PaymentPayload(
-                resource: two.resource, accepted: two.accepted, content: two.content,
+                resource: two.resource, accepted: two.accepted, payload: two.payload,
                 identifier: one.identifier)
             var request = second
             request.headers[request.headers.count - 1] = Header(

@@ -2,6 +2,7 @@ import Encoding
 import Ledger
 import PaymentSupport
 import Payments
+import Rails
 import SimulatedChain
 import Sodium
 import Solana

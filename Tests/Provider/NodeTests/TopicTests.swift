@@ -3,6 +3,7 @@ import Ledger
 import Linux
 import PaymentSupport
 import Payments
+import Rails
 import Solana
 import Storage
 import TestSupport

@@ -3,6 +3,7 @@ import Ledger
 import Market
 import PaymentSupport
 import Payments
+import Rails
 import Storage
 import Synchronization
 import TestSupport

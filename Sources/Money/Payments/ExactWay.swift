@@ -1,0 +1,98 @@
+package import Encoding
+package import Ledger
+package import Sodium
+package import Wallet
+
+/// A message that is not signed yet, and when it could be executed.
+package struct UnsignedMessage: Sendable {
+    package let message: [UInt8]
+    package let horizon: Horizon
+
+    package init(_ message: [UInt8], horizon: Horizon) {
+        self.message = message
+        self.horizon = horizon
+    }
+}
+
+/// A rail that pays with one message of its own: the scheme `exact`.
+package protocol ExactRail: Rail {
+    var ledger: PaymentLedger { get }
+    var wallet: UnlockedWallet { get }
+    var reader: any MessageReader { get }
+
+    /// The message that pays just what `quote` says.
+    /// - Throws: ``ChainError`` where the chain cannot be asked; anything else says why it cannot be paid.
+    func draft(_ quote: Quote) async throws -> UnsignedMessage
+    /// What the message and its signature travel as: the scheme's part of a payload.
+    func payload(_ message: [UInt8], _ signature: Signature) throws -> JSON
+}
+
+extension ExactRail {
+    /// Everything before the first byte of a payment leaves.
+    package func prepare(_ quote: Quote) async throws -> Preparation {
+        switch try await self.ledger.authorize(quote.proposal) {
+        case .denied(let denial): return .stopped(.denied(denial))
+        case .waiting(let id, let denial): return .stopped(.waiting(id, denial))
+        case .differs(let record): return .stopped(.denied(record.difference))
+        case .inFlight(let payment): return .signed(payment)
+        case .settled(let record): return .stopped(.unanswered(record.id, reason: "paid before"))
+        case .authorized(let authorization): return try await self.sign(authorization, quote)
+        }
+    }
+
+    private func sign(_ authorization: consuming Authorization, _ quote: Quote) async throws -> Preparation {
+        let draft: UnsignedMessage
+        do {
+            draft = try await self.draft(quote)
+        } catch let error as any ChainError {
+            try await self.ledger.suspend(authorization)
+            return .stopped(.unpaid(reason: "the chain does not answer: \(error)"))
+        } catch {
+            try await self.ledger.release(authorization, reason: "\(error)")
+            return .stopped(.unpaid(reason: "\(error)"))
+        }
+        let identifier = "\(authorization.intent)-\(authorization.attempt)"
+        let checked = try CheckedMessage(
+            draft.message, for: authorization, of: self.wallet, by: self.reader)
+        let signed = try await self.wallet.sign(checked)
+        let payload = PaymentPayload(
+            resource: quote.required.resource, accepted: quote.requirements,
+            payload: try self.payload(signed.message, signed.signature),
+            identifier: quote.required.wantsIdentifier ? identifier : nil, offer: quote.offer?.text,
+            echo: quote.required.echo)
+        return .signed(
+            try await self.ledger.journal(signed, payload: payload.bytes, horizon: draft.horizon))
+    }
+}
+
+/// What came of a wish to pay.
+package enum Preparation: Sendable {
+    case signed(JournalledPayment)
+    case stopped(PurchaseEnd)
+}
+
+/// Paying a quote with one message.
+package struct ExactWay<Exact: ExactRail>: Way {
+    package let quote: Quote
+    private let rail: Exact
+
+    package init(_ quote: Quote, on rail: Exact) {
+        self.quote = quote
+        self.rail = rail
+    }
+
+    package var channel: String? { nil }
+
+    package func preview(for order: Order) async throws -> (message: [UInt8], channel: String?) {
+        (try await self.rail.draft(self.quote).message, nil)
+    }
+
+    package func pay(
+        for order: Order, then follow: (JournalledPayment) async throws -> PurchaseEnd
+    ) async throws -> PurchaseEnd {
+        switch try await self.rail.prepare(self.quote) {
+        case .signed(let payment): try await follow(payment)
+        case .stopped(let end): end
+        }
+    }
+}
