@@ -200,6 +200,9 @@ let package = Package(
             path: "Simulator/Chain",
             swiftSettings: strict),
         .target(
+            name: "StellarChain", dependencies: ["World", "Encoding", "Sodium", "Stellar"],
+            path: "Simulator/StellarChain", swiftSettings: strict),
+        .target(
             name: "SimulatedDevices",
             dependencies: ["World", "Encoding", "Messaging", "Devices", "VDA5050", system],
             path: "Simulator/Devices",
@@ -289,8 +292,9 @@ let package = Package(
                 "Database", system,
             ]),
         Wing.money.tests(of: "Solana", ["TestSupport", "World", "Encoding", "Sodium"]),
-        Wing.money.tests(of: "Stellar", ["TestSupport", "World", "Encoding", "Sodium"]),
+        Wing.money.tests(of: "Stellar", ["TestSupport", "World", "Encoding", "Sodium", subprocess]),
         Wing.simulator.tests(of: "SimulatedChain", ["TestSupport", "Solana", "World", "Encoding", "Sodium"]),
+        Wing.simulator.tests(of: "StellarChain", ["TestSupport", "Stellar", "World", "Encoding", "Sodium"]),
         .target(
             name: "ThingSupport",
             dependencies: ["TestSupport", "Devices", "Messaging", "World", "Encoding", system],
@@ -350,7 +354,7 @@ let package = Package(
             name: "Fuzzing",
             dependencies: [
                 "Agent", "Devices", "VDA5050", "Home", "Ledger", "Market", "Rails", "Payments", "Solana",
-                "Sodium", "Statements", "Wallet", "Wasm", "World", "Encoding", system,
+                "Stellar", "Sodium", "Statements", "Wallet", "Wasm", "World", "Encoding", system,
             ],
             path: "Tests/Fuzzing", exclude: ["Corpus", "Fuzzer.swift", "run"],
             sources: ["Decoders.swift", "Entrances.swift"],

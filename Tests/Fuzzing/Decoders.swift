@@ -4,6 +4,7 @@ internal import Encoding
 internal import Payments
 internal import Rails
 internal import Solana
+internal import Stellar
 internal import VDA5050
 internal import Wasm
 internal import World
@@ -29,6 +30,8 @@ public enum Decoder: String, CaseIterable, Sendable {
     case announcement
     /// Every framing of what is signed.
     case statement
+    /// Preimages, entries and transactions of Stellar.
+    case stellar
 
     /// Feeds it.
     /// - Returns: what does not hold, or nil.
@@ -47,6 +50,7 @@ public enum Decoder: String, CaseIterable, Sendable {
         case .backup: Self.backup(bytes)
         case .announcement: Self.announcement(bytes)
         case .statement: Self.statement(bytes)
+        case .stellar: Self.stellar(bytes)
         }
     }
 
@@ -59,6 +63,31 @@ public enum Decoder: String, CaseIterable, Sendable {
         if message.bytes != transaction.messageBytes { return "a message is not written as it was read" }
         _ = InstructionContent.contents(of: message)
         _ = try? ExactPayment(decoding: message)
+        return nil
+    }
+
+    private static func stellar(_ bytes: [UInt8]) -> String? {
+        if let payment = try? StellarPayment(preimage: bytes) {
+            let transfer = StellarTransfer(
+                network: payment.network, token: payment.token, from: payment.from, to: payment.to,
+                amount: payment.amount, nonce: payment.nonce, expiration: payment.expiration,
+                credentials: payment.credentials)
+            if transfer.preimage != bytes { return "a preimage is not written as it was read" }
+        }
+        if let entry = try? StellarAuthorization(decoding: bytes, on: .testnet), entry.bytes != bytes {
+            return "an entry is not written as it was read"
+        }
+        if let envelope = try? StellarEnvelope(decoding: bytes, on: .testnet) {
+            if envelope.bytes != bytes { return "an envelope is not written as it was read" }
+            guard let transaction = try? StellarTransaction(decoding: bytes) else {
+                return "an envelope is no transaction"
+            }
+            if !transaction.makes(envelope.authorization.payment) { return "an envelope pays something else" }
+        }
+        _ = try? StellarTransaction(decoding: bytes)
+        if let value = try? SorobanValue(decoding: bytes), value.xdr != bytes {
+            return "a value is not written as it was read"
+        }
         return nil
     }
 

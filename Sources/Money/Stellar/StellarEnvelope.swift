@@ -1,4 +1,5 @@
 internal import Encoding
+public import Sodium
 
 /// The transaction that an x402 payload carries: nobody is its source, nobody signed it, and it makes the one
 /// transfer that its one entry authorizes. A facilitator puts itself in as the source and signs.
@@ -72,9 +73,20 @@ public struct StellarEnvelope: Sendable, Hashable {
         self.bytes = bytes
     }
 
+    /// The same transaction with somebody as its source who pays the fee: for that account to sign.
+    public func submission(by source: StellarAddress, sequence: Int64) -> StellarSubmission {
+        StellarSubmission(
+            network: self.authorization.payment.network, source: source,
+            body: Array(
+                Self.write(
+                    self.authorization, self.fee, self.maxTime, self.resources, source: source,
+                    sequence: sequence
+                ).dropFirst(4).dropLast(4)))
+    }
+
     private static func write(
         _ authorization: StellarAuthorization, _ fee: UInt32, _ maxTime: UInt64,
-        _ resources: StellarResources?
+        _ resources: StellarResources?, source: StellarAddress = .nobody, sequence: Int64 = 0
     ) -> [UInt8] {
         let payment = authorization.payment
         let transfer = StellarTransfer(
@@ -83,9 +95,9 @@ public struct StellarEnvelope: Sendable, Hashable {
             credentials: payment.credentials)
         var writer = XDRWriter()
         writer.uint32(2)
-        writer.account(.nobody)
+        writer.account(source)
         writer.uint32(fee)
-        writer.int64(0)
+        writer.int64(sequence)
         writer.uint32(1)
         writer.uint64(0)
         writer.uint64(maxTime)
@@ -97,6 +109,38 @@ public struct StellarEnvelope: Sendable, Hashable {
         writer.uint32(resources == nil ? 0 : 1)
         if let resources { writer.fixed(resources.bytes) }
         writer.uint32(0)
+        return writer.bytes
+    }
+}
+
+/// A transaction that its source has to sign.
+public struct StellarSubmission: Sendable, Hashable {
+    public let network: StellarNetwork
+    public let source: StellarAddress
+    /// The XDR of the transaction inside the envelope.
+    public let body: [UInt8]
+
+    package init(network: StellarNetwork, source: StellarAddress, body: [UInt8]) {
+        self.network = network
+        self.source = source
+        self.body = body
+    }
+
+    /// What is signed, and in hex the transaction's id.
+    public var signedHash: [UInt8] { SHA256.digest(of: self.network.id, [0, 0, 0, 2], self.body) }
+
+    /// The envelope with the source's signature.
+    /// - Throws: `StellarError.forged` when it is another's.
+    public func signed(_ signature: Signature) throws(StellarError) -> [UInt8] {
+        guard self.source.publicKey?.verifies(signature, over: self.signedHash) == true else {
+            throw .forged(self.source)
+        }
+        var writer = XDRWriter()
+        writer.uint32(2)
+        writer.fixed(self.body)
+        writer.uint32(1)
+        writer.fixed(Array(self.source.bytes.suffix(4)))
+        writer.opaque(signature.bytes)
         return writer.bytes
     }
 }

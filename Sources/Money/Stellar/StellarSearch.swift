@@ -46,7 +46,7 @@ public struct StellarSearch: Sendable {
     ) throws(StellarError) {
         self.payment = try StellarPayment(preimage: preimage)
         guard self.payment.network == rpc.network else { throw .unknownNetwork }
-        self.firstLedger = firstLedger
+        self.firstLedger = min(firstLedger, self.payment.expiration)
         self.rpc = rpc
         self.witness = witness
     }

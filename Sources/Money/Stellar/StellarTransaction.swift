@@ -9,12 +9,14 @@ public struct StellarTransaction: Sendable, Hashable {
 
     /// One authorization entry, whoever signed it.
     struct Entry: Hashable {
-        /// Nil for the source's own: it has no nonce.
         let credentials: UInt32
+        /// Nil for the source's own: it has no nonce.
         let signer: StellarAddress?
         let nonce: Int64
         let expiration: UInt32
         let invocation: [UInt8]
+        /// The XDR.
+        let bytes: [UInt8]
     }
 
     /// The account that it acts for, and whose sequence number it takes.
@@ -95,6 +97,20 @@ public struct StellarTransaction: Sendable, Hashable {
             + (self.feeBump.map { [SHA256.digest(of: network.id, [0, 0, 0, 5], $0)] } ?? [])
     }
 
+    /// The one contract that it calls; nil where that is none that a payment calls.
+    package var contract: StellarAddress? {
+        guard var reader = try? XDRReader(self.call, limit: Self.byteLimit) else { return nil }
+        return try? reader.address()
+    }
+
+    /// Every entry that allows a transfer and is signed for `network`.
+    package func authorizations(on network: StellarNetwork) -> [StellarAuthorization] {
+        self.entries.compactMap { try? StellarAuthorization(decoding: $0.bytes, on: network) }
+    }
+
+    /// Whether it makes exactly the payment's call, with exactly its entry.
+    package func makes(_ payment: StellarPayment) -> Bool { self.relation(to: payment) == .makes }
+
     /// How a transaction and a payment belong together.
     enum Relation: Hashable {
         /// It has no entry with the payment's nonce.
@@ -173,6 +189,7 @@ extension XDRReader {
     }
 
     fileprivate mutating func entry() throws(StellarError) -> StellarTransaction.Entry {
+        let start = self.offset
         let credentials = try self.uint32()
         var (signer, nonce, expiration): (StellarAddress?, Int64, UInt32) = (nil, 0, 0)
         switch credentials {
@@ -183,11 +200,11 @@ extension XDRReader {
             _ = try self.value()
         default: throw .kind(credentials, of: "credentials")
         }
-        let start = self.offset
+        let invocationStart = self.offset
         try self.skipInvocation(depth: 0)
         return StellarTransaction.Entry(
             credentials: credentials, signer: signer, nonce: nonce, expiration: expiration,
-            invocation: self.bytes(since: start))
+            invocation: self.bytes(since: invocationStart), bytes: self.bytes(since: start))
     }
 
     private mutating func skipInvocation(depth: Int) throws(StellarError) {

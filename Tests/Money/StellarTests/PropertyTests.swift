@@ -6,7 +6,7 @@ import Testing
 
 /// Random payments and random damage; each test prints its seed when it fails.
 @Suite struct PropertyTests {
-    private static func transfer(_ dice: inout Seeded, from: PublicKey) throws -> StellarTransfer {
+    static func transfer(_ dice: inout Seeded, from: PublicKey) throws -> StellarTransfer {
         func bytes() -> [UInt8] { (0..<32).map { _ in UInt8.random(in: 0...255, using: &dice) } }
         let contract = try StellarAddress(contract: bytes())
         let to: StellarAddress =
