@@ -265,7 +265,9 @@ let package = Package(
             of: "Rails",
             [
                 "PaymentSupport", "TestSupport", "Payments", "Node", "Storage", "Wallet", "Statements",
-                "Ledger", "Solana", "SimulatedChain", "World", "Encoding", "Sodium",
+                "Ledger", "Solana", "Stellar", "SimulatedChain", "StellarChain", "World", "Encoding",
+                "Sodium",
+                system,
             ]),
         Wing.provider.tests(
             of: "Node",
