@@ -29,6 +29,23 @@ public struct StellarResources: Sendable, Hashable {
         }
     }
 
+    /// The same for a nonce of one's own. A node that is asked before anybody signed makes a nonce up, and
+    /// names its place.
+    /// - Throws: `StellarError.shape` unless just one nonce of `account` is used.
+    func using(_ nonce: Int64, of account: StellarAddress) throws(StellarError) -> StellarResources {
+        // All but the eight bytes of the nonce, and how long it is kept.
+        let place = Array(StellarLedgerKey.nonce(account, 0).xdr.dropLast(12))
+        let starts = self.bytes.indices.filter { start in
+            start % 4 == 0 && self.bytes[start...].starts(with: place)
+        }
+        guard starts.count == 1, let start = starts.first else { throw .shape("not one nonce is used") }
+        var key = XDRWriter()
+        key.int64(nonce)
+        var bytes = self.bytes
+        bytes.replaceSubrange(start + place.count..<start + place.count + 8, with: key.bytes)
+        return try StellarResources(decoding: bytes)
+    }
+
     /// For who knows without asking what a call touches.
     package init(
         readOnly: [StellarLedgerKey], readWrite: [StellarLedgerKey], instructions: UInt32, fee: Int64
