@@ -133,12 +133,11 @@ let package = Package(
             "Payments",
             ["Statements", "Wallet", "Ledger", "World", "Encoding", "Sodium", "Database"]),
         Wing.money.library(
-            "Rails", ["Payments", "Wallet", "Ledger", "Solana", "World", "Encoding", "Sodium"]),
+            "Rails", ["Payments", "Wallet", "Ledger", "Solana", "Stellar", "World", "Encoding", "Sodium"]),
         Wing.robot.library(
             "Home",
             [
-                "Statements", "Wallet", "Ledger", "Solana", "World", "Encoding", "Sodium", "Database",
-                "CYAML", system,
+                "Statements", "Wallet", "Ledger", "World", "Encoding", "Sodium", "Database", "CYAML", system,
             ]),
         // Floors 5 and 6
         Wing.robot.library(
@@ -178,7 +177,8 @@ let package = Package(
         Wing.robot.program(
             "depai",
             [
-                "Console", "Agent", "Control", "Home", "Rails", "Payments", "Devices", "Solana", "Ledger",
+                "Console", "Agent", "Control", "Home", "Rails", "Payments", "Devices", "Solana", "Stellar",
+                "Ledger",
                 "Wallet", "Statements", "Encoding", "Sodium", "Database", "Linux", "World", "CQREncode",
                 arguments, system,
             ]),

@@ -31,7 +31,7 @@ struct Shopper {
         defer { lock.release() }
         let timeline = SystemTimeline()
         let ledger = try self.home.openLedger(try self.home.keystore(), timeline: timeline)
-        let chain = configuration.chain
+        let chain = configuration.rails.solana
         let bus = MosquittoBus(configuration.broker, entropy: SystemEntropy())
         guard let passphraseFile = configuration.passphraseFile else { throw KeystoreError.locked }
         let wallet = try self.home.unlock(passphraseFile: passphraseFile)

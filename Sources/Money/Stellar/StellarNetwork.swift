@@ -61,6 +61,13 @@ public enum StellarNames {
         "\(network.chainID):\(owner)"
     }
 
+    /// The owner of an account of `network`; nil for others.
+    public static func owner(of account: String, on network: StellarNetwork) -> StellarAddress? {
+        let prefix = "\(network.chainID):"
+        guard account.hasPrefix(prefix) else { return nil }
+        return try? StellarAddress(String(account.dropFirst(prefix.count)))
+    }
+
     /// CAIP-19 name of a token.
     public static func token(_ contract: StellarAddress, on network: StellarNetwork) -> String {
         "\(network.chainID)/token:\(contract)"

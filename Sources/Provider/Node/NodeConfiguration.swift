@@ -1,8 +1,9 @@
 internal import Compute
 public import Encoding
-public import Home
+internal import Home
 public import Market
 internal import Payments
+public import Rails
 internal import Solana
 internal import Storage
 public import SystemPackage

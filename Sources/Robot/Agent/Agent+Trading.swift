@@ -20,9 +20,6 @@ extension Agent {
     }
 
     func till(_ ledger: PaymentLedger, _ wallet: UnlockedWallet) -> Till {
-        let chain = self.configuration.chain
-        let rpc = RPCClient(
-            urls: chain.rpc, network: chain.network, web: self.web, timeline: self.timeline)
         // Sellers are reached over HTTP, or through the broker.
         let market = TransportWeb(
             http: self.web,
@@ -31,10 +28,8 @@ extension Agent {
                 name: Address(wallet.publicKey(.identity)).description, timeline: self.timeline,
                 entropy: self.entropy))
         let buyer = Buyer(
-            ledger: ledger, wallet: wallet, rpc: rpc,
-            witnesses: chain.witnesses.map { RPCClient(url: $0, web: self.web, timeline: self.timeline) },
-            network: chain.network,
-            web: market, timeline: self.timeline, entropy: self.entropy,
+            on: self.configuration.rails, ledger: ledger, wallet: wallet, over: self.web, web: market,
+            timeline: self.timeline, entropy: self.entropy,
             sponsor: self.configuration.facilitator.map { .service(url: $0, web: self.web) })
         return Till(market: market, buyer: buyer, cashier: Cashier(buyer: buyer, ledger: ledger))
     }
@@ -119,7 +114,7 @@ extension Agent {
                 // One outage is one event, whatever the nodes say meanwhile.
                 let (isNews, wait) = chain.failed("away")
                 if isNews {
-                    let nodes = self.configuration.chain.rpc.joined(separator: ", ")
+                    let nodes = self.configuration.rails.solana.rpc.joined(separator: ", ")
                     try await store.log("chain", "no answer from \(nodes.plain()): \("\(error)".plain())")
                 }
                 pause = wait

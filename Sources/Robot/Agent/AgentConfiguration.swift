@@ -1,8 +1,9 @@
 internal import Database
 public import Encoding
-public import Home
+internal import Home
 public import Market
 public import Payments
+public import Rails
 public import Sodium
 public import SystemPackage
 public import World
@@ -10,7 +11,8 @@ public import World
 /// What `depai run` reads from its configuration file. Secrets are never in it, only the names of their
 /// files.
 public struct AgentConfiguration: Sendable {
-    public let chain: ChainSettings
+    /// What is paid on.
+    public let rails: RailSettings
     /// Opens the keystore where the service manager delivers no credential.
     public let passphraseFile: FilePath?
     public let broker: BrokerAddress
@@ -83,12 +85,12 @@ public struct AgentConfiguration: Sendable {
     /// - Parameter folder: the home: files that are named without a folder are below it, so that a home runs
     ///   wherever it is moved.
     public init(_ root: JSONField, in folder: FilePath) throws {
-        try root.only([
-            "network", "rpc", "rpc_witnesses", "passphrase_file", "broker", "devices", "providers",
-            "behaviours", Archivist.name, ErrandRunner.name, "channels", "facilitator", "report", "operators",
-            "vda5050", "metrics",
-        ])
-        self.chain = try ChainSettings(root)
+        try root.only(
+            RailSettings.members.union([
+                "passphrase_file", "broker", "devices", "providers", "behaviours", Archivist.name,
+                ErrandRunner.name, "channels", "facilitator", "report", "operators", "vda5050", "metrics",
+            ]))
+        self.rails = try RailSettings(root)
         self.passphraseFile = try root["passphrase_file"].ifPresent.map { try $0.path(in: folder) }
         self.broker = try BrokerAddress(settings: root["broker"], in: folder)
         self.devices = try root["devices"].path(in: folder)

@@ -101,12 +101,12 @@ public struct Home: Sendable, Hashable {
         observer: @escaping @Sendable (JournalEntry) -> Void = { _ in }
     ) throws -> PaymentLedger {
         guard let payment = keystore.keys[.payment], let sponsor = keystore.keys[.sponsor],
-            let voucher = keystore.keys[.voucher]
+            let voucher = keystore.keys[.voucher], let stellar = keystore.keys[.stellar]
         else {
             throw KeystoreError.malformed("keys are missing")
         }
         return try PaymentLedger(
-            path: self.ledgerPath, wallet: payment, signers: [sponsor, voucher],
+            path: self.ledgerPath, wallet: payment, signers: [sponsor, voucher, stellar],
             owner: try self.owner(of: keystore),
             timeline: timeline,
             observer: observer)

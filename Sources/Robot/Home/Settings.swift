@@ -1,7 +1,6 @@
 internal import Database
 public import Encoding
 package import Sodium
-public import Solana
 public import SystemPackage
 
 /// Reads configuration files: YAML 1.1 as people write it, decoded with the same strict reader as everything
@@ -43,19 +42,6 @@ extension JSONField {
         return folder.pushing(FilePath(text)).lexicallyNormalized()
     }
 
-    /// A URL with one of the schemes and a host.
-    package func url(_ schemes: [String] = ["https", "http"]) throws(JSONError) -> String {
-        let text = try self.string()
-        let scheme = schemes.first { text.lowercased().hasPrefix("\($0)://") }
-        guard let scheme, text.isPlain(limit: 2_048), !text.utf8.contains(0x20),
-            case let rest = text.dropFirst(scheme.count + 3), let first = rest.first, !"/:?#".contains(first)
-        else {
-            let examples = schemes.map { "\($0)://HOST" }.joined(separator: ", ")
-            throw self.fault("\"\(text.plain(limit: 80))\" is no URL such as \(examples)")
-        }
-        return text
-    }
-
     /// A base58 Ed25519 key that can sign.
     package func publicKey() throws(JSONError) -> PublicKey {
         let text = try self.string()
@@ -75,43 +61,4 @@ public struct SettingsError: Error, CustomStringConvertible {
     public let path: String
     public let reason: String
     public var description: String { "\(self.path): \(self.reason)" }
-}
-
-/// Which chain and which of its nodes: `network`, `rpc` and `rpc_witnesses` of every configuration.
-public struct ChainSettings: Sendable {
-    public let network: Network
-    /// URLs of nodes, in the order of preference: who does not answer is left for the next.
-    public let rpc: [String]
-    /// URLs of further nodes of the network, whose word it takes before a payment counts as dead.
-    public let witnesses: [String]
-
-    public init(_ root: JSONField) throws {
-        guard let network = Self.networks[try root["network"].string()] else {
-            throw root["network"].fault("one of mainnet, devnet, testnet")
-        }
-        self.network = network
-        if case .array? = root["rpc"].value {
-            self.rpc = try root["rpc"].elements().map { try $0.url() }
-            guard !self.rpc.isEmpty else { throw root["rpc"].fault("some node has to be asked") }
-        } else {
-            self.rpc = [try root["rpc"].url()]
-        }
-        self.witnesses = try root["rpc_witnesses"].ifPresent?.elements().map { try $0.url() } ?? []
-    }
-
-    /// By a network's short name, `solana-devnet`, or CAIP-2 name; nil for another one.
-    public init?(network: String, rpc: [String], witnesses: [String] = []) {
-        guard let network = Self.network(named: network), !rpc.isEmpty else { return nil }
-        self.network = network
-        self.rpc = rpc
-        self.witnesses = witnesses
-    }
-
-    /// By a short name, `solana-devnet`, or CAIP-2 name; nil for another one.
-    public static func network(named name: String) -> Network? {
-        let short = name.hasPrefix("solana-") ? String(name.dropFirst(7)) : name
-        return self.networks[short] ?? Network(chainID: name)
-    }
-
-    private static let networks = ["mainnet": Network.mainnet, "devnet": .devnet, "testnet": .testnet]
 }

@@ -109,21 +109,17 @@ struct ChainOptions: ParsableArguments {
     private func cashier<Answer>(
         _ home: Home, _ body: (Cashier) async throws -> Answer
     ) async throws -> Answer {
-        let (chain, passphrase, broker) = try self.settings(home)
+        let (rails, passphrase, broker) = try self.settings(home)
         let lock = try await self.lock(home)
         defer { lock.release() }
         let timeline = SystemTimeline()
         let keystore = try home.keystore()
         let ledger = try home.openLedger(keystore, timeline: timeline)
         let wallet = try keystore.unlock(passphrase: try passphrase.read(for: keystore.address))
-        let rpc = RPCClient(
-            urls: chain.rpc, network: chain.network, web: CurlWeb(), timeline: SystemTimeline())
         let links = BrokerLinks(known: broker)
         let buyer = Buyer(
-            ledger: ledger, wallet: wallet, rpc: rpc,
-            witnesses: chain.witnesses.map { RPCClient(url: $0, web: CurlWeb()) },
-            network: chain.network, web: TransportWeb(http: CurlWeb(), mqtt: links), timeline: timeline,
-            entropy: SystemEntropy())
+            on: rails, ledger: ledger, wallet: wallet, over: CurlWeb(),
+            web: TransportWeb(http: CurlWeb(), mqtt: links), timeline: timeline, entropy: SystemEntropy())
         return try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await links.run() }
             defer { group.cancelAll() }
@@ -143,7 +139,7 @@ struct ChainOptions: ParsableArguments {
         }
     }
 
-    private func settings(_ home: Home) throws -> (ChainSettings, PassphraseOption, BrokerAddress?) {
+    private func settings(_ home: Home) throws -> (RailSettings, PassphraseOption, BrokerAddress?) {
         let path = self.config.map { FilePath($0) } ?? home.configurationPath
         let file: JSONField? =
             self.config != nil || DurableFile.exists(path) ? try Settings.read(path) : nil
@@ -161,7 +157,8 @@ struct ChainOptions: ParsableArguments {
         }
         let passphrase = try self.passphrase.orConfigured(file, of: home)
         let broker = try file?["broker"].ifPresent.map { try BrokerAddress(settings: $0, in: home.path) }
-        return (chain, passphrase, broker)
+        let stellar = try file?["stellar"].ifPresent.map { try StellarSettings($0) }
+        return (RailSettings(solana: chain, stellar: stellar), passphrase, broker)
     }
 }
 

@@ -254,7 +254,7 @@ struct InitTests {
                 #expect(files.count == 1, "\(files)")
                 let configuration = try AgentConfiguration(
                     try Settings.read(home.appending("depai.yaml")), in: home)
-                #expect(configuration.chain.rpc == ["http://127.0.0.1:9"])
+                #expect(configuration.rails.solana.rpc == ["http://127.0.0.1:9"])
                 #expect(configuration.passphraseFile == folder.appending("passphrase"))
                 // And the same from a file.
                 let answers = try self.answers(

@@ -53,7 +53,12 @@ public struct Reconciler: Sendable {
         if finding.freesMoney, !self.witnesses.isEmpty {
             finding = await self.confirmed(finding, of: payment, hint: hint, account: account)
         }
-        if case .dead = finding, try await !self.isWhole(payment, account) { finding = .open }
+        if case .dead = finding {
+            let isWhole = try await Bookkeeping(self.ledger).isWhole(payment) {
+                try await self.rpc.tokenBalance(of: account, .finalized)?.amount ?? 0
+            }
+            if !isWhole { finding = .open }
+        }
         switch finding {
         case .settled(let proof): try await self.ledger.settle(payment.intent, proof: proof)
         case .failed(let transaction, let reason):
@@ -96,20 +101,6 @@ public struct Reconciler: Sendable {
         }
     }
 
-    /// Whether the paying account still has all that the books say it has, this payment included. Money
-    /// leaves it under our signature only: what is missing went out with a payment that is still open here.
-    private func isWhole(_ payment: JournalledPayment, _ account: Address) async throws -> Bool {
-        let proposal = payment.proposal
-        guard proposal.amount > 0 else { return true }
-        let before = try await self.ledger.read { try $0.head() }
-        let onChain = try await self.rpc.tokenBalance(of: account, .finalized)?.amount ?? 0
-        let (balance, head) = try await self.ledger.read { view in
-            (try view.balances().first { $0.asset.id == proposal.asset.id }, try view.head())
-        }
-        guard head == before, let balance else { return false }
-        return onChain >= balance.inWallet
-    }
-
     /// Books what became of a fee: of a transaction that we signed first, so that its id is known; at
     /// `confirmed`.
     ///
@@ -133,41 +124,17 @@ public struct Reconciler: Sendable {
         return status.err.map { .failed("executed and failed: \($0.text)") } ?? .settled
     }
 
-    /// Books a difference between chain and ledger that can only be a deposit: nothing is in flight, and the
-    /// chain has more. Returns what the chain has in atomic units; less than the ledger knows is left for a
-    /// person to see.
-    ///
-    /// - Parameter explaining: books what else can bring money in, the ends of payment channels; then nothing
-    ///   is booked here until the next look. Says how much may have come from there without showing: so much
-    ///   is left out.
+    /// Books what came to an account of the wallet's.
+    /// - Parameter mint: nil for the network's own coin.
+    /// - Returns: what the chain has in atomic units.
     public func bookDeposits(
         of asset: Asset, account: Address, mint: Address?, explaining: () async throws -> UInt64 = { 0 }
     ) async throws -> UInt64 {
-        let before = try await self.ledger.read { try $0.head() }
-        let onChain: UInt64
-        if mint == nil {
-            onChain = try await self.rpc.balance(of: account, .confirmed)
-        } else {
-            onChain = try await self.rpc.tokenBalance(of: account, .confirmed)?.amount ?? 0
-        }
-        let (open, balance, head) = try await self.ledger.read { view in
-            let open = try view.intents(in: [.signed, .submitted, .unknown]).contains {
-                $0.proposal.asset.id == asset.id
-            }
-            return (open, try view.balances().first { $0.asset.id == asset.id }, try view.head())
-        }
-        // A payment that ended in between would look like money that came in.
-        guard head == before else { return onChain }
-        let known = balance?.inWallet ?? 0
-        if !open, onChain > known {
-            let unclear = try await explaining()
-            guard try await self.ledger.read({ try $0.head() }) == before, onChain - known > unclear else {
-                return onChain
-            }
-            let amount = onChain - known - unclear
-            let reference = "deposit \(account) \(balance?.deposited ?? 0)+\(amount)"
-            try await self.ledger.deposit(amount, asset: asset, reference: reference)
-        }
-        return onChain
+        try await Bookkeeping(self.ledger).bookDeposits(
+            of: asset, to: account.description,
+            {
+                guard mint != nil else { return try await self.rpc.balance(of: account, .confirmed) }
+                return try await self.rpc.tokenBalance(of: account, .confirmed)?.amount ?? 0
+            }, explaining: explaining)
     }
 }

@@ -4,7 +4,9 @@ import Devices
 import Encoding
 import Home
 import Linux
+import Rails
 import Solana
+import Stellar
 import SystemPackage
 import Wallet
 import World
@@ -50,8 +52,9 @@ struct ConfigurationCheck {
         findings += self.files(configuration.broker)
         guard self.asks else { return findings }
         async let broker = self.broker(configuration.broker)
-        async let chain = self.chain(configuration.chain)
-        return await findings + [broker] + chain
+        async let solana = self.chain(configuration.rails.solana)
+        async let stellar = self.stellar(configuration.rails.stellar)
+        return await findings + [broker] + solana + stellar
     }
 
     /// Whether the robot's wallet will be open after the next start.
@@ -164,6 +167,29 @@ struct ConfigurationCheck {
                     .warning(
                         name, "\(url) does not answer: \(error)",
                         "check the URL and the network; payments wait until a node answers"))
+            }
+        }
+        return findings
+    }
+
+    private func stellar(_ settings: StellarSettings?) async -> [Finding] {
+        guard let settings else { return [] }
+        var findings: [Finding] = []
+        for (url, name) in settings.rpc.map({ ($0, "stellar rpc") })
+            + settings.witnesses.map({ ($0, "stellar rpc witness") })
+        {
+            do throws(StellarRPCError) {
+                let rpc = StellarRPC(urls: [url], network: settings.network, web: CurlWeb())
+                let ledger = try await rpc.latestLedger()
+                findings.append(.good(name, "\(url) is on \(settings.network), at ledger \(ledger)"))
+            } catch {
+                let isOther = if case .otherNetwork = error.reason { true } else { false }
+                findings.append(
+                    isOther
+                        ? .broken(name, "\(error)", "correct network or rpc below stellar in \(self.path)")
+                        : .warning(
+                            name, "\(url) does not answer: \(error)",
+                            "check the URL; payments on this network wait until a node answers"))
             }
         }
         return findings

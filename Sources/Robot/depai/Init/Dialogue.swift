@@ -5,6 +5,7 @@ import Encoding
 import Glibc
 import Home
 import Linux
+import Rails
 import Sodium
 import SystemPackage
 import World
