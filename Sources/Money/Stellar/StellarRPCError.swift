@@ -58,7 +58,4 @@ public indirect enum StellarRPCError: Error, Equatable, CustomStringConvertible 
 
     /// Whether the caller itself gave up.
     public var isCancelled: Bool { self.reason == .transport(.cancelled) }
-
-    /// Whether who answers belongs to another network: that does not heal by waiting.
-    public var isOtherNetwork: Bool { if case .otherNetwork = self.reason { true } else { false } }
 }

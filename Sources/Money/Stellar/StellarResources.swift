@@ -46,7 +46,10 @@ public struct StellarResources: Sendable, Hashable {
         return try StellarResources(decoding: bytes)
     }
 
-    /// For who knows without asking what a call touches.
+    /// Bytes that the accounts and trustlines of a transfer can have, and more: what is too little fails.
+    private static let (readBytes, writeBytes): (UInt32, UInt32) = (4_096, 1_024)
+
+    /// For who knows without asking what a call touches. What it costs only a simulation knows.
     package init(
         readOnly: [StellarLedgerKey], readWrite: [StellarLedgerKey], instructions: UInt32, fee: Int64
     ) {
@@ -56,7 +59,7 @@ public struct StellarResources: Sendable, Hashable {
             writer.uint32(UInt32(clamping: keys.count))
             for key in keys { writer.fixed(key.xdr) }
         }
-        for limit in [instructions, 400, 400] { writer.uint32(limit) }
+        for limit in [instructions, Self.readBytes, Self.writeBytes] { writer.uint32(limit) }
         writer.int64(fee)
         self.bytes = writer.bytes
         self.fee = fee

@@ -157,7 +157,6 @@ import World
             try await StellarRPC(urls: ["http://main"], network: .testnet, web: web).latestLedger()
         }
         #expect(wrong == .otherNetwork(url: "http://main", expected: "stellar:testnet"))
-        #expect(wrong?.isOtherNetwork == true)
         await #expect(
             throws: StellarRPCError.node(url: "http://down", .transport(.unreachable("http://down")))
         ) { try await StellarRPC(urls: ["http://down"], network: .testnet, web: web).latestLedger() }
