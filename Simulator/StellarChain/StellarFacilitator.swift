@@ -30,8 +30,6 @@ package struct StellarSettlement: Sendable, Equatable {
 /// A facilitator of x402's scheme `exact` (specs/schemes/exact/scheme_exact_stellar): it checks a payload,
 /// puts its own account in as the source, pays the fee and follows the transaction.
 package struct StellarFacilitator: Sendable {
-    /// Fees above are not sponsored, in stroops.
-    private static let feeLimit: UInt32 = 50_000
     /// Ledgers that other nodes may be ahead.
     private static let tolerance: UInt32 = 2
 
@@ -82,7 +80,7 @@ package struct StellarFacilitator: Sendable {
                 "simulation_failed"
             } else if Int64(envelope.fee) < max(StellarLedger.resourceFee, resources.fee) {
                 "fee_below_minimum"
-            } else if envelope.fee > Self.feeLimit {
+            } else if envelope.fee > StellarEnvelope.sponsoredFee {
                 "fee_exceeds_maximum"
             } else if payment.expiration > (overflow ? .max : end) {
                 "expiration_too_far"

@@ -68,11 +68,9 @@ public enum Decoder: String, CaseIterable, Sendable {
 
     private static func stellar(_ bytes: [UInt8]) -> String? {
         if let payment = try? StellarPayment(preimage: bytes) {
-            let transfer = StellarTransfer(
-                network: payment.network, token: payment.token, from: payment.from, to: payment.to,
-                amount: payment.amount, nonce: payment.nonce, expiration: payment.expiration,
-                credentials: payment.credentials)
-            if transfer.preimage != bytes { return "a preimage is not written as it was read" }
+            if StellarTransfer(payment).preimage != bytes {
+                return "a preimage is not written as it was read"
+            }
         }
         if let entry = try? StellarAuthorization(decoding: bytes, on: .testnet), entry.bytes != bytes {
             return "an entry is not written as it was read"
@@ -82,7 +80,9 @@ public enum Decoder: String, CaseIterable, Sendable {
             guard let transaction = try? StellarTransaction(decoding: bytes) else {
                 return "an envelope is no transaction"
             }
-            if !transaction.makes(envelope.authorization.payment) { return "an envelope pays something else" }
+            if !transaction.makes(envelope.authorization.payment) {
+                return "an envelope pays something else"
+            }
         }
         _ = try? StellarTransaction(decoding: bytes)
         if let value = try? SorobanValue(decoding: bytes), value.xdr != bytes {

@@ -7,10 +7,13 @@ package import Wallet
 package struct UnsignedMessage: Sendable {
     package let message: [UInt8]
     package let horizon: Horizon
+    /// What its payload needs besides, as the rail has it.
+    package let context: [UInt8]
 
-    package init(_ message: [UInt8], horizon: Horizon) {
+    package init(_ message: [UInt8], horizon: Horizon, context: [UInt8] = []) {
         self.message = message
         self.horizon = horizon
+        self.context = context
     }
 }
 
@@ -24,7 +27,7 @@ package protocol ExactRail: Rail {
     /// - Throws: ``ChainError`` where the chain cannot be asked; anything else says why it cannot be paid.
     func draft(_ quote: Quote) async throws -> UnsignedMessage
     /// What the message and its signature travel as: the scheme's part of a payload.
-    func payload(_ message: [UInt8], _ signature: Signature) throws -> JSON
+    func payload(_ unsigned: UnsignedMessage, _ signature: Signature) throws -> JSON
 }
 
 extension ExactRail {
@@ -57,7 +60,7 @@ extension ExactRail {
         let signed = try await self.wallet.sign(checked)
         let payload = PaymentPayload(
             resource: quote.required.resource, accepted: quote.requirements,
-            payload: try self.payload(signed.message, signed.signature),
+            payload: try self.payload(draft, signed.signature),
             identifier: quote.required.wantsIdentifier ? identifier : nil, offer: quote.offer?.text,
             echo: quote.required.echo)
         return .signed(

@@ -50,7 +50,7 @@ extension Buyer {
                 network: chain.network, web: web, timeline: timeline, entropy: entropy, sponsor: sponsor)
         ]
         if let stellar = settings.stellar {
-            let rpc = { StellarRPC(urls: $0, network: stellar.network, web: chainWeb) }
+            let rpc = { StellarRPC(urls: $0, network: stellar.network, web: chainWeb, timeline: timeline) }
             rails.append(
                 StellarRail(
                     ledger: ledger, wallet: wallet, rpc: rpc(stellar.rpc),

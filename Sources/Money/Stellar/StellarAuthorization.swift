@@ -21,11 +21,7 @@ public struct StellarAuthorization: Sendable, Hashable {
 
     /// Puts a signature under a preimage that was read.
     public init(_ payment: StellarPayment, signature: Signature) throws(StellarError) {
-        try self.init(
-            StellarTransfer(
-                network: payment.network, token: payment.token, from: payment.from, to: payment.to,
-                amount: payment.amount, nonce: payment.nonce, expiration: payment.expiration,
-                credentials: payment.credentials), signature: signature)
+        try self.init(StellarTransfer(payment), signature: signature)
     }
 
     /// Reads an entry. It does not say of which network it is: the signature does.

@@ -8,11 +8,13 @@ public struct StellarEnvelope: Sendable, Hashable {
     public static let byteLimit = 6_144
     /// What is offered for a place in a ledger, beside the resources, in stroops.
     public static let inclusionFee: UInt32 = 100
+    /// Facilitators sponsor no higher fee, in stroops.
+    public static let sponsoredFee: UInt32 = 50_000
 
     public let authorization: StellarAuthorization
     /// Stroops; at least what the resources cost.
     public let fee: UInt32
-    /// Seconds since 1970 until which a ledger may take it.
+    /// Seconds since 1970 until which a ledger may take it; 0 leaves that to the entry's expiration.
     public let maxTime: UInt64
     /// Nil before a simulation has said them: such an envelope can be simulated and nothing else.
     public let resources: StellarResources?
@@ -84,15 +86,24 @@ public struct StellarEnvelope: Sendable, Hashable {
                 ).dropFirst(4).dropLast(4)))
     }
 
+    /// The same transaction before anybody signed: for a node to say what it needs.
+    static func probe(_ transfer: StellarTransfer) -> [UInt8] {
+        Self.write(transfer, [], fee: Self.inclusionFee, maxTime: 0, nil)
+    }
+
     private static func write(
         _ authorization: StellarAuthorization, _ fee: UInt32, _ maxTime: UInt64,
         _ resources: StellarResources?, source: StellarAddress = .nobody, sequence: Int64 = 0
     ) -> [UInt8] {
-        let payment = authorization.payment
-        let transfer = StellarTransfer(
-            network: payment.network, token: payment.token, from: payment.from, to: payment.to,
-            amount: payment.amount, nonce: payment.nonce, expiration: payment.expiration,
-            credentials: payment.credentials)
+        Self.write(
+            StellarTransfer(authorization.payment), [authorization.bytes], fee: fee, maxTime: maxTime,
+            resources, source: source, sequence: sequence)
+    }
+
+    private static func write(
+        _ transfer: StellarTransfer, _ entries: [[UInt8]], fee: UInt32, maxTime: UInt64,
+        _ resources: StellarResources?, source: StellarAddress = .nobody, sequence: Int64 = 0
+    ) -> [UInt8] {
         var writer = XDRWriter()
         writer.uint32(2)
         writer.account(source)
@@ -104,8 +115,8 @@ public struct StellarEnvelope: Sendable, Hashable {
         // No memo, one operation without a source of its own: a host function that calls a contract.
         for number: UInt32 in [0, 1, 0, 24, 0] { writer.uint32(number) }
         transfer.writeCall(to: &writer)
-        writer.uint32(1)
-        writer.fixed(authorization.bytes)
+        writer.uint32(UInt32(clamping: entries.count))
+        for entry in entries { writer.fixed(entry) }
         writer.uint32(resources == nil ? 0 : 1)
         if let resources { writer.fixed(resources.bytes) }
         writer.uint32(0)

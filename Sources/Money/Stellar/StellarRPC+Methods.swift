@@ -11,16 +11,38 @@ extension StellarRPC {
         try await self.withOneNode { (node) async throws(StellarRPCError) in try await node.history() }
     }
 
-    /// `simulateTransaction`: what the transfer needs, with its signed entry checked.
+    /// Instructions that are added to what a simulation counted: the state may change before it is executed.
+    private static let leeway: UInt32 = 200_000
+
+    /// `simulateTransaction` before anybody signs: what the transfer needs. With it, payload and signature
+    /// follow from each other without a further question.
+    /// - Throws: `StellarRPCError.simulation` when it would fail now.
+    public func simulate(_ transfer: StellarTransfer) async throws(StellarRPCError) -> StellarSimulation {
+        try await self.simulate(StellarEnvelope.probe(transfer)) { resources throws(StellarError) in
+            try resources.using(transfer.nonce, of: transfer.from)
+        }
+    }
+
+    /// `simulateTransaction` with the signed entry, which the node checks.
     /// - Throws: `StellarRPCError.simulation` when it would fail now.
     public func simulate(_ envelope: StellarEnvelope) async throws(StellarRPCError) -> StellarSimulation {
-        let outcome = try await self.call("simulateTransaction", ["transaction": .string(envelope.base64)]) {
+        try await self.simulate(envelope.bytes) { resources in resources }
+    }
+
+    private func simulate(
+        _ transaction: [UInt8], _ use: (StellarResources) throws(StellarError) -> StellarResources
+    ) async throws(StellarRPCError) -> StellarSimulation {
+        let parameters: JSON = [
+            "transaction": .string(Base64.standard.encode(transaction)),
+            "resourceConfig": ["instructionLeeway": JSON(Self.leeway)],
+        ]
+        let outcome = try await self.call("simulateTransaction", parameters) {
             result throws(JSONError) -> (StellarSimulation?, String) in
             if let error = try result["error"].ifPresent?.string() { return (nil, error) }
             // What has to be restored first costs somebody a transaction of its own.
             if result["restorePreamble"].exists { return (nil, "an entry has to be restored first") }
-            let resources = try result["transactionData"].xdr {
-                bytes throws(StellarError) in try StellarResources(decoding: bytes)
+            let resources = try result["transactionData"].xdr { bytes throws(StellarError) in
+                try use(try StellarResources(decoding: bytes))
             }
             let fee = try result["minResourceFee"].decimal()
             return (StellarSimulation(resources: resources, minimumFee: fee), "")

@@ -16,6 +16,8 @@ public struct StellarRPC: Sendable {
     /// The longest answer that is read, in bytes.
     public let bodyLimit: Int
     private let web: any Web
+    /// Waits where every node asks to come back later; nil does not wait.
+    private let timeline: (any Timeline)?
     private let memory: Memory
 
     /// What the nodes have shown so far.
@@ -31,13 +33,14 @@ public struct StellarRPC: Sendable {
 
     /// - Parameter urls: at least one.
     public init(
-        urls: [String], network: StellarNetwork, web: any Web, timeout: Duration = .seconds(15),
-        bodyLimit: Int = 1 << 20
+        urls: [String], network: StellarNetwork, web: any Web, timeline: (any Timeline)? = nil,
+        timeout: Duration = .seconds(15), bodyLimit: Int = 1 << 20
     ) {
         precondition(!urls.isEmpty, "some node has to be asked")
         self.urls = urls
         self.network = network
         self.web = web
+        self.timeline = timeline
         self.timeout = timeout
         self.bodyLimit = bodyLimit
         self.memory = Memory()
@@ -71,21 +74,40 @@ public struct StellarRPC: Sendable {
     public func withOneNode<Value>(
         _ body: (Node) async throws(StellarRPCError) -> Value
     ) async throws(StellarRPCError) -> Value {
-        var failure = StellarRPCError.status(0)
-        for _ in self.urls {
-            let place = self.memory.state.withLock { $0.current }
-            let node = Node(rpc: self, url: self.urls[place])
-            do throws(StellarRPCError) {
-                try await self.checkNetwork(of: place, node)
-                return try await body(node)
+        var round = 0
+        while true {
+            round += 1
+            var failure = StellarRPCError.status(0)
+            var wait: Duration?
+            for _ in self.urls {
+                let place = self.memory.state.withLock { $0.current }
+                let node = Node(rpc: self, url: self.urls[place])
+                do throws(StellarRPCError) {
+                    try await self.checkNetwork(of: place, node)
+                    return try await body(node)
+                } catch {
+                    guard error.isOfTheNode else { throw error }
+                    failure = self.named(error, node.url)
+                    if case .limited(let after) = error {
+                        let after = after ?? .milliseconds(500 << min(round, 3))
+                        wait = min(wait ?? after, after)
+                    }
+                    self.leave(place)
+                }
+            }
+            guard let wait, let timeline, round < Self.rounds else { throw failure }
+            do {
+                try await timeline.sleep(for: min(max(wait, .zero), Self.longestWait))
             } catch {
-                guard error.isOfTheNode else { throw error }
-                failure = self.named(error, node.url)
-                self.leave(place)
+                throw .transport(.cancelled)
             }
         }
-        throw failure
     }
+
+    /// How often all nodes are asked while one of them says that it is asked too often.
+    private static let rounds = 4
+    /// The longest wait between two rounds, whatever a node asks for: who waits longer holds the robot up.
+    private static let longestWait = Duration.seconds(5)
 
     /// Goes on to the next node, unless somebody else did so already.
     private func leave(_ place: Int) {
@@ -157,7 +179,7 @@ public struct StellarRPC: Sendable {
         do throws(JSONError) {
             answer = JSONField(try JSON.read(response.body, limits: JSON.Limits(bytes: self.bodyLimit)))
         } catch {
-            throw response.status == 200 ? .malformed(error) : Self.refusal(response.status)
+            throw response.status == 200 ? .malformed(error) : Self.refusal(response)
         }
         let refusal: StellarRPCError?
         do throws(JSONError) {
@@ -175,11 +197,16 @@ public struct StellarRPC: Sendable {
             }
         } catch { throw .malformed(error) }
         if let refusal { throw refusal }
-        guard response.status == 200 else { throw Self.refusal(response.status) }
+        guard response.status == 200 else { throw Self.refusal(response) }
         return answer["result"]
     }
 
-    private static func refusal(_ status: Int) -> StellarRPCError {
-        status == 429 || status == 503 ? .limited : .status(status)
+    private static func refusal(_ response: WebResponse) -> StellarRPCError {
+        switch response.status {
+        case 429, 503:
+            // A date is not read.
+            .limited(after: response.header("Retry-After").flatMap { UInt32($0) }.map { .seconds(Int64($0)) })
+        default: .status(response.status)
+        }
     }
 }

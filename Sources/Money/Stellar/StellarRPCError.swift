@@ -5,8 +5,8 @@ public import World
 public indirect enum StellarRPCError: Error, Equatable, CustomStringConvertible {
     /// What the last node that was asked said, where another one might have done better.
     case node(url: String, StellarRPCError)
-    /// The node asks to come back later (HTTP 429 or 503).
-    case limited
+    /// The node asks to come back later (HTTP 429 or 503), and when if it says so.
+    case limited(after: Duration?)
     /// No answer. Except for `WebError.refused` the node may have acted on the request.
     case transport(WebError)
     /// An HTTP status other than 200 without a JSON-RPC error.
@@ -26,7 +26,8 @@ public indirect enum StellarRPCError: Error, Equatable, CustomStringConvertible 
     public var description: String {
         switch self {
         case .node(let url, let error): "\(url): \(error)"
-        case .limited: "too many requests"
+        case .limited(let after):
+            "too many requests" + (after.map { ", again in \($0.components.seconds) s" } ?? "")
         case .transport(let error): "no answer: \(error)"
         case .status(let status): "HTTP status \(status)"
         case .malformed(let error): "unusable answer: \(error)"

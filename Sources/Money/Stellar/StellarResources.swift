@@ -29,7 +29,27 @@ public struct StellarResources: Sendable, Hashable {
         }
     }
 
-    /// For who knows without asking what a call touches.
+    /// The same for a nonce of one's own. A node that is asked before anybody signed makes a nonce up, and
+    /// names its place.
+    /// - Throws: `StellarError.shape` unless just one nonce of `account` is used.
+    func using(_ nonce: Int64, of account: StellarAddress) throws(StellarError) -> StellarResources {
+        // All but the eight bytes of the nonce, and how long it is kept.
+        let place = Array(StellarLedgerKey.nonce(account, 0).xdr.dropLast(12))
+        let starts = self.bytes.indices.filter { start in
+            start % 4 == 0 && self.bytes[start...].starts(with: place)
+        }
+        guard starts.count == 1, let start = starts.first else { throw .shape("not one nonce is used") }
+        var key = XDRWriter()
+        key.int64(nonce)
+        var bytes = self.bytes
+        bytes.replaceSubrange(start + place.count..<start + place.count + 8, with: key.bytes)
+        return try StellarResources(decoding: bytes)
+    }
+
+    /// Bytes that the accounts and trustlines of a transfer can have, and more: what is too little fails.
+    private static let (readBytes, writeBytes): (UInt32, UInt32) = (4_096, 1_024)
+
+    /// For who knows without asking what a call touches. What it costs only a simulation knows.
     package init(
         readOnly: [StellarLedgerKey], readWrite: [StellarLedgerKey], instructions: UInt32, fee: Int64
     ) {
@@ -39,7 +59,7 @@ public struct StellarResources: Sendable, Hashable {
             writer.uint32(UInt32(clamping: keys.count))
             for key in keys { writer.fixed(key.xdr) }
         }
-        for limit in [instructions, 400, 400] { writer.uint32(limit) }
+        for limit in [instructions, Self.readBytes, Self.writeBytes] { writer.uint32(limit) }
         writer.int64(fee)
         self.bytes = writer.bytes
         self.fee = fee

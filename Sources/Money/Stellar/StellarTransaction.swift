@@ -103,6 +103,18 @@ public struct StellarTransaction: Sendable, Hashable {
         return try? reader.address()
     }
 
+    /// What it would pay if it were authorized; nil where it makes no plain transfer.
+    package func unauthorized(nonce: Int64, expiration: UInt32, on network: StellarNetwork) -> StellarPayment?
+    {
+        guard self.entries.isEmpty, var reader = try? XDRReader(self.call, limit: StellarPayment.byteLimit),
+            let call = try? TransferCall(&reader)
+        else { return nil }
+        let transfer = StellarTransfer(
+            network: network, token: call.token, from: call.from, to: call.to, amount: call.amount,
+            nonce: nonce, expiration: expiration)
+        return try? StellarPayment(preimage: transfer.preimage)
+    }
+
     /// Every entry that allows a transfer and is signed for `network`.
     package func authorizations(on network: StellarNetwork) -> [StellarAuthorization] {
         self.entries.compactMap { try? StellarAuthorization(decoding: $0.bytes, on: network) }

@@ -45,6 +45,14 @@ public struct StellarTransfer: Sendable, Hashable {
         self.credentials = credentials
     }
 
+    /// The wish that a payment fulfils.
+    public init(_ payment: StellarPayment) {
+        self.init(
+            network: payment.network, token: payment.token, from: payment.from, to: payment.to,
+            amount: payment.amount, nonce: payment.nonce, expiration: payment.expiration,
+            credentials: payment.credentials)
+    }
+
     /// How many seconds a ledger takes, as x402 reckons where a network does not say.
     public static let ledgerSeconds = 5
 

@@ -1,5 +1,6 @@
 import Encoding
 import Stellar
+import Synchronization
 import Testing
 import World
 
@@ -57,7 +58,10 @@ import World
     @Test func `a simulation says what a transfer needs, or why it fails`() async throws {
         let envelope = try StellarEnvelope(decoding: Hex.decode(Golden.envelope), on: .testnet)
         let data = Base64.standard.encode(try #require(envelope.resources).bytes)
-        let asked = ["simulateTransaction": #"{"transaction":"\#(envelope.base64)"}"#]
+        let asked = [
+            "simulateTransaction":
+                #"{"transaction":"\#(envelope.base64)","resourceConfig":{"instructionLeeway":200000}}"#
+        ]
         let good = #""result":{"transactionData":"\#(data)","minResourceFee":"20000","latestLedger":9}"#
         let needs = try await self.client(["simulateTransaction": good], parameters: asked).simulate(envelope)
         #expect(needs.resources == envelope.resources && needs.minimumFee == 20_000)
@@ -70,6 +74,30 @@ import World
         ] {
             await #expect(throws: StellarRPCError.simulation(expected)) {
                 try await self.client(["simulateTransaction": result]).simulate(envelope)
+            }
+        }
+    }
+
+    @Test func `what is simulated before signing is for a nonce of our own`() async throws {
+        let transfer = try knownTransfer()
+        func answer(_ nonces: [Int64]) -> [String: String] {
+            let resources = StellarResources(
+                readOnly: [.account(transfer.from), .instance(transfer.token)],
+                readWrite: nonces.map { .nonce(transfer.from, $0) }, instructions: 1, fee: 7)
+            let data = Base64.standard.encode(resources.bytes)
+            return [
+                "simulateTransaction": #""result":{"transactionData":"\#(data)","minResourceFee":"7"}"#
+            ]
+        }
+        let needs = try await self.client(answer([-5])).simulate(transfer)
+        #expect(
+            needs.resources
+                == StellarResources(
+                    readOnly: [.account(transfer.from), .instance(transfer.token)],
+                    readWrite: [.nonce(transfer.from, Golden.nonce)], instructions: 1, fee: 7))
+        for nonces: [Int64] in [[], [1, 2]] {
+            await #expect(throws: StellarRPCError.self) {
+                try await self.client(answer(nonces)).simulate(transfer)
             }
         }
     }
@@ -125,9 +153,10 @@ import World
         let urls = ["http://down", "http://main", "http://test"]
         #expect(try await StellarRPC(urls: urls, network: .testnet, web: web).latestLedger() == 10)
         #expect(try await StellarRPC(urls: urls, network: .pubnet, web: web).latestLedger() == 9)
-        await #expect(throws: StellarRPCError.otherNetwork(url: "http://main", expected: "stellar:testnet")) {
+        let wrong = await #expect(throws: StellarRPCError.self) {
             try await StellarRPC(urls: ["http://main"], network: .testnet, web: web).latestLedger()
         }
+        #expect(wrong == .otherNetwork(url: "http://main", expected: "stellar:testnet"))
         await #expect(
             throws: StellarRPCError.node(url: "http://down", .transport(.unreachable("http://down")))
         ) { try await StellarRPC(urls: ["http://down"], network: .testnet, web: web).latestLedger() }
@@ -140,9 +169,45 @@ import World
         }
         #expect(error == .server(code: -32_602, message: "invalid params"))
         #expect(error?.description == "invalid params (-32602)" && error?.isCancelled == false)
-        let busy = await #expect(throws: StellarRPCError.self) {
-            try await self.client(["getLatestLedger": ""], status: 429).latestLedger()
+    }
+
+    /// Notes how long somebody slept.
+    private final class Clock: Timeline {
+        let slept = Mutex<[Duration]>([])
+        var now: Timestamp { Timestamp(milliseconds: 0, quality: .virtual) }
+        var uptime: Duration { .zero }
+        func sleep(for duration: Duration) async throws { self.slept.withLock { $0.append(duration) } }
+    }
+
+    /// Says a few times that it is asked too often.
+    private final class Busy: Web {
+        let left: Mutex<Int>
+
+        init(_ times: Int) { self.left = Mutex(times) }
+
+        func send(_ request: WebRequest) async throws(WebError) -> WebResponse {
+            let isBusy = self.left.withLock { left in
+                left -= 1
+                return left >= 0
+            }
+            if isBusy { return WebResponse(status: 429, headers: [Header("Retry-After", "2")], body: []) }
+            let node = ScriptedNode(results: ["getLatestLedger": #""result":{"sequence":7}"#])
+            return try await node.send(request)
         }
-        #expect(busy?.reason != nil)
+    }
+
+    @Test func `a node that is asked too often is waited for as it says, and not for ever`() async throws {
+        let clock = Clock()
+        func latest(_ web: any Web, _ timeline: (any Timeline)?) async throws -> UInt32 {
+            try await StellarRPC(urls: ["a"], network: .testnet, web: web, timeline: timeline).latestLedger()
+        }
+        #expect(try await latest(Busy(2), clock) == 7)
+        #expect(clock.slept.withLock { $0 } == [.seconds(2), .seconds(2)])
+        for timeline: (any Timeline)? in [nil, clock] {
+            await #expect(throws: StellarRPCError.node(url: "a", .limited(after: .seconds(2)))) {
+                try await latest(Busy(9), timeline)
+            }
+        }
+        #expect(clock.slept.withLock { $0.count } == 5)
     }
 }

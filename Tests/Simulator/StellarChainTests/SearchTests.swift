@@ -188,6 +188,23 @@ import Testing
         }
     }
 
+    @Test func `a payment whose fee somebody raised is found all the same`() async throws {
+        let scene = try Scene()
+        let first = await scene.latest
+        let transfer = await scene.transfer()
+        let submission = try await scene.envelope(transfer).submission(by: try address(0x33), sequence: 1)
+        let inner = try submission.signed(key(0x33).signature(over: submission.signedHash))
+        // Who raises it, to 0x9c40 stroops, a transaction inside, nothing more, no signature of the raiser's.
+        let fee: [UInt8] = [0, 0, 0, 0, 0, 0, 0x9c, 0x40]
+        let head: [UInt8] = [0, 0, 0, 5, 0, 0, 0, 0] + (try address(9).bytes) + fee
+        let raised = head + inner + [0, 0, 0, 0, 0, 0, 0, 0]
+        #expect(try await scene.rpc.send(raised).id == Hex.encode(submission.signedHash))
+        await scene.node.close(20)
+        #expect(
+            try await scene.search(transfer, since: first).find()
+                == .settled(transaction: Hex.encode(submission.signedHash), ledger: first + 1))
+    }
+
     @Test func `a search is about one network and one payment`() async throws {
         let scene = try Scene()
         let transfer = await scene.transfer()

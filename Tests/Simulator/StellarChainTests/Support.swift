@@ -2,6 +2,7 @@ import Encoding
 import Sodium
 import Stellar
 import StellarChain
+import Testing
 import World
 
 /// The key whose seed is `byte` 32 times.
@@ -57,16 +58,16 @@ struct Scene {
         StellarTerms(asset: self.token, payTo: self.to, amount: amount)
     }
 
-    /// Signs, lets the node say what it needs, and packs.
-    func envelope(_ transfer: StellarTransfer, signedBy byte: UInt8 = Self.robot) async throws
-        -> StellarEnvelope
-    {
-        let key = try key(byte)
+    /// Lets the node say what it needs, signs and packs.
+    func envelope(_ transfer: StellarTransfer) async throws -> StellarEnvelope {
+        let needs = try await self.rpc.simulate(transfer)
+        let key = try key(Self.robot)
         let authorization = try StellarAuthorization(
             transfer, signature: key.signature(over: transfer.signedHash))
-        let bare = StellarEnvelope(authorization, maxTime: 1_900_000_000, resources: nil)
-        let needs = try await self.rpc.simulate(bare)
-        return StellarEnvelope(authorization, maxTime: 1_900_000_000, resources: needs.resources)
+        let envelope = StellarEnvelope(authorization, maxTime: 0, resources: needs.resources)
+        // With the signature the node says the same.
+        #expect(try await self.rpc.simulate(envelope) == needs)
+        return envelope
     }
 
     /// Of the robot and the seller.

@@ -89,8 +89,8 @@ package struct SolanaRail: ExactRail {
         return UnsignedMessage(bytes, horizon: recent.horizon)
     }
 
-    package func payload(_ message: [UInt8], _ signature: Signature) throws -> JSON {
-        PaymentPayload.Content.exact(transaction: try self.signed(message, signature)).json
+    package func payload(_ unsigned: UnsignedMessage, _ signature: Signature) throws -> JSON {
+        PaymentPayload.Content.exact(transaction: try self.signed(unsigned.message, signature)).json
     }
 
     /// A transaction with the wallet's signature in its place.

@@ -40,7 +40,6 @@ package struct StellarRail: ExactRail {
     // MARK: Quotes
 
     package func terms(of requirements: PaymentRequirements, in assets: [Asset]) -> Terms? {
-        // What a call touches in the ledger is known of the network's dollar alone.
         guard requirements.scheme == "exact", requirements.asset == "\(self.chain.usdcContract)",
             let payTo = try? StellarAddress(requirements.payTo), payTo.kind == .account,
             payTo != self.address, requirements.feesAreSponsored,
@@ -57,14 +56,14 @@ package struct StellarRail: ExactRail {
     }
 
     /// The transfer that pays just what `quote` says, read back from its bytes by a decoder that shares no
-    /// code with the builder. Whether payer and payee can hold the dollar is asked before.
+    /// code with the builder. What it touches and costs a node says before anybody signs; after that none is
+    /// asked, since no node may see a signed authorization before it is on disk.
     package func draft(_ quote: Quote) async throws -> UnsignedMessage {
         let terms = quote.proposal.terms
         guard let payTo = StellarNames.owner(of: terms.payee, on: self.chain) else {
             throw X402Error.malformed("the terms are not Stellar's")
         }
         let latest = try await self.rpc.latestLedger()
-        try await self.checkTrust(of: payTo, self.address, terms.amount)
         var number = ByteReader(self.entropy.bytes(8))
         let transfer = StellarTransfer(
             network: self.chain, token: self.chain.usdcContract, from: self.address, to: payTo,
@@ -72,51 +71,40 @@ package struct StellarRail: ExactRail {
             expiration: StellarTransfer.expiration(
                 latestLedger: latest,
                 timeoutSeconds: min(max(quote.requirements.maxTimeoutSeconds, 0), Self.longestLife)))
+        let needs: StellarSimulation
+        do throws(StellarRPCError) {
+            needs = try await self.rpc.simulate(transfer)
+        } catch {
+            guard case .simulation(let reason) = error.reason else { throw error }
+            throw Self.refused(reason)
+        }
+        guard
+            needs.resources.fee + Int64(clamping: StellarEnvelope.inclusionFee)
+                <= Int64(clamping: StellarEnvelope.sponsoredFee)
+        else {
+            throw Self.refused("it would cost more than is sponsored")
+        }
         return UnsignedMessage(
             transfer.preimage,
             horizon: Horizon(
-                first: UInt64(clamping: latest), last: UInt64(clamping: transfer.expiration)))
+                first: UInt64(clamping: latest), last: UInt64(clamping: transfer.expiration)),
+            context: needs.resources.bytes)
     }
 
     /// Seconds for which a payment may stay possible, whatever a seller asks: so long its money is bound.
     private static let longestLife = 600
 
-    /// - Throws: `X402Error` where the transfer could not succeed.
-    private func checkTrust(of payee: StellarAddress, _ payer: StellarAddress, _ amount: UInt64) async throws
-    {
-        func refused(_ reason: String) -> X402Error {
-            .invalid(
-                code: "invalid_exact_stellar_payload", reason: "the network would refuse this: \(reason)")
-        }
-        let dollar = self.chain.usdc
-        guard let own = try await self.rpc.trustline(of: payer, dollar), own.isAuthorized,
-            own.balance >= amount
-        else { throw refused("the paying account does not have that much") }
-        guard let theirs = try await self.rpc.trustline(of: payee, dollar), theirs.isAuthorized else {
-            throw refused("the payee's account does not trust \(dollar)")
-        }
-        guard amount <= theirs.limit, theirs.balance <= theirs.limit - amount else {
-            throw refused("the payee's account takes no more")
-        }
+    private static func refused(_ reason: String) -> X402Error {
+        .invalid(
+            code: "invalid_exact_stellar_payload_simulation_failed",
+            reason: "the network would refuse this payment: \(reason)")
     }
 
-    /// What the network's fee may be at most, in stroops: what facilitators accept.
-    private static let resourceFee: Int64 = 40_000
-    private static let instructions: UInt32 = 2_000_000
-
-    package func payload(_ message: [UInt8], _ signature: Signature) throws -> JSON {
-        let payment = try StellarPayment(preimage: message)
-        let dollar = self.chain.usdc
-        // No node sees the signed entry before it is on disk, so none is asked what it touches.
-        let resources = StellarResources(
-            readOnly: [.account(payment.from), .account(dollar.issuer), .instance(payment.token)],
-            readWrite: [
-                .trustline(payment.from, dollar), .trustline(payment.to, dollar),
-                .nonce(payment.from, payment.nonce),
-            ],
-            instructions: Self.instructions, fee: Self.resourceFee)
+    package func payload(_ unsigned: UnsignedMessage, _ signature: Signature) throws -> JSON {
+        let payment = try StellarPayment(preimage: unsigned.message)
         let envelope = StellarEnvelope(
-            try StellarAuthorization(payment, signature: signature), maxTime: 0, resources: resources)
+            try StellarAuthorization(payment, signature: signature), maxTime: 0,
+            resources: try StellarResources(decoding: unsigned.context))
         return ["transaction": .string(envelope.base64)]
     }
 
