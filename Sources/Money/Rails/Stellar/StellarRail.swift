@@ -78,12 +78,8 @@ package struct StellarRail: ExactRail {
             guard case .simulation(let reason) = error.reason else { throw error }
             throw Self.refused(reason)
         }
-        guard
-            needs.resources.fee + Int64(clamping: StellarEnvelope.inclusionFee)
-                <= Int64(clamping: StellarEnvelope.sponsoredFee)
-        else {
-            throw Self.refused("it would cost more than is sponsored")
-        }
+        let most = Int64(clamping: StellarEnvelope.sponsoredFee - StellarEnvelope.inclusionFee)
+        guard needs.resources.fee <= most else { throw Self.refused("it would cost more than is sponsored") }
         return UnsignedMessage(
             transfer.preimage,
             horizon: Horizon(
