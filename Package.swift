@@ -298,7 +298,7 @@ let package = Package(
             of: "Devices",
             [
                 "ThingSupport", "TestSupport", subprocess, "Linux", "Home", "Agent", "SimulatedDevices",
-                "Messaging", "World", "Encoding", system,
+                "Messaging", "World", "Encoding", "Database", system,
             ]),
         Wing.things.tests(
             of: "VDA5050",

@@ -36,6 +36,11 @@ final class Box: Sendable {
         var connectedNow = false
         var connections = 0
         var subscriptions: [Subscription] = []
+        /// What is done before acknowledgements leave.
+        var settlers: [@Sendable () throws -> Void] = []
+        /// Messages that receivers got, and how many of them were there when ``Box/settle()`` ran last.
+        var delivered: UInt64 = 0
+        var settled: UInt64 = 0
         /// QoS 1 messages that the broker has not acknowledged, by packet identifier.
         var waiting: [Int32: (answer: Answer, bytes: Int)] = [:]
         var waitingBytes = 0
@@ -277,9 +282,24 @@ final class Box: Sendable {
         if isBirth, let refusal { self.onEvent(.refusedBirth(refusal)) }
     }
 
+    var delivered: UInt64 { self.state.withLock { $0.delivered } }
+
+    /// Runs on the loop thread after reading and before anything is written.
+    /// - Returns: why nothing may be written any more.
+    func settle() -> String? {
+        let settlers = self.state.withLock { state in
+            defer { state.settled = state.delivered }
+            return state.settled == state.delivered ? [] : state.settlers
+        }
+        var fault: String?
+        for settler in settlers { do { try settler() } catch { fault = "what came was not kept: \(error)" } }
+        return fault
+    }
+
     func deliver(_ message: Message) {
         let receivers = self.state.withLock { state in
-            state.subscriptions.filter { subscription in
+            state.delivered &+= 1
+            return state.subscriptions.filter { subscription in
                 var matches = false
                 mosquitto_topic_matches_sub(subscription.filter, message.topic, &matches)
                 return matches

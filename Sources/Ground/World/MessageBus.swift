@@ -65,12 +65,20 @@ public protocol MessageBus: Sendable {
     /// Hands every message that matches `filter` to `receive`, now and after every reconnect.
     ///
     /// `receive` runs on the bus's thread, and the broker is told that a message arrived only after it
-    /// returned: what must not be lost is made durable inside it. It must not call the bus and must not wait.
+    /// returned: what must not be lost is made durable inside it, or in ``beforeAcknowledging(_:)``. It must
+    /// not call the bus and must not wait.
     func subscribe(
         to filter: String,
         quality: DeliveryQuality,
         receive: @escaping @Sendable (Message) -> Void
     ) throws(BusError)
+
+    /// Has `body` called on the bus's thread after receivers got messages and before the broker is told that
+    /// any of them arrived: once for all that came together, so that one write makes all of them durable.
+    ///
+    /// When it throws, the broker is told of none of them: the connection ends, and in the next one the
+    /// broker brings them again.
+    func beforeAcknowledging(_ body: @escaping @Sendable () throws -> Void)
 
     /// Returns once the broker has accepted a filter that was subscribed to, in the connection of now or the
     /// next one; waits for it as long as it takes.

@@ -1,5 +1,4 @@
 internal import Database
-internal import Devices
 internal import Encoding
 internal import Home
 internal import Ledger
@@ -44,7 +43,9 @@ extension Agent {
 
     /// The robot's work needs no chain to begin: readings are kept from the first one on, and what has to be
     /// bought waits until the books were compared.
-    func trade(_ till: Till, _ wallet: UnlockedWallet, _ parts: Parts, _ posts: [Post]) async throws {
+    func trade(
+        _ till: Till, _ wallet: UnlockedWallet, _ parts: Parts, _ behaviours: [any Behaviour]
+    ) async throws {
         let (store, gate) = (parts.store, BooksGate())
         let procurement = Procurement(
             directory: Directory(providers: self.configuration.providers, web: till.market),
@@ -52,10 +53,10 @@ extension Agent {
             channels: self.configuration.channels, gate: gate)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
-                try await self.behave(posts) { readings in
+                try await self.behave(behaviours, store) { behaviour in
                     Workbench(
-                        devices: parts.devices, readings: readings, timeline: self.timeline,
-                        procurement: procurement,
+                        devices: parts.devices, readings: parts.readings(for: behaviour, self.timeline),
+                        timeline: self.timeline, procurement: procurement,
                         storage: StorageClient(web: till.market, entropy: self.entropy), wallet: wallet,
                         store: store)
                 }
@@ -71,17 +72,14 @@ extension Agent {
 
     /// Runs each behaviour until it is done, and waits then.
     private func behave(
-        _ posts: [Post], _ bench: @escaping @Sendable (AsyncStream<Reading>) -> Workbench
+        _ behaviours: [any Behaviour], _ store: AgentStore, _ bench: (any Behaviour) -> Workbench
     ) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
-            for post in posts {
-                let first = bench(post.readings)
+            for behaviour in behaviours {
+                let bench = bench(behaviour)
                 group.addTask {
-                    var waiting: Workbench? = first
-                    try await goOn(post.behaviour.name, first.store, self.timeline) {
-                        let now =
-                            waiting.take() ?? bench(Post.readings(for: post.behaviour, first.devices))
-                        try await post.behaviour.run(at: now)
+                    try await goOn(behaviour.name, store, self.timeline) {
+                        try await behaviour.run(at: bench)
                     }
                 }
             }

@@ -79,7 +79,10 @@ public struct Agent: Sendable {
         let behaviours = self.configuration.behaviours + self.behaviours
         try BehaviourError.refuseTwins(in: behaviours)
         let parts = try await self.open()
-        let posts = behaviours.map { Post($0, parts.devices) }
+        for behaviour in behaviours where type(of: behaviour).hearsReadings {
+            // One that cannot run because the wallet is locked goes on with what waited.
+            try await parts.readings(for: behaviour, self.timeline).follow(rests: parts.wallet == nil)
+        }
         let (desk, operators) = (self.ownerDesk(parts), self.operatorDesk(parts))
         let (mail, orders) = (try desk.listen(), try operators.listen())
         try await parts.devices.listenToAll()
@@ -92,9 +95,10 @@ public struct Agent: Sendable {
             group.addTask { try await desk.run(mail) }
             group.addTask { try await operators.run(orders) }
             group.addTask { try await self.tell(parts.faults, parts.store) }
+            group.addTask { try await self.tell(parts.losses, parts.store) }
             if let member = self.fleetMember(parts) { group.addTask { try await member.run() } }
-            if let outbox = parts.outbox {
-                group.addTask { try await outbox.run(parts.store, self.timeline) }
+            if let telling = parts.telling {
+                group.addTask { try await telling.run(parts.store, parts.log, self.timeline) }
             }
             if let channel = self.control {
                 let counter = ControlCounter(
@@ -106,7 +110,7 @@ public struct Agent: Sendable {
             if let metrics = self.metrics { group.addTask { try await self.measure(parts, metrics) } }
             if let pulse = self.pulse(parts) { group.addTask { try await pulse.run() } }
             if let wallet = parts.wallet, let till {
-                group.addTask { try await self.trade(till, wallet, parts, posts) }
+                group.addTask { try await self.trade(till, wallet, parts, behaviours) }
             }
             // The first part that fails ends the others; a behaviour that is done just waits.
             try await group.next()
@@ -123,6 +127,16 @@ public struct Agent: Sendable {
             try await store.log(
                 "fault", "\(fault.affordance) of \(fault.thing): \(fault.reason)",
                 ["filter": .string(fault.filter)])
+        }
+        throw CancellationError()
+    }
+
+    /// Writes down why readings were not kept.
+    private func tell(_ losses: AsyncStream<String>, _ store: AgentStore) async throws {
+        var last: String?
+        for await loss in losses where loss != last {
+            last = loss
+            try await store.log("fault", loss)
         }
         throw CancellationError()
     }

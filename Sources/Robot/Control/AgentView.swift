@@ -70,6 +70,12 @@ public struct AgentView: ~Copyable {
         """
         CREATE TABLE tally (kind TEXT PRIMARY KEY, done INTEGER NOT NULL) STRICT;
         UPDATE project SET bytes = x'', result = x'' WHERE state = 'done';
+        """,
+        // Readings have a file of their own, which took those that waited here; the archive goes on there.
+        """
+        CREATE TABLE mark (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT;
+        INSERT INTO mark SELECT 'archive', MIN(seq) - 1 FROM reading HAVING COUNT(*) > 0;
+        DROP TABLE reading;
         """
     )
 
@@ -108,8 +114,8 @@ public struct AgentView: ~Copyable {
         try self.database.query("SELECT MAX(seq) FROM event").first?.integer(0) ?? 0
     }
 
-    /// Readings that wait for the next batch.
-    public borrowing func waitingReadings() throws -> Int {
-        Int(clamping: try self.database.query("SELECT COUNT(*) FROM reading").first?.integer(0) ?? 0)
+    /// How far somebody has read of the readings; nil for who never followed them.
+    package borrowing func mark(_ name: String) throws -> Int64? {
+        try self.database.query("SELECT value FROM mark WHERE name = ?", .text(name)).first?.integer(0)
     }
 }

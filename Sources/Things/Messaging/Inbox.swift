@@ -10,6 +10,8 @@ package final class Inbox: Sendable {
         /// Which subscription it came through.
         package let source: Int
         package let message: Message
+        /// What its receiver made of it already.
+        package let note: (any Sendable)?
         package let at: Timestamp
         package let uptime: Duration
         /// Counts arrivals, from 1: tells before from after where two clock readings are equal.
@@ -64,7 +66,7 @@ package final class Inbox: Sendable {
     }
 
     /// Called on the bus's thread.
-    package func put(_ message: Message, source: Int) {
+    package func put(_ message: Message, source: Int, note: (any Sendable)? = nil) {
         let at = self.timeline.now
         let uptime = self.timeline.uptime
         self.state.withLock { state in
@@ -78,7 +80,9 @@ package final class Inbox: Sendable {
             } else {
                 state.last += 1
                 state.arrivals.append(
-                    Arrival(source: source, message: message, at: at, uptime: uptime, number: state.last))
+                    Arrival(
+                        source: source, message: message, note: note, at: at, uptime: uptime,
+                        number: state.last))
                 state.bytes += size
                 let load = state.loads[source] ?? (0, 0)
                 state.loads[source] = (load.messages + 1, load.bytes + size)

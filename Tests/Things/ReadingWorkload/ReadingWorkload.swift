@@ -104,9 +104,10 @@ struct ReadingWorkload {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await bus.run() }
             group.addTask { try await hub.run() }
+            var number = 0
             for await reading in readings {
-                _ = try await hub.write(
-                    reading.value, to: "pong", of: "bench", id: "answer \(reading.sequence)")
+                number += 1
+                _ = try await hub.write(reading.value, to: "pong", of: "bench", id: "answer \(number)")
             }
             group.cancelAll()
         }
