@@ -15,12 +15,15 @@ package final class DurableLog {
         /// What it is about.
         package let subject: String
         package let body: String
+        /// What brought it, for who has to know it again.
+        package let origin: Int64?
 
-        package init(sequence: Int64, at: Int64, subject: String, body: String) {
+        package init(sequence: Int64, at: Int64, subject: String, body: String, origin: Int64? = nil) {
             self.sequence = sequence
             self.at = at
             self.subject = subject
             self.body = body
+            self.origin = origin
         }
 
         /// About what it takes in the file.
@@ -41,11 +44,16 @@ package final class DurableLog {
         package var bytes: Int64
         /// How long what everybody took is kept.
         package var retention: Duration
+        /// How many of the newest stay whoever took them.
+        package var tail: Int64
 
-        package init(rows: Int64 = 100_000, bytes: Int64 = 64 << 20, retention: Duration = .zero) {
+        package init(
+            rows: Int64 = 100_000, bytes: Int64 = 64 << 20, retention: Duration = .zero, tail: Int64 = 1
+        ) {
             self.rows = rows
             self.bytes = bytes
             self.retention = retention
+            self.tail = tail
         }
     }
 
@@ -64,12 +72,12 @@ package final class DurableLog {
     /// So many entries leave together: one at a time would double what is written.
     private static let portion: Int64 = 256
 
-    /// The tables of its file.
+    /// The tables of its file. The newest entry never leaves, so its number is the highest that was given.
     package static let schema = Schema(
         """
         CREATE TABLE entry (
-            seq INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, subject TEXT NOT NULL,
-            body TEXT NOT NULL, size INTEGER NOT NULL
+            seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, size INTEGER NOT NULL, origin INTEGER,
+            subject TEXT NOT NULL, body TEXT NOT NULL
         ) STRICT;
         """
     )
@@ -83,17 +91,7 @@ package final class DurableLog {
         self.database = try Connection.open(path, Self.schema)
         (self.next, self.first, self.rows, self.bytes) = (1, 1, 0, 0)
         try self.count()
-        let given = try self.database.query("SELECT seq FROM sqlite_sequence WHERE name = 'entry'")
-        self.next = max(self.next, (given.first?.integer(0) ?? 0) + 1)
-        if self.rows == 0 { self.first = self.next }
         for mark in marks.values { self.skip(mark) }
-    }
-
-    /// Followers may have read a file that was lost since: a number is not given twice.
-    private func skip(_ mark: Int64) {
-        guard mark >= self.next else { return }
-        self.next = mark + 1
-        if self.rows == 0 { self.first = self.next }
     }
 
     /// Looks at what is there.
@@ -102,9 +100,16 @@ package final class DurableLog {
             "SELECT COUNT(*), COALESCE(SUM(size), 0), MIN(seq), MAX(seq) FROM entry"
         ).first
         (self.rows, self.bytes) = (row?.integer(0) ?? 0, row?.integer(1) ?? 0)
-        self.first = row?.optionalInteger(2) ?? self.next
-        self.written = row?.integer(3) ?? 0
+        self.written = row?.optionalInteger(3) ?? 0
         self.next = max(self.next, self.written + 1)
+        self.first = row?.optionalInteger(2) ?? self.next
+    }
+
+    /// Followers may have read a file that was lost since: a number is not given twice.
+    private func skip(_ mark: Int64) {
+        guard mark >= self.next else { return }
+        self.next = mark + 1
+        if self.rows == 0 { self.first = self.next }
     }
 
     /// The newest number that was given; 0 before the first.
@@ -120,7 +125,7 @@ package final class DurableLog {
     /// - Returns: how many entries left for want of room that some follower had not read.
     /// - Throws: `DatabaseError`; then none was added.
     package func add(_ drafts: [Draft], now: Int64) throws -> Int64 {
-        guard !drafts.isEmpty else { return 0 }
+        guard let start = drafts.first, let end = drafts.last else { return 0 }
         let before = (self.first, self.written, self.rows, self.bytes)
         do {
             return try self.database.transaction {
@@ -128,8 +133,8 @@ package final class DurableLog {
                     try self.insert(draft)
                     self.bytes += draft.size
                 }
-                if self.rows == 0, let draft = drafts.first { self.first = draft.sequence }
-                self.written = drafts.last?.sequence ?? self.written
+                if self.rows == 0 { self.first = start.sequence }
+                self.written = end.sequence
                 self.rows += Int64(clamping: drafts.count)
                 return try self.trim(now: now)
             }
@@ -147,9 +152,9 @@ package final class DurableLog {
 
     private func insert(_ draft: Draft) throws {
         try self.database.run(
-            "INSERT OR IGNORE INTO entry (seq, at, subject, body, size) VALUES (?, ?, ?, ?, ?)",
-            .integer(draft.sequence), .integer(draft.at), .text(draft.subject), .text(draft.body),
-            .integer(draft.size))
+            "INSERT OR IGNORE INTO entry (seq, at, size, origin, subject, body) VALUES (?, ?, ?, ?, ?, ?)",
+            .integer(draft.sequence), .integer(draft.at), .integer(draft.size),
+            draft.origin.map { .integer($0) } ?? .null, .text(draft.subject), .text(draft.body))
     }
 
     /// The oldest entries after a number: at most `limit`, and as many as fit into `byteLimit`, but at least
@@ -174,6 +179,13 @@ package final class DurableLog {
         return entries
     }
 
+    /// What brought the newest entries, oldest first.
+    package func origins(ofLast count: Int) throws -> [Int64] {
+        try self.database.query(
+            "SELECT origin FROM entry ORDER BY seq DESC LIMIT ?", .integer(Int64(clamping: count))
+        ).compactMap { $0.optionalInteger(0) }.reversed()
+    }
+
     /// About how many entries come after a number; more than there are where a write failed in between.
     package func waiting(after mark: Int64) -> Int64 { max(0, self.written - max(mark, self.first - 1)) }
 
@@ -190,20 +202,22 @@ package final class DurableLog {
     /// - Returns: how many of them some follower had not read.
     private func trim(now: Int64) throws -> Int64 {
         let lowest = self.marks.values.min() ?? self.last
+        let taken = min(lowest, self.written - max(1, self.limits.tail))
         var end = self.first - 1
-        if lowest - end >= Self.portion {
-            end = lowest
+        if taken - end >= Self.portion {
+            end = taken
             if self.limits.retention > .zero {
                 let row = try self.database.query(
-                    "SELECT seq FROM entry WHERE seq <= ? AND at > ? ORDER BY seq LIMIT 1", .integer(lowest),
+                    "SELECT seq FROM entry WHERE seq <= ? AND at > ? ORDER BY seq LIMIT 1", .integer(taken),
                     .integer(now - Self.milliseconds(self.limits.retention))
                 ).first
-                end = row.map { $0.integer(0) - 1 } ?? lowest
+                end = row.map { $0.integer(0) - 1 } ?? taken
             }
         }
         let excess = self.rows - self.limits.rows
         if excess > 0 { end = max(end, try self.sequence(at: excess)) }
         if self.bytes > self.limits.bytes { end = max(end, try self.sequence(holding: self.limits.bytes)) }
+        end = min(end, self.written - 1)
         guard end >= self.first else { return 0 }
         let left = try self.database.query(
             "DELETE FROM entry WHERE seq <= ? RETURNING seq, size", .integer(end), limit: .max)

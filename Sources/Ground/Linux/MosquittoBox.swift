@@ -34,6 +34,8 @@ final class Box: Sendable {
         /// The handle while it is connected, used under the lock only.
         var client: Client?
         var connectedNow = false
+        /// Counts what the broker accepted, and says whether it had kept our session.
+        var session: (number: UInt64, isResumed: Bool) = (0, false)
         var connections = 0
         var subscriptions: [Subscription] = []
         /// What is done before acknowledgements leave.
@@ -108,9 +110,10 @@ final class Box: Sendable {
 
     // MARK: The connection
 
-    func connected() {
+    func connected(sessionKept: Bool) {
         self.state.withLock { state in
             state.connectedNow = true
+            state.session = (state.session.number + 1, sessionKept)
             (state.reason, state.refusal) = (nil, nil)
             for index in state.subscriptions.indices { state.subscriptions[index].standing = .due }
         }
@@ -296,15 +299,23 @@ final class Box: Sendable {
         return fault
     }
 
-    func deliver(_ message: Message) {
-        let receivers = self.state.withLock { state in
+    /// - Parameter message: makes the message of how it came.
+    func deliver(_ topic: String, packet: UInt16?, _ message: (Message.Delivery?) -> Message) {
+        let (receivers, delivery) = self.state.withLock { state in
             state.delivered &+= 1
-            return state.subscriptions.filter { subscription in
+            let delivery = packet.map {
+                Message.Delivery(
+                    packet: $0, number: state.delivered, connection: state.session.number,
+                    isResumed: state.session.isResumed)
+            }
+            let receivers = state.subscriptions.filter { subscription in
                 var matches = false
-                mosquitto_topic_matches_sub(subscription.filter, message.topic, &matches)
+                mosquitto_topic_matches_sub(subscription.filter, topic, &matches)
                 return matches
             }
+            return (receivers, delivery)
         }
+        let message = message(delivery)
         for receiver in receivers { receiver.receive(message) }
     }
 }

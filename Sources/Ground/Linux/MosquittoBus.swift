@@ -273,7 +273,7 @@ extension MosquittoBus {
         mosquitto_connect_v5_callback_set(client) { _, context, code, flags, properties in
             guard let box = Box.from(context) else { return }
             guard code != 0 else {
-                box.connected()
+                box.connected(sessionKept: flags & 1 == 1)
                 return box.onEvent(.connected(sessionKept: flags & 1 == 1))
             }
             box.refused(refusal(code, properties) ?? "code \(code)")
@@ -290,14 +290,16 @@ extension MosquittoBus {
             Box.from(context)?.acknowledged(identifier, refusal: refusal(code, properties))
         }
         mosquitto_message_v5_callback_set(client) { _, context, message, properties in
-            guard let box = Box.from(context), let message = message?.pointee, let topic = message.topic
+            guard let box = Box.from(context), let message = message?.pointee,
+                let topic = message.topic.map({ String(cString: $0) })
             else { return }
             let bytes = UnsafeRawBufferPointer(start: message.payload, count: Int(max(0, message.payloadlen)))
-            box.deliver(
+            box.deliver(topic, packet: message.qos == 0 ? nil : UInt16(truncatingIfNeeded: message.mid)) {
                 Message(
-                    topic: String(cString: topic), payload: [UInt8](bytes),
+                    topic: topic, payload: [UInt8](bytes),
                     quality: message.qos == 0 ? .atMostOnce : .atLeastOnce, retained: message.retain,
-                    properties: Message.Properties(properties)))
+                    properties: Message.Properties(properties), delivery: $0)
+            }
         }
     }
 }

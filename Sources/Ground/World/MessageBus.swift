@@ -13,6 +13,27 @@ public struct Message: Sendable, Hashable {
     /// On a received message: it was kept by the broker and may be old.
     public let retained: Bool
     public let properties: Properties
+    /// How it came; nil for one that needs no acknowledgement, or did not come from a broker.
+    public let delivery: Delivery?
+
+    /// What tells a message that the broker brings again, because it did not hear that the first one arrived.
+    public struct Delivery: Sendable, Hashable {
+        /// The broker's number for it, the same each time.
+        public let packet: UInt16
+        /// Counts the messages of this bus.
+        public let number: UInt64
+        /// Counts the connections of this bus.
+        public let connection: UInt64
+        /// Whether the broker had kept our session, so that what it brings may be what it had brought.
+        public let isResumed: Bool
+
+        public init(packet: UInt16, number: UInt64, connection: UInt64, isResumed: Bool) {
+            self.packet = packet
+            self.number = number
+            self.connection = connection
+            self.isResumed = isResumed
+        }
+    }
 
     /// What MQTT 5 lets a message carry beside its payload.
     public struct Properties: Sendable, Hashable {
@@ -40,13 +61,26 @@ public struct Message: Sendable, Hashable {
         payload: [UInt8],
         quality: DeliveryQuality = .atLeastOnce,
         retained: Bool = false,
-        properties: Properties = Properties()
+        properties: Properties = Properties(),
+        delivery: Delivery? = nil
     ) {
         self.topic = topic
         self.payload = payload
         self.quality = quality
         self.retained = retained
         self.properties = properties
+        self.delivery = delivery
+    }
+
+    /// How it came is no part of what it is.
+    public static func == (left: Message, right: Message) -> Bool {
+        left.topic == right.topic && left.payload == right.payload && left.quality == right.quality
+            && left.retained == right.retained && left.properties == right.properties
+    }
+
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(self.topic)
+        hasher.combine(self.payload)
     }
 }
 

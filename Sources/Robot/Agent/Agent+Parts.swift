@@ -44,7 +44,7 @@ extension Agent {
         let (losses, loss) = AsyncStream.makeStream(of: String.self, bufferingPolicy: .bufferingNewest(2))
         let log = try ReadingLog(path: self.home.readingsPath, timeline: self.timeline) { loss.yield($0) }
         // Before the store, which lets go what a version before kept there.
-        try log.takeOver(from: self.home.agentPath, telling)
+        try log.takeOver(from: self.home.agentPath) { try telling?.told(upTo: $0) }
         if let follower = try telling?.follower { log.follow(follower) }
         let store = try AgentStore(
             path: self.home.agentPath, timeline: self.timeline, onEvent: self.onEvent)

@@ -1,8 +1,8 @@
 internal import Control
 internal import Database
-internal import Devices
+package import Devices
 internal import Encoding
-internal import SystemPackage
+package import SystemPackage
 internal import World
 
 /// One purchase on the way: what the agent needs to go on after a crash. Written before each step.
@@ -184,12 +184,13 @@ extension AgentStore {
 }
 
 extension ReadingLog {
-    /// Readings that a version before kept in the agent's file come here, under their numbers. What was told
-    /// of them then is not told again. Begun again after a crash, it does the same.
-    func takeOver(from path: FilePath, _ telling: Telling?) throws {
+    /// Readings that a version before kept in the agent's file come here, under their numbers. Begun again
+    /// after a crash, it does the same.
+    /// - Parameter told: the version before told those that were to be told, up to this number.
+    package func takeOver(from path: FilePath, told: (Int64) throws -> Void) throws {
         try AgentStore.oldReadings(in: path) { readings in
             try self.adopt(readings)
-            if let last = readings.last?.sequence { try telling?.told(upTo: last) }
+            if let last = readings.last?.sequence { try told(last) }
         }
     }
 }

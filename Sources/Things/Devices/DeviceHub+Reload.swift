@@ -62,8 +62,10 @@ extension DeviceHub {
     func listen(to index: Int) throws(BusError) {
         let source = self.sources[index]
         try self.bus.subscribe(to: source.filter, quality: source.quality) {
-            [inbox, log, boot] message in
-            inbox.put(message, source: index, note: log?.hear(message, from: index, boot: boot))
+            [inbox, log, boot, timeline] message in
+            let stamp = (at: timeline.now, uptime: timeline.uptime)
+            let heard = log?.hear(message, from: index, at: stamp, boot: boot)
+            inbox.put(message, source: index, note: heard, stamp: stamp)
         }
     }
 

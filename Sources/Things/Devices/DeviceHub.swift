@@ -200,7 +200,7 @@ public actor DeviceHub {
             uptime: uptime, boot: self.boot, sequence: nil)
         switch origin {
         case .message(let sequence): reading = reading.numbered(sequence)
-        case .clock: reading = self.log?.keep(reading, of: self.things[thing]) ?? reading
+        case .clock: reading = self.log?.keep(reading) ?? reading
         }
         self.recent.add(reading, isEvent: isEvent)
         self.broadcast.send(reading)

@@ -59,53 +59,39 @@ public final class ReadingLog: Sendable {
         let reports: [Report]
     }
 
-    /// A form that reports something that may be wanted.
-    private struct Kept: Sendable {
-        let route: Int
-        let thing: String
-        let affordance: String
-        let subject: String
-        let unit: String?
-        let schema: DataSchema?
-        let form: ReportForm
-        /// Whether who wants everything wants this, by the description's word.
-        let isKept: Bool
-    }
-
-    private struct Forms: Sendable {
-        /// By source: all of them, and those that somebody wants.
-        var all: [Int: [Kept]] = [:] { didSet { self.choose() } }
-        private(set) var wanted: [Int: [Kept]] = [:]
-        var generation: UInt64 = 0
-        var wishes: [String: Set<String>?] { didSet { self.choose() } }
-
-        init(wishes: [String: Set<String>?]) { self.wishes = wishes }
-
-        private mutating func choose() {
-            self.wanted = self.all.mapValues { $0.filter(self.wants) }.filter { !$0.value.isEmpty }
-        }
-
-        private func wants(_ kept: Kept) -> Bool {
-            self.wishes.values.contains { names in
-                guard let names else { return kept.isKept }
-                return names.contains(kept.subject) || names.contains("\(kept.thing)/\(kept.affordance)")
-            }
-        }
-    }
-
+    /// What wants to be written down, and what was.
     private struct Store: ~Copyable {
         let log: DurableLog
         var drafts: [DurableLog.Draft] = []
+        /// The messages that brought them.
+        var arrived: [(origin: Int64, number: UInt64)] = []
+        var redeliveries: Redeliveries
         /// Why some of what came since the last ``ReadingLog/commit()`` was not kept.
         var fault: (any Error)?
+
+        /// Gives a reading its number.
+        mutating func note(_ reading: Reading, as kept: KeptForms.Kept, from origin: Int64?) -> UInt64? {
+            let sequence = self.log.claim()
+            let reading = reading.numbered(UInt64(exactly: sequence))
+            self.drafts.append(
+                DurableLog.Draft(
+                    sequence: sequence, at: reading.at.milliseconds, subject: kept.subject,
+                    body: kept.text(of: reading), origin: origin))
+            return reading.sequence
+        }
 
         /// Writes what was noted.
         /// - Returns: how many others had to leave for it unread; nil when nothing was written.
         mutating func flush(now: Int64) -> Int64? {
             guard !self.drafts.isEmpty else { return nil }
-            defer { self.drafts = [] }
+            defer {
+                self.drafts.removeAll(keepingCapacity: true)
+                self.arrived.removeAll(keepingCapacity: true)
+            }
             do {
-                return try self.log.add(self.drafts, now: now)
+                let left = try self.log.add(self.drafts, now: now)
+                for (origin, number) in self.arrived { self.redeliveries.add(origin, number: number) }
+                return left
             } catch {
                 self.fault = error
                 return nil
@@ -113,7 +99,7 @@ public final class ReadingLog: Sendable {
         }
     }
 
-    private let forms: Mutex<Forms>
+    private let forms: Mutex<KeptForms>
     private let store: Mutex<Store>
     private let timeline: any Timeline
     private let broadcast = Broadcast<Void>(listenerLimit: ReadingLog.followerLimit)
@@ -123,6 +109,8 @@ public final class ReadingLog: Sendable {
     package static let followerLimit = 64
     /// The most readings that wait for one write.
     private static let draftLimit = 1_024
+    /// So many of the newest stay, for what the broker may bring again.
+    private static let tail = 1_024
 
     /// The tables of its file.
     package static let schema = DurableLog.schema
@@ -132,13 +120,16 @@ public final class ReadingLog: Sendable {
     ///   - onLoss: told in words when readings are not kept, or left unread, on the thread of who wrote.
     /// - Throws: `DatabaseError`.
     package init(
-        path: FilePath?, timeline: any Timeline, limits: DurableLog.Limits = DurableLog.Limits(),
+        path: FilePath?, timeline: any Timeline,
+        limits: DurableLog.Limits = DurableLog.Limits(tail: Int64(clamping: ReadingLog.tail)),
         followers: [Follower] = [], onLoss: @escaping @Sendable (String) -> Void = { _ in }
     ) throws {
         let marks = Dictionary(followers.map { ($0.name, $0.mark) }) { first, _ in first }
-        self.store = Mutex(Store(log: try DurableLog(path: path, limits: limits, marks: marks)))
+        let log = try DurableLog(path: path, limits: limits, marks: marks)
+        let origins = try log.origins(ofLast: Self.tail)
+        self.store = Mutex(Store(log: log, redeliveries: Redeliveries(origins)))
         self.forms = Mutex(
-            Forms(wishes: Dictionary(followers.map { ($0.name, $0.wanted) }) { first, _ in first }))
+            KeptForms(wishes: Dictionary(followers.map { ($0.name, $0.wanted) }) { first, _ in first }))
         self.timeline = timeline
         self.onLoss = onLoss
     }
@@ -185,90 +176,59 @@ public final class ReadingLog: Sendable {
 
     /// Takes other descriptions.
     func adopt(_ things: [Thing], _ sources: [Source], generation: UInt64) {
-        var forms: [Int: [Kept]] = [:]
-        for (place, source) in sources.enumerated() {
-            let kept = source.routes.enumerated().compactMap { Self.kept($1, at: $0, things) }
-            if !kept.isEmpty { forms[place] = kept }
-        }
+        let forms = KeptForms.all(things, sources)
         self.forms.withLock { state in
             state.all = forms
             state.generation = generation
         }
     }
 
-    private static func kept(_ route: Route, at place: Int, _ things: [Thing]) -> Kept? {
-        switch route {
-        case .report(let index, let property, let form):
-            let (thing, property) = (things[index], things[index].properties[property])
-            return Kept(
-                route: place, thing: thing.id, affordance: property.name,
-                subject: "\(thing.name)/\(property.name)", unit: property.schema.unit,
-                schema: property.schema, form: property.reports[form], isKept: property.isKept)
-        case .event(let index, let event, let form):
-            let (thing, event) = (things[index], things[index].events[event])
-            return Kept(
-                route: place, thing: thing.id, affordance: event.name, subject: "\(thing.name)/\(event.name)",
-                unit: event.data?.unit, schema: event.data, form: event.reports[form], isKept: event.isKept)
-        case .availability, .answer: return nil
-        }
-    }
-
     /// Reads a message and notes what is kept of it; ``commit()`` makes it durable. Called on the bus's
     /// thread.
+    /// - Parameter stamp: when it came.
     /// - Returns: what it says, so that nobody reads it again; nil when nothing of it is kept.
-    func hear(_ message: Message, from source: Int, boot: String) -> Heard? {
+    func hear(
+        _ message: Message, from source: Int, at stamp: (at: Timestamp, uptime: Duration), boot: String
+    ) -> Heard? {
         // A retained value is no reading: it may be old.
         guard !message.retained, message.payload.count <= WireFormat.payloadLimit else { return nil }
         let (kept, generation) = self.forms.withLock { forms in
             (forms.wanted[source], forms.generation)
         }
         guard let kept else { return nil }
-        let reports = kept.map { kept in
-            let said = Result { () throws(PayloadError) in
-                try kept.form.report(message.payload, schema: kept.schema)
+        let said = kept.map { kept in
+            Result { () throws(PayloadError) in try kept.form.report(message.payload, schema: kept.schema) }
+        }
+        let origin = Redeliveries.origin(of: message)
+        let (numbers, isFull): ([UInt64?], Bool) = self.store.withLock { store in
+            if let origin, let delivery = message.delivery, store.redeliveries.knows(origin, delivery) {
+                return (said.map { _ in nil }, false)
             }
-            let value: JSON
-            switch said {
-            case .success(.value(let whole)): value = whole
-            case .success(.changes(let part)): value = part
-            case .success(.gone), .success(.nothing), .failure:
-                return Heard.Report(route: kept.route, said: said, sequence: nil)
+            // All of one message together: what is known of it later is known of all of it.
+            let numbers = zip(kept, said).map { kept, said -> UInt64? in
+                guard let value = said.reading else { return nil }
+                let reading = Reading(
+                    thing: kept.thing, property: kept.affordance, value: value, unit: kept.unit, at: stamp.at,
+                    uptime: stamp.uptime, boot: boot, sequence: nil)
+                return store.note(reading, as: kept, from: origin)
             }
-            let reading = Reading(
-                thing: kept.thing, property: kept.affordance, value: value, unit: kept.unit,
-                at: self.timeline.now, uptime: self.timeline.uptime, boot: boot, sequence: nil)
-            return Heard.Report(
-                route: kept.route, said: said, sequence: self.note(reading, kept.subject).sequence)
+            if let origin, let delivery = message.delivery { store.arrived.append((origin, delivery.number)) }
+            return (numbers, store.drafts.count >= Self.draftLimit)
+        }
+        if isFull { self.flush() }
+        let reports = zip(kept, zip(said, numbers)).map { kept, said in
+            Heard.Report(route: kept.route, said: said.0, sequence: said.1)
         }
         return Heard(generation: generation, reports: reports)
     }
 
     /// Keeps a reading that no message brought, when somebody wants it.
     /// - Returns: the reading with its number.
-    func keep(_ reading: Reading, of thing: Thing) -> Reading {
-        let subject = "\(thing.name)/\(reading.property)"
-        let isWanted = self.forms.withLock { forms in
-            forms.wanted.values.joined().contains {
-                sameBytes($0.thing, reading.thing) && sameBytes($0.affordance, reading.property)
-            }
-        }
-        guard isWanted else { return reading }
-        let kept = self.note(reading, subject)
+    func keep(_ reading: Reading) -> Reading {
+        guard let kept = self.forms.withLock({ $0.form(of: reading) }) else { return reading }
+        let number = self.store.withLock { $0.note(reading, as: kept, from: nil) }
         self.flush()
-        return kept
-    }
-
-    private func note(_ reading: Reading, _ subject: String) -> Reading {
-        let (kept, isFull) = self.store.withLock { store in
-            let sequence = store.log.claim()
-            let kept = reading.numbered(UInt64(exactly: sequence))
-            store.drafts.append(
-                DurableLog.Draft(
-                    sequence: sequence, at: reading.at.milliseconds, subject: subject, body: kept.json.text))
-            return (kept, store.drafts.count >= Self.draftLimit)
-        }
-        if isFull { self.flush() }
-        return kept
+        return reading.numbered(number)
     }
 
     /// Makes what was noted since the last time durable, in one write. Called on the bus's thread.
@@ -297,5 +257,16 @@ public final class ReadingLog: Sendable {
             DurableLog.Draft(sequence: entry.sequence, at: entry.at, subject: "", body: entry.text)
         }
         try self.store.withLock { try $0.log.adopt(drafts) }
+    }
+}
+
+extension Result where Success == ReportForm.Report, Failure == PayloadError {
+    /// What is kept of it.
+    fileprivate var reading: JSON? {
+        switch self {
+        case .success(.value(let whole)): whole
+        case .success(.changes(let part)): part
+        case .success(.gone), .success(.nothing), .failure: nil
+        }
     }
 }

@@ -66,9 +66,14 @@ package final class Inbox: Sendable {
     }
 
     /// Called on the bus's thread.
-    package func put(_ message: Message, source: Int, note: (any Sendable)? = nil) {
-        let at = self.timeline.now
-        let uptime = self.timeline.uptime
+    /// - Parameters:
+    ///   - note: what the receiver made of it already.
+    ///   - stamp: when it came, where the receiver has looked at the clocks.
+    package func put(
+        _ message: Message, source: Int, note: (any Sendable)? = nil,
+        stamp: (at: Timestamp, uptime: Duration)? = nil
+    ) {
+        let (at, uptime) = stamp ?? (self.timeline.now, self.timeline.uptime)
         self.state.withLock { state in
             guard !state.isClosed else { return }
             let size = message.payload.count

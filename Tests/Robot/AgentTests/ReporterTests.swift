@@ -73,7 +73,7 @@ struct ReporterTests {
                 let telling = try Telling(
                     report, path: folder.appending("outbox.db"), bus: MemoryBus(.offline), timeline: timeline)
                 // The second time is after a crash in between.
-                try log.takeOver(from: path, telling)
+                try log.takeOver(from: path) { try telling.told(upTo: $0) }
             }
             let store = try AgentStore(path: path, timeline: timeline)
             #expect(
