@@ -59,14 +59,10 @@ extension Agent {
         let devices = try DeviceHub(
             things: found.things, bus: self.bus, store: self.home.devicesPath, timeline: self.timeline,
             entropy: self.entropy, log: log, onFault: { fault.yield($0) })
-        try await store.log(
-            "start",
-            wallet == nil
-                ? "wallet \(keystore.address) is locked: nothing is spent"
-                : "wallet \(keystore.address) is open")
-        if let copied = try self.home.noticeCopy() { try await store.log("home", copied) }
-        for warning in self.configuration.warnings { try await store.log("configuration", warning) }
-        for fault in found.faults { try await store.log("fault", fault) }
+        try await store.log(.started(wallet: "\(keystore.address)", isOpen: wallet != nil))
+        if let copied = try self.home.noticeCopy() { try await store.log(.copied(copied)) }
+        for warning in self.configuration.warnings { try await store.log(.setting(warning)) }
+        for fault in found.faults { try await store.log(.fault(.description(fault))) }
         return Parts(
             keystore: keystore, wallet: wallet, ledger: ledger,
             control: WalletControl(ledger: ledger, entropy: self.entropy),
@@ -111,7 +107,7 @@ extension Agent {
         let meter = Meter(
             home: self.home, devices: parts.devices, bus: self.bus, timeline: self.timeline,
             isOpen: parts.wallet != nil)
-        try await self.keepOpen("metrics", parts.store) {
+        try await self.keepOpen(.metrics, parts.store) {
             try await channel.serve { await meter.text() }
         }
     }

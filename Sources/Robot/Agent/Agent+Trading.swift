@@ -105,12 +105,12 @@ extension Agent {
                 let report = try await buyer.lookAtBooks()
                 // Said once, and anew when it comes back.
                 for fault in Set(report.faults).subtracting(told) {
-                    try await store.log("fault", "passed over: \(fault)".plain())
+                    try await store.log(.fault(.passedOver("\(fault)")))
                 }
                 told = Set(report.faults)
                 if await !gate.isOpen {
                     for (asset, amount) in report.holdings {
-                        try await store.log("balance", "the chain shows \(asset.text(amount))")
+                        try await store.log(.balance(asset, amount))
                     }
                     await gate.open()
                 }
@@ -123,15 +123,15 @@ extension Agent {
                 // One outage is one event, whatever the nodes say meanwhile.
                 let (isNews, wait) = chain.failed("away")
                 if isNews {
-                    let nodes = self.configuration.chain.rpc.joined(separator: ", ")
-                    try await store.log("chain", "no answer from \(nodes.plain()): \("\(error)".plain())")
+                    try await store.log(
+                        .chainAway(nodes: self.configuration.chain.rpc, reason: "\(error)"))
                 }
                 pause = wait
             } catch  where endsTheProgram(error) {
                 throw error
             } catch {
                 let (isNews, wait) = books.failed("\(error)")
-                if isNews { try await store.log("fault", "the books wait: \("\(error)".plain())") }
+                if isNews { try await store.log(.fault(.booksWait("\(error)"))) }
                 pause = wait
             }
             try await self.timeline.sleep(for: pause)
@@ -146,11 +146,11 @@ extension Agent {
             switch result {
             case .swept(let amount, let asset, let account):
                 obstacle = ""
-                try await store.log("sweep", "\(asset.text(amount)) went back to \(account)")
+                try await store.log(.swept(amount, asset, account: "\(account)"))
             case .waits(let asset, let reason):
                 // Said once.
                 if reason != obstacle {
-                    try await store.log("sweep", "\(asset.symbol) above the ceiling waits: \(reason.plain())")
+                    try await store.log(.sweepWaits(asset, reason: reason))
                 }
                 obstacle = reason
             }

@@ -29,7 +29,7 @@ public struct Agent: Sendable {
     let supervisor: (any Supervisor)?
     private let metrics: (any MetricsChannel)?
     private let onListening: @Sendable () -> Void
-    let onEvent: @Sendable (Event) -> Void
+    let onEvent: @Sendable (EventRecord) -> Void
 
     /// - Parameters:
     ///   - behaviours: what the robot does beside that which its configuration names; run where its wallet is
@@ -53,7 +53,7 @@ public struct Agent: Sendable {
         supervisor: (any Supervisor)? = nil, metrics: (any MetricsChannel)? = nil,
         observer: @escaping @Sendable (JournalEntry) -> Void = { _ in },
         onListening: @escaping @Sendable () -> Void = {},
-        onEvent: @escaping @Sendable (Event) -> Void = { _ in }
+        onEvent: @escaping @Sendable (EventRecord) -> Void = { _ in }
     ) {
         self.behaviours = behaviours
         self.credential = credential
@@ -124,9 +124,7 @@ public struct Agent: Sendable {
     /// Writes down what devices do wrong, and what came too fast: once for each source.
     private func tell(_ faults: AsyncStream<DeviceFault>, _ store: AgentStore) async throws {
         for await fault in faults {
-            try await store.log(
-                "fault", "\(fault.affordance) of \(fault.thing): \(fault.reason)",
-                ["filter": .string(fault.filter)])
+            try await store.log(.fault(.device(fault)))
         }
         throw CancellationError()
     }
@@ -136,7 +134,7 @@ public struct Agent: Sendable {
         var last: String?
         for await loss in losses where loss != last {
             last = loss
-            try await store.log("fault", loss)
+            try await store.log(.fault(.readings(loss)))
         }
         throw CancellationError()
     }
@@ -144,7 +142,7 @@ public struct Agent: Sendable {
     private func serve(
         _ channel: any ControlChannel, _ counter: ControlCounter, _ store: AgentStore
     ) async throws {
-        try await self.keepOpen("control", store) {
+        try await self.keepOpen(.control, store) {
             try await channel.serve(opened: { self.supervisor?.ready() }) { await counter.answer($0) }
         } failed: {
             self.supervisor?.ready()
@@ -153,7 +151,8 @@ public struct Agent: Sendable {
 
     /// A machine whose socket cannot be made still does its work; its owner has the broker.
     func keepOpen(
-        _ name: String, _ store: AgentStore, _ body: () async throws -> Void, failed: () -> Void = {}
+        _ service: Event.Service, _ store: AgentStore, _ body: () async throws -> Void,
+        failed: () -> Void = {}
     ) async throws {
         do {
             try await body()
@@ -161,7 +160,7 @@ public struct Agent: Sendable {
             throw error
         } catch {
             failed()
-            try await store.log(name, "\(error)")
+            try await store.log(.unserved(service, reason: "\(error)"))
             while true { try await self.timeline.sleep(for: .seconds(86_400)) }
         }
     }
@@ -179,15 +178,15 @@ public struct Agent: Sendable {
             guard folder.hasChanged else { continue }
             do {
                 let found = try folder.read()
-                for fault in found.faults { try await store.log("fault", fault) }
+                for fault in found.faults { try await store.log(.fault(.description(fault))) }
                 try await devices.replace(things: found.things)
-                try await store.log("device", "\(found.things.count) descriptions are in use")
+                try await store.log(.descriptions(found.things.count))
             } catch let error as DeviceError {
-                try await store.log("fault", "the descriptions stay as they were: \(error)")
+                try await store.log(.fault(.descriptionsStay("\(error)")))
             } catch let error as BusError {
-                try await store.log("fault", "the descriptions stay as they were: \(error)")
+                try await store.log(.fault(.descriptionsStay("\(error)")))
             } catch let error as FileError {
-                try await store.log("device", "\(error)")
+                try await store.log(.unreadFolder("\(error)"))
             }
         }
     }

@@ -37,7 +37,7 @@ actor AgentStore {
     private let database: Connection
     private let timeline: any Timeline
     /// Told of each event once it is on the disk.
-    private let onEvent: @Sendable (Event) -> Void
+    private let onEvent: @Sendable (EventRecord) -> Void
 
     /// The most events that are kept; the oldest leave first.
     static let eventLimit: Int64 = 100_000
@@ -50,33 +50,43 @@ actor AgentStore {
     private var told: Int64?
 
     init(
-        path: FilePath?, timeline: any Timeline, onEvent: @escaping @Sendable (Event) -> Void = { _ in }
+        path: FilePath?, timeline: any Timeline, onEvent: @escaping @Sendable (EventRecord) -> Void = { _ in }
     ) throws {
         self.onEvent = onEvent
         self.database = try Connection.open(path, AgentView.schema)
         self.timeline = timeline
     }
 
-    func log(_ kind: String, _ text: String, _ body: JSON = [:]) throws {
+    /// Writes something down together with the events that tell of it: all of it, or nothing.
+    private func write<Result>(_ events: [Event], _ body: () throws -> Result) throws -> Result {
         let at = self.timeline.now.milliseconds
-        let sequence = try self.database.transaction {
-            let row = try self.database.query(
-                "INSERT INTO event (at, kind, text, body) VALUES (?, ?, ?, ?) RETURNING seq",
-                .integer(at), .text(kind), .text(text), .text(body.text))
-            let sequence = row.first?.integer(0) ?? 0
-            let old = min(sequence - Self.eventLimit, self.told ?? .max)
-            try self.database.run(
-                "DELETE FROM event WHERE seq <= ?", .integer(max(old, sequence - Self.untoldLimit)))
-            return sequence
+        let (result, records) = try self.database.transaction {
+            (try body(), try events.map { try self.insert($0, at: at) })
         }
-        self.onEvent(Event(sequence: sequence, at: at, kind: kind, text: text, body: body))
+        for record in records { self.onEvent(record) }
+        return result
     }
+
+    /// Must run inside a write.
+    private func insert(_ event: Event, at: Int64) throws -> EventRecord {
+        let (kind, text, body) = (event.kind, event.text, event.body)
+        let row = try self.database.query(
+            "INSERT INTO event (at, kind, text, body) VALUES (?, ?, ?, ?) RETURNING seq",
+            .integer(at), .text(kind), .text(text), .text(body.text))
+        let sequence = row.first?.integer(0) ?? 0
+        let old = min(sequence - Self.eventLimit, self.told ?? .max)
+        try self.database.run(
+            "DELETE FROM event WHERE seq <= ?", .integer(max(old, sequence - Self.untoldLimit)))
+        return EventRecord(sequence: sequence, at: at, kind: kind, text: text, body: body)
+    }
+
+    func log(_ event: Event) throws { try self.write([event]) {} }
 
     /// Up to here the owner was told, or what tells him has it: older events may leave.
     func told(upTo sequence: Int64) { self.told = max(sequence, self.told ?? 0) }
 
     /// The events after `sequence`, oldest first.
-    func events(after sequence: Int64, limit: Int) throws -> [Event] {
+    func events(after sequence: Int64, limit: Int) throws -> [EventRecord] {
         try AgentView(self.database).events(after: sequence, limit: limit)
     }
 
@@ -97,9 +107,12 @@ actor AgentStore {
             .text(name), .integer(sequence))
     }
 
-    /// Opens a project. What a batch was made of counts as read by its kind in the same transaction.
-    func open(kind: String, bytes: [UInt8], context: String, mark: Int64? = nil) throws -> Project {
-        try self.database.transaction {
+    /// Opens a project. What a batch was made of counts as read by its kind, and the events are written down,
+    /// in the same transaction.
+    func open(
+        kind: String, bytes: [UInt8], context: String, mark: Int64? = nil, events: [Event] = []
+    ) throws -> Project {
+        try self.write(events) {
             let rows = try self.database.query(
                 "INSERT INTO project (kind, state, bytes, context) VALUES (?, 'open', ?, ?) RETURNING id",
                 .text(kind),
@@ -112,9 +125,10 @@ actor AgentStore {
         }
     }
 
-    func save(_ project: Project) throws {
+    /// Writes down how far a project is, together with the events that tell of it.
+    func save(_ project: Project, events: [Event] = []) throws {
         guard let ceiling = Int64(exactly: project.ceiling) else { throw StoreError.ceiling(project.ceiling) }
-        try self.database.transaction {
+        try self.write(events) {
             try self.database.run(
                 "UPDATE project SET state = ?, provider = ?, ceiling = ?, result = ? WHERE id = ?",
                 .text(project.state.rawValue), project.provider.map { .text($0) } ?? .null,

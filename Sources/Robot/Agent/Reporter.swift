@@ -56,13 +56,15 @@ struct Reporter: Sendable {
         await self.store.told(upTo: last.sequence)
         if mark > 0, first.sequence > mark + 1 {
             let count = first.sequence - mark - 1
-            try await self.store.log("report", "\(count) events had to leave before they could be told")
+            try await self.store.log(.untold(.events(count)))
         }
         return portion.count
     }
 
     /// An outage of the chain is over when its news would arrive: it takes nobody's room.
-    private static func urgency(of event: Event) -> Outbox.Urgency { event.kind == "chain" ? .may : .must }
+    private static func urgency(of event: EventRecord) -> Outbox.Urgency {
+        event.kind == EventRecord.Kind.chain.rawValue ? .may : .must
+    }
 }
 
 /// Tells the owner what the devices said that the configuration names.
@@ -161,7 +163,7 @@ struct Telling: Sendable {
                 var last: String?
                 for await trouble in self.troubles where trouble != last {
                     last = trouble
-                    try await store.log("report", trouble)
+                    try await store.log(.untold(.refused(trouble)))
                 }
             }
             for try await _ in group {}

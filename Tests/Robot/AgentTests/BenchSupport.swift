@@ -64,7 +64,7 @@ struct TestBench: Sendable {
         }
     }
 
-    func events(_ kind: String) async throws -> [Event] {
+    func events(_ kind: String) async throws -> [EventRecord] {
         try await self.store.events(after: 0, limit: 1_000).filter { $0.kind == kind }
     }
 }

@@ -47,7 +47,7 @@ import World
     private final class Events: Sendable {
         private let state = Mutex<[String]>([])
         var all: [String] { self.state.withLock { $0 } }
-        func add(_ event: Event) { self.state.withLock { $0.append("\(event.kind): \(event.text)") } }
+        func add(_ event: EventRecord) { self.state.withLock { $0.append("\(event.kind): \(event.text)") } }
     }
 
     private struct Silent: Web {

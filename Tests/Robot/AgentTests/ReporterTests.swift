@@ -36,7 +36,10 @@ struct ReporterTests {
                             try await owner.confirm("robots/one/events")
                         }
                         try await Self.live(folder, broker) { store, outbox in
-                            for number in 1...10 { try await store.log("test", "event \(number) of \(life)") }
+                            for number in 1...10 {
+                                try await store.log(
+                                    .note(kind: "test", "event \(number) of \(life)", body: [:]))
+                            }
                             let expected = life * 10
                             _ = try await eventually("the events of life \(life)") {
                                 let isDone =

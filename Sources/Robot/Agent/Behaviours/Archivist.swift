@@ -54,16 +54,13 @@ struct Archivist: Behaviour {
         let plain = Array((entries.map(\.text).joined(separator: "\n") + "\n").utf8)
         let context = "batch/\(last)"
         let sealed = try await bench.wallet.seal(plain, context: context)
-        let project = try await bench.store.open(
-            kind: Self.name, bytes: sealed, context: context, mark: last)
-        bench.readings.taken(upTo: last)
         let object = try StoredObject(sealed)
-        try await bench.store.log(
-            "batch", "\(entries.count) readings sealed into \(sealed.count) bytes",
-            [
-                "cid": .string(object.id.description), "root": .string(Hex.encode(object.root)),
-                "size": JSON(sealed.count),
-            ])
+        let event = Event.batch(
+            readings: entries.count, cid: object.id.description, root: Hex.encode(object.root),
+            size: sealed.count)
+        let project = try await bench.store.open(
+            kind: Self.name, bytes: sealed, context: context, mark: last, events: [event])
+        bench.readings.taken(upTo: last)
         return project
     }
 
@@ -97,9 +94,8 @@ struct Archivist: Behaviour {
         }
         try await self.challenge(summary, project, at: bench)
         project.state = .done
-        try await bench.store.save(project)
-        try await bench.store.log(
-            "done", "batch \(object.id) is stored and proved", ["kind": .string(Self.name)])
+        try await bench.store.save(
+            project, events: [.done("batch \(object.id) is stored and proved", kind: Self.name)])
     }
 
     /// Asks for random leaves and reads one batch back whole. A failed proof is written down; it does not
@@ -110,23 +106,21 @@ struct Archivist: Behaviour {
         guard let url = project.provider, let provider = bench.procurement.directory.provider(at: url) else {
             return
         }
+        let cid = object.id.description
         do {
             for _ in 0..<self.settings.challenges {
                 let proof = try await bench.storage.challenge(object, at: provider)
                 try await bench.store.log(
-                    "proof",
-                    "leaf \(proof.index) of \(object.id) is there: "
-                        + "\(proof.leaf.count) bytes, \(proof.path.count) hashes",
-                    ["cid": .string(object.id.description), "leaf": JSON(proof.index), "valid": true])
+                    .proof(
+                        .leaf(proof.index, cid: cid, bytes: proof.leaf.count, hashes: proof.path.count)))
             }
             let sealed = try await bench.storage.fetch(object, at: provider)
             let plain = try await bench.wallet.open(sealed, context: project.context)
-            try await bench.store.log("proof", "read back and opened: \(plain.count) bytes", ["valid": true])
+            try await bench.store.log(.proof(.readBack(bytes: plain.count)))
         } catch {
             // A cancelled exchange says nothing about the node.
             try Task.checkCancellation()
-            try await bench.store.log(
-                "proof", "not proved: \(error)", ["cid": .string(object.id.description), "valid": false])
+            try await bench.store.log(.proof(.failed(cid: cid, reason: "\(error)")))
         }
     }
 }

@@ -28,6 +28,6 @@ public struct Workbench: Sendable {
     ///   - text: a line for people. What came from elsewhere is cleaned with `plain()` first.
     ///   - body: the same for programs.
     public func log(_ kind: String, _ text: String, _ body: JSON = [:]) async throws {
-        try await self.store.log(kind, text, body)
+        try await self.store.log(.note(kind: kind, text, body: body))
     }
 }
