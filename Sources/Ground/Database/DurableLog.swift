@@ -220,11 +220,14 @@ package final class DurableLog {
         end = min(end, self.written - 1)
         guard end >= self.first else { return 0 }
         let left = try self.database.query(
-            "DELETE FROM entry WHERE seq <= ? RETURNING seq, size", .integer(end), limit: .max)
-        self.rows -= Int64(clamping: left.count)
-        self.bytes -= left.reduce(0) { $0 + $1.integer(1) }
+            "SELECT COUNT(*), COALESCE(SUM(size), 0), COALESCE(SUM(seq > ?), 0) FROM entry WHERE seq <= ?",
+            .integer(lowest), .integer(end)
+        ).first
+        try self.database.run("DELETE FROM entry WHERE seq <= ?", .integer(end))
+        self.rows -= left?.integer(0) ?? 0
+        self.bytes -= left?.integer(1) ?? 0
         self.first = end + 1
-        return Int64(clamping: left.count { $0.integer(0) > lowest })
+        return left?.integer(2) ?? 0
     }
 
     /// The number of the entry so far from the oldest one, with a portion more: what leaves leaves together.

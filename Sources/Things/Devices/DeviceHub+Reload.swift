@@ -62,9 +62,9 @@ extension DeviceHub {
     func listen(to index: Int) throws(BusError) {
         let source = self.sources[index]
         try self.bus.subscribe(to: source.filter, quality: source.quality) {
-            [inbox, log, boot, timeline] message in
+            [inbox, log, timeline] message in
             let stamp = (at: timeline.now, uptime: timeline.uptime)
-            let heard = log?.hear(message, from: index, at: stamp, boot: boot)
+            let heard = log?.hear(message, from: index, at: stamp)
             inbox.put(message, source: index, note: heard, stamp: stamp)
         }
     }

@@ -16,13 +16,15 @@ struct KeptForms: Sendable {
         let form: ReportForm
         /// Whether who wants everything wants this, by the description's word.
         let isKept: Bool
-        /// What stands in ``Reading/json`` before the value, and between it and the time: always the same.
+        /// What stands in ``Reading/json`` before the value, between it and the time, and at the end: always
+        /// the same.
         private let head: String
+        private let middle: String
         private let tail: String
 
         fileprivate init(
             route: Int, thing: Thing, affordance: String, unit: String?, schema: DataSchema?,
-            form: ReportForm, isKept: Bool
+            form: ReportForm, isKept: Bool, boot: String
         ) {
             self.route = route
             self.thing = thing.id
@@ -34,26 +36,26 @@ struct KeptForms: Sendable {
             self.isKept = isKept
             let (id, name) = (JSON.string(thing.id).text, JSON.string(affordance).text)
             self.head = #"{"thing":\#(id),"property":\#(name),"value":"#
-            self.tail = unit.map { #","unit":\#(JSON.string($0).text),"at":"# } ?? #","at":"#
+            self.middle = unit.map { #","unit":\#(JSON.string($0).text),"at":"# } ?? #","at":"#
+            self.tail = #","boot":\#(JSON.string(boot).text),"seq":"#
         }
 
-        /// ``Reading/json`` as text.
-        func text(of reading: Reading) -> String {
-            var text = self.head
-            text.reserveCapacity(text.utf8.count + self.tail.utf8.count + 160)
-            text += reading.value.text
-            text += self.tail
+        /// ``Reading/json`` as text, of a reading of this start.
+        func text(of reading: Reading, as sequence: Int64) -> String {
+            let value = reading.value.text
+            var text = ""
+            text.reserveCapacity(
+                self.head.utf8.count + value.utf8.count + self.middle.utf8.count + self.tail.utf8.count + 96)
+            text += self.head
+            text += value
+            text += self.middle
             text += String(reading.at.milliseconds)
             text += #","clock":""#
             text += reading.at.quality.rawValue
             text += #"","uptimeMs":"#
             text += String(reading.uptime.milliseconds)
-            text += #","boot":"#
-            text += JSON.string(reading.boot).text
-            if let sequence = reading.sequence {
-                text += #","seq":"#
-                text += String(sequence)
-            }
+            text += self.tail
+            text += String(sequence)
             text += "}"
             return text
         }
@@ -87,27 +89,30 @@ struct KeptForms: Sendable {
         }
     }
 
-    static func all(_ things: [Thing], _ sources: [Source]) -> [Int: [Kept]] {
+    static func all(_ things: [Thing], _ sources: [Source], boot: String) -> [Int: [Kept]] {
         var forms: [Int: [Kept]] = [:]
         for (place, source) in sources.enumerated() {
-            let kept = source.routes.enumerated().compactMap { Self.kept($1, at: $0, things) }
+            let kept = source.routes.enumerated().compactMap { Self.kept($1, at: $0, things, boot) }
             if !kept.isEmpty { forms[place] = kept }
         }
         return forms
     }
 
-    private static func kept(_ route: Route, at place: Int, _ things: [Thing]) -> Kept? {
+    private static func kept(
+        _ route: Route, at place: Int, _ things: [Thing], _ boot: String
+    ) -> Kept? {
         switch route {
         case .report(let index, let property, let form):
             let (thing, property) = (things[index], things[index].properties[property])
             return Kept(
                 route: place, thing: thing, affordance: property.name, unit: property.schema.unit,
-                schema: property.schema, form: property.reports[form], isKept: property.isKept)
+                schema: property.schema, form: property.reports[form], isKept: property.isKept,
+                boot: boot)
         case .event(let index, let event, let form):
             let (thing, event) = (things[index], things[index].events[event])
             return Kept(
                 route: place, thing: thing, affordance: event.name, unit: event.data?.unit,
-                schema: event.data, form: event.reports[form], isKept: event.isKept)
+                schema: event.data, form: event.reports[form], isKept: event.isKept, boot: boot)
         case .availability, .answer: return nil
         }
     }

@@ -51,7 +51,7 @@ public final class ReadingLog: Sendable {
             let route: Int
             let said: Result<ReportForm.Report, PayloadError>
             /// The reading's number; nil where there is none.
-            let sequence: UInt64?
+            var sequence: UInt64?
         }
 
         /// Of the descriptions by which it was read.
@@ -72,12 +72,11 @@ public final class ReadingLog: Sendable {
         /// Gives a reading its number.
         mutating func note(_ reading: Reading, as kept: KeptForms.Kept, from origin: Int64?) -> UInt64? {
             let sequence = self.log.claim()
-            let reading = reading.numbered(UInt64(exactly: sequence))
             self.drafts.append(
                 DurableLog.Draft(
                     sequence: sequence, at: reading.at.milliseconds, subject: kept.subject,
-                    body: kept.text(of: reading), origin: origin))
-            return reading.sequence
+                    body: kept.text(of: reading, as: sequence), origin: origin))
+            return UInt64(exactly: sequence)
         }
 
         /// Writes what was noted.
@@ -102,6 +101,8 @@ public final class ReadingLog: Sendable {
     private let forms: Mutex<KeptForms>
     private let store: Mutex<Store>
     private let timeline: any Timeline
+    /// Asked once: it is the same until the next start.
+    private let boot: String
     private let broadcast = Broadcast<Void>(listenerLimit: ReadingLog.followerLimit)
     private let onLoss: @Sendable (String) -> Void
 
@@ -131,6 +132,7 @@ public final class ReadingLog: Sendable {
         self.forms = Mutex(
             KeptForms(wishes: Dictionary(followers.map { ($0.name, $0.wanted) }) { first, _ in first }))
         self.timeline = timeline
+        self.boot = timeline.boot
         self.onLoss = onLoss
     }
 
@@ -176,7 +178,7 @@ public final class ReadingLog: Sendable {
 
     /// Takes other descriptions.
     func adopt(_ things: [Thing], _ sources: [Source], generation: UInt64) {
-        let forms = KeptForms.all(things, sources)
+        let forms = KeptForms.all(things, sources, boot: self.boot)
         self.forms.withLock { state in
             state.all = forms
             state.generation = generation
@@ -188,7 +190,7 @@ public final class ReadingLog: Sendable {
     /// - Parameter stamp: when it came.
     /// - Returns: what it says, so that nobody reads it again; nil when nothing of it is kept.
     func hear(
-        _ message: Message, from source: Int, at stamp: (at: Timestamp, uptime: Duration), boot: String
+        _ message: Message, from source: Int, at stamp: (at: Timestamp, uptime: Duration)
     ) -> Heard? {
         // A retained value is no reading: it may be old.
         guard !message.retained, message.payload.count <= WireFormat.payloadLimit else { return nil }
@@ -196,29 +198,30 @@ public final class ReadingLog: Sendable {
             (forms.wanted[source], forms.generation)
         }
         guard let kept else { return nil }
-        let said = kept.map { kept in
-            Result { () throws(PayloadError) in try kept.form.report(message.payload, schema: kept.schema) }
+        var reports = kept.map { kept in
+            Heard.Report(
+                route: kept.route,
+                said: Result { () throws(PayloadError) in
+                    try kept.form.report(message.payload, schema: kept.schema)
+                }, sequence: nil)
         }
         let origin = Redeliveries.origin(of: message)
-        let (numbers, isFull): ([UInt64?], Bool) = self.store.withLock { store in
+        let isFull = self.store.withLock { store in
             if let origin, let delivery = message.delivery, store.redeliveries.knows(origin, delivery) {
-                return (said.map { _ in nil }, false)
+                return false
             }
             // All of one message together: what is known of it later is known of all of it.
-            let numbers = zip(kept, said).map { kept, said -> UInt64? in
-                guard let value = said.reading else { return nil }
+            for (place, kept) in kept.enumerated() {
+                guard let value = reports[place].said.reading else { continue }
                 let reading = Reading(
                     thing: kept.thing, property: kept.affordance, value: value, unit: kept.unit, at: stamp.at,
-                    uptime: stamp.uptime, boot: boot, sequence: nil)
-                return store.note(reading, as: kept, from: origin)
+                    uptime: stamp.uptime, boot: self.boot, sequence: nil)
+                reports[place].sequence = store.note(reading, as: kept, from: origin)
             }
             if let origin, let delivery = message.delivery { store.arrived.append((origin, delivery.number)) }
-            return (numbers, store.drafts.count >= Self.draftLimit)
+            return store.drafts.count >= Self.draftLimit
         }
         if isFull { self.flush() }
-        let reports = zip(kept, zip(said, numbers)).map { kept, said in
-            Heard.Report(route: kept.route, said: said.0, sequence: said.1)
-        }
         return Heard(generation: generation, reports: reports)
     }
 

@@ -31,11 +31,21 @@ struct Redeliveries: Sendable {
     /// What tells a message from others; nil for one that does not come again.
     static func origin(of message: Message) -> Int64? {
         guard let packet = message.delivery?.packet else { return nil }
-        // FNV-1a, folded: who makes two alike, under one number, harms his own readings only.
+        // In the manner of FNV-1a: who makes two alike, under one number, harms his own readings only.
         var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-        for byte in message.topic.utf8 { hash = (hash ^ UInt64(truncatingIfNeeded: byte)) &* 0x100_0000_01b3 }
-        hash = (hash ^ 0xff) &* 0x100_0000_01b3
-        for byte in message.payload { hash = (hash ^ UInt64(truncatingIfNeeded: byte)) &* 0x100_0000_01b3 }
+        func mix(_ word: UInt64) {
+            hash = (hash ^ word) &* 0x100_0000_01b3
+            hash ^= hash >> 29
+        }
+        for byte in message.topic.utf8 { mix(UInt64(truncatingIfNeeded: byte)) }
+        mix(UInt64(truncatingIfNeeded: message.payload.count))
+        message.payload.withUnsafeBytes { bytes in
+            let whole = bytes.count & ~7
+            for offset in stride(from: 0, to: whole, by: 8) {
+                mix(bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+            }
+            for byte in bytes[whole...] { mix(UInt64(truncatingIfNeeded: byte)) }
+        }
         let content = (hash ^ hash >> 48) & 0xffff_ffff_ffff
         return Int64(bitPattern: UInt64(truncatingIfNeeded: packet) << 48 | content)
     }

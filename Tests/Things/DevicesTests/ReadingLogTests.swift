@@ -71,6 +71,12 @@ struct ReadingLogTests {
                 if seen.count == 2 { break }
             }
             #expect(seen == [42, 43])
+            let entries = try log.entries(after: 0, limit: 9)
+            #expect(entries.count == 2 && entries.allSatisfy { $0.text.contains(#""unit":"#) })
+            for entry in entries {
+                // What is put together from parts is what the reading itself would say.
+                #expect(try Reading(JSONField(JSON.read(entry.text))).json.text == entry.text)
+            }
             #expect(await hub.twin("meter-1")?.reported["power"]?.value == 1)
         }
     }
