@@ -83,19 +83,17 @@ struct ReadingReporter: Sendable {
             try Task.checkCancellation()
             // Before looking: what comes in between wakes us.
             let news = self.log.news()
-            if try self.collect() == 0 {
-                try await self.timeline.sleep(for: Reporter.interval, or: news)
-            }
+            if let pause = try self.collect() { try await self.timeline.sleep(for: pause, or: news) }
         }
     }
 
     /// Puts what is new into the outbox, with how far that is: each reading is taken once.
-    /// - Returns: how many readings were looked at.
-    private func collect() throws -> Int {
+    /// - Returns: when it is looked again, if no news come; nil for at once.
+    private func collect() throws -> Duration? {
         let mark = try self.outbox.mark(Self.name)
         self.log.taken(upTo: mark, by: Self.name)
         let entries = try self.log.entries(after: mark, limit: Reporter.portion)
-        guard let last = entries.last?.sequence else { return 0 }
+        guard let last = entries.last?.sequence else { return FollowedReadings.interval }
         let messages = entries.filter { $0.isAmong(self.names) }.map {
             Message(topic: self.topic, payload: Array($0.text.utf8))
         }
@@ -103,10 +101,10 @@ struct ReadingReporter: Sendable {
             try self.outbox.add(messages, .must, mark: (Self.name, last))
         } catch OutboxError.full {
             // They stay where they are until there is room.
-            return 0
+            return Reporter.interval
         }
         self.log.taken(upTo: last, by: Self.name)
-        return entries.count
+        return nil
     }
 }
 
