@@ -230,7 +230,8 @@ let package = Package(
             name: "TestSupport", dependencies: [subprocess, system], path: "Tests/Support",
             swiftSettings: testing),
         Wing.robot.bench(
-            "depai-crashing", in: "CrashingRobot", ["Agent", "Home", "Ledger", "Linux", system]),
+            "depai-crashing", in: "CrashingRobot",
+            ["Agent", "Control", "Devices", "Home", "Ledger", "Database", "Linux", system]),
         Wing.money.bench(
             "depai-payments", in: "PaymentWorkload",
             ["Ledger", "Linux", "Encoding", "Sodium", "Database", system]),
@@ -311,7 +312,7 @@ let package = Package(
             of: "Devices",
             [
                 "ThingSupport", "TestSupport", subprocess, "Linux", "Home", "Agent", "SimulatedDevices",
-                "Messaging", "World", "Encoding", system,
+                "Messaging", "World", "Encoding", "Database", "depai-readings", system,
             ]),
         Wing.things.tests(
             of: "VDA5050",
@@ -338,7 +339,7 @@ let package = Package(
                 "Control",
                 "SimulatedDevices", "Devices",
                 "VDA5050", "Messaging", "Home", "Ledger", "Linux", "Sodium", "Database", "World", "Encoding",
-                system,
+                "depai-crashing", subprocess, system,
             ]),
         Wing.simulator.tests(of: "SimulatedDevices", ["Devices", "VDA5050", "World", "Encoding"]),
         Wing.simulator.tests(

@@ -77,7 +77,8 @@ struct Auditor {
             balances: parties.indices.map {
                 .init(name: parties[$0], before: self.before[$0], after: after[$0])
             },
-            commands: commands, readings: try agent.waitingReadings(), chain: (chain.0, chain.1),
+            commands: commands, readings: try self.workshop.robot.waitingReadings(),
+            chain: (chain.0, chain.1),
             invariants: invariants)
     }
 

@@ -11,6 +11,7 @@ package final class VirtualBroker: MessageBus {
         var exact: [String: [@Sendable (Message) -> Void]] = [:]
         var wild: [(filter: String, receive: @Sendable (Message) -> Void)] = []
         var retained: [String: Message] = [:]
+        var settlers: [@Sendable () throws -> Void] = []
         var count = 0
     }
 
@@ -35,6 +36,17 @@ package final class VirtualBroker: MessageBus {
             return state.retained.values.filter { TopicFilter.matches($0.topic, filter: filter) }
         }
         for message in kept { receive(message) }
+        if !kept.isEmpty { try self.settle() }
+    }
+
+    package func beforeAcknowledging(_ body: @escaping @Sendable () throws -> Void) {
+        self.state.withLock { $0.settlers.append(body) }
+    }
+
+    private func settle() throws(BusError) {
+        for settler in self.state.withLock({ $0.settlers }) {
+            do { try settler() } catch { throw .unacknowledged }
+        }
     }
 
     package func confirm(_ filter: String) async throws(BusError) {}
@@ -54,5 +66,6 @@ package final class VirtualBroker: MessageBus {
             topic: message.topic, payload: message.payload, quality: message.quality,
             properties: message.properties)
         for receive in receivers { receive(news) }
+        try self.settle()
     }
 }

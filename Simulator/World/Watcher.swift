@@ -77,9 +77,7 @@ package struct Watcher: ~Copyable {
             let open = try? view.intents(in: [.reserved, .signed, .submitted, .unknown])
             parts.append("\(open?.count ?? 0) payments open")
         }
-        if DurableFile.exists(self.home.agentPath), let view = try? AgentView(path: self.home.agentPath) {
-            parts.append("\((try? view.waitingReadings()) ?? 0) readings waiting")
-        }
+        if let waiting = try? self.home.waitingReadings() { parts.append("\(waiting) readings waiting") }
         return parts.joined(separator: "  ·  ")
     }
 

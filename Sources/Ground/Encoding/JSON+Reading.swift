@@ -140,25 +140,36 @@ extension JSON {
 
         mutating func string() throws(JSONError) -> String {
             self.offset += 1
+            // Most strings are one run without an escape: they are read where they stand.
             var units: [UInt8] = []
-            while let byte = self.next {
-                switch byte {
+            while true {
+                let run = self.run()
+                switch self.next {
                 case UInt8(ascii: "\""):
                     self.offset += 1
-                    guard let text = String(validating: units, as: UTF8.self) else {
-                        throw self.fault("not UTF-8")
-                    }
+                    let text =
+                        units.isEmpty
+                        ? String(validating: run, as: UTF8.self)
+                        : String(validating: units + run, as: UTF8.self)
+                    guard let text else { throw self.fault("not UTF-8") }
                     return text
                 case UInt8(ascii: "\\"):
+                    units += run
                     self.offset += 1
                     try self.escape(into: &units)
-                case 0..<0x20: throw self.fault("a control character must be escaped")
-                default:
-                    units.append(byte)
-                    self.offset += 1
+                case nil: throw self.fault("the string is not closed")
+                default: throw self.fault("a control character must be escaped")
                 }
             }
-            throw self.fault("the string is not closed")
+        }
+
+        /// What stands for itself in a string.
+        private mutating func run() -> ArraySlice<UInt8> {
+            let start = self.offset
+            while let byte = self.next, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\"), byte >= 0x20 {
+                self.offset += 1
+            }
+            return self.bytes[start..<self.offset]
         }
 
         mutating func escape(into units: inout [UInt8]) throws(JSONError) {

@@ -34,8 +34,15 @@ final class Box: Sendable {
         /// The handle while it is connected, used under the lock only.
         var client: Client?
         var connectedNow = false
+        /// Counts what the broker accepted, and says whether it had kept our session.
+        var session: (number: UInt64, isResumed: Bool) = (0, false)
         var connections = 0
         var subscriptions: [Subscription] = []
+        /// What is done before acknowledgements leave.
+        var settlers: [@Sendable () throws -> Void] = []
+        /// Messages that receivers got, and how many of them were there when ``Box/settle()`` ran last.
+        var delivered: UInt64 = 0
+        var settled: UInt64 = 0
         /// QoS 1 messages that the broker has not acknowledged, by packet identifier.
         var waiting: [Int32: (answer: Answer, bytes: Int)] = [:]
         var waitingBytes = 0
@@ -103,9 +110,10 @@ final class Box: Sendable {
 
     // MARK: The connection
 
-    func connected() {
+    func connected(sessionKept: Bool) {
         self.state.withLock { state in
             state.connectedNow = true
+            state.session = (state.session.number + 1, sessionKept)
             (state.reason, state.refusal) = (nil, nil)
             for index in state.subscriptions.indices { state.subscriptions[index].standing = .due }
         }
@@ -277,14 +285,37 @@ final class Box: Sendable {
         if isBirth, let refusal { self.onEvent(.refusedBirth(refusal)) }
     }
 
-    func deliver(_ message: Message) {
-        let receivers = self.state.withLock { state in
-            state.subscriptions.filter { subscription in
+    var delivered: UInt64 { self.state.withLock { $0.delivered } }
+
+    /// Runs on the loop thread after reading and before anything is written.
+    /// - Returns: why nothing may be written any more.
+    func settle() -> String? {
+        let settlers = self.state.withLock { state in
+            defer { state.settled = state.delivered }
+            return state.settled == state.delivered ? [] : state.settlers
+        }
+        var fault: String?
+        for settler in settlers { do { try settler() } catch { fault = "what came was not kept: \(error)" } }
+        return fault
+    }
+
+    /// - Parameter message: makes the message of how it came.
+    func deliver(_ topic: String, packet: UInt16?, _ message: (Message.Delivery?) -> Message) {
+        let (receivers, delivery) = self.state.withLock { state in
+            state.delivered &+= 1
+            let delivery = packet.map {
+                Message.Delivery(
+                    packet: $0, number: state.delivered, connection: state.session.number,
+                    isResumed: state.session.isResumed)
+            }
+            let receivers = state.subscriptions.filter { subscription in
                 var matches = false
-                mosquitto_topic_matches_sub(subscription.filter, message.topic, &matches)
+                mosquitto_topic_matches_sub(subscription.filter, topic, &matches)
                 return matches
             }
+            return (receivers, delivery)
         }
+        let message = message(delivery)
         for receiver in receivers { receiver.receive(message) }
     }
 }

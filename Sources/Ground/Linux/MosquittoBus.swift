@@ -66,6 +66,10 @@ public final class MosquittoBus: MessageBus {
         self.box.subscribe(Subscription(filter: filter, quality: quality, receive: receive))
     }
 
+    public func beforeAcknowledging(_ body: @escaping @Sendable () throws -> Void) {
+        self.box.state.withLock { $0.settlers.append(body) }
+    }
+
     public func confirm(_ filter: String) async throws(BusError) {
         let name = self.box.newConfirmation()
         let result: Result<Void, BusError> = await withTaskCancellationHandler {
@@ -138,7 +142,8 @@ public final class MosquittoBus: MessageBus {
         while !self.box.stopped, end == nil {
             end = sleeps.overslept ? "the machine slept" : self.turn(client)
         }
-        if self.box.stopped {
+        // What is written now would carry acknowledgements along that must not leave.
+        if self.box.stopped, end == nil {
             // An orderly end has no last will; but who announced himself takes his leave with it.
             let farewell =
                 self.address.birth == nil ? MQTT_RC_NORMAL_DISCONNECTION : MQTT_RC_DISCONNECT_WITH_WILL_MSG
@@ -162,7 +167,8 @@ public final class MosquittoBus: MessageBus {
         if events[1].revents != 0 { self.box.drainWake() }
         let readable = Int16(POLLIN | POLLHUP | POLLERR)
         if events[0].revents & readable != 0 {
-            let code = mosquitto_loop_read(client, 1)
+            let code = self.read(client)
+            if let fault = self.box.settle() { return fault }
             guard mosq_err_t(code) == MOSQ_ERR_SUCCESS else { return Self.words(code) }
         }
         self.box.accept(Client(pointer: client), birth: self.address.birth)
@@ -172,6 +178,20 @@ public final class MosquittoBus: MessageBus {
         }
         let code = mosquitto_loop_misc(client)
         return mosq_err_t(code) == MOSQ_ERR_SUCCESS ? nil : Self.words(code)
+    }
+
+    /// Reads what is there, as far as the broker sends without an acknowledgement. In threaded mode those
+    /// leave with `mosquitto_loop_write`, so that what came together can be made durable together.
+    private func read(_ client: OpaquePointer) -> Int32 {
+        var left = self.limits.receiveMaximum
+        while true {
+            let before = self.box.delivered
+            let code = mosquitto_loop_read(client, 1)
+            left -= 1
+            guard mosq_err_t(code) == MOSQ_ERR_SUCCESS, self.box.delivered != before, left > 0 else {
+                return code
+            }
+        }
     }
 
     private static func words(_ code: Int32) -> String {
@@ -253,7 +273,7 @@ extension MosquittoBus {
         mosquitto_connect_v5_callback_set(client) { _, context, code, flags, properties in
             guard let box = Box.from(context) else { return }
             guard code != 0 else {
-                box.connected()
+                box.connected(sessionKept: flags & 1 == 1)
                 return box.onEvent(.connected(sessionKept: flags & 1 == 1))
             }
             box.refused(refusal(code, properties) ?? "code \(code)")
@@ -270,14 +290,16 @@ extension MosquittoBus {
             Box.from(context)?.acknowledged(identifier, refusal: refusal(code, properties))
         }
         mosquitto_message_v5_callback_set(client) { _, context, message, properties in
-            guard let box = Box.from(context), let message = message?.pointee, let topic = message.topic
+            guard let box = Box.from(context), let message = message?.pointee,
+                let topic = message.topic.map({ String(cString: $0) })
             else { return }
             let bytes = UnsafeRawBufferPointer(start: message.payload, count: Int(max(0, message.payloadlen)))
-            box.deliver(
+            box.deliver(topic, packet: message.qos == 0 ? nil : UInt16(truncatingIfNeeded: message.mid)) {
                 Message(
-                    topic: String(cString: topic), payload: [UInt8](bytes),
+                    topic: topic, payload: [UInt8](bytes),
                     quality: message.qos == 0 ? .atMostOnce : .atLeastOnce, retained: message.retain,
-                    properties: Message.Properties(properties)))
+                    properties: Message.Properties(properties), delivery: $0)
+            }
         }
     }
 }

@@ -13,6 +13,27 @@ public struct Message: Sendable, Hashable {
     /// On a received message: it was kept by the broker and may be old.
     public let retained: Bool
     public let properties: Properties
+    /// How it came; nil for one that needs no acknowledgement, or did not come from a broker.
+    public let delivery: Delivery?
+
+    /// What tells a message that the broker brings again, because it did not hear that the first one arrived.
+    public struct Delivery: Sendable, Hashable {
+        /// The broker's number for it, the same each time.
+        public let packet: UInt16
+        /// Counts the messages of this bus.
+        public let number: UInt64
+        /// Counts the connections of this bus.
+        public let connection: UInt64
+        /// Whether the broker had kept our session, so that what it brings may be what it had brought.
+        public let isResumed: Bool
+
+        public init(packet: UInt16, number: UInt64, connection: UInt64, isResumed: Bool) {
+            self.packet = packet
+            self.number = number
+            self.connection = connection
+            self.isResumed = isResumed
+        }
+    }
 
     /// What MQTT 5 lets a message carry beside its payload.
     public struct Properties: Sendable, Hashable {
@@ -40,13 +61,26 @@ public struct Message: Sendable, Hashable {
         payload: [UInt8],
         quality: DeliveryQuality = .atLeastOnce,
         retained: Bool = false,
-        properties: Properties = Properties()
+        properties: Properties = Properties(),
+        delivery: Delivery? = nil
     ) {
         self.topic = topic
         self.payload = payload
         self.quality = quality
         self.retained = retained
         self.properties = properties
+        self.delivery = delivery
+    }
+
+    /// How it came is no part of what it is.
+    public static func == (left: Message, right: Message) -> Bool {
+        left.topic == right.topic && left.payload == right.payload && left.quality == right.quality
+            && left.retained == right.retained && left.properties == right.properties
+    }
+
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(self.topic)
+        hasher.combine(self.payload)
     }
 }
 
@@ -65,12 +99,20 @@ public protocol MessageBus: Sendable {
     /// Hands every message that matches `filter` to `receive`, now and after every reconnect.
     ///
     /// `receive` runs on the bus's thread, and the broker is told that a message arrived only after it
-    /// returned: what must not be lost is made durable inside it. It must not call the bus and must not wait.
+    /// returned: what must not be lost is made durable inside it, or in ``beforeAcknowledging(_:)``. It must
+    /// not call the bus and must not wait.
     func subscribe(
         to filter: String,
         quality: DeliveryQuality,
         receive: @escaping @Sendable (Message) -> Void
     ) throws(BusError)
+
+    /// Has `body` called on the bus's thread after receivers got messages and before the broker is told that
+    /// any of them arrived: once for all that came together, so that one write makes all of them durable.
+    ///
+    /// When it throws, the broker is told of none of them: the connection ends, and in the next one the
+    /// broker brings them again.
+    func beforeAcknowledging(_ body: @escaping @Sendable () throws -> Void)
 
     /// Returns once the broker has accepted a filter that was subscribed to, in the connection of now or the
     /// next one; waits for it as long as it takes.

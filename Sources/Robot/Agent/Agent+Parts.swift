@@ -22,13 +22,30 @@ extension Agent {
         /// As it was read for `devices`.
         let folder: DeviceFolder
         let faults: AsyncStream<DeviceFault>
+        let log: ReadingLog
+        /// Why readings were not kept.
+        let losses: AsyncStream<String>
         /// Nil where nobody is told.
-        let outbox: Telling?
+        let telling: Telling?
+
+        func readings(for behaviour: any Behaviour, _ timeline: any Timeline) -> FollowedReadings {
+            FollowedReadings(
+                name: behaviour.name, names: behaviour.wantedReadings, log: self.log, store: self.store,
+                timeline: timeline)
+        }
     }
 
     /// Opens the home's files, in the order of their need, and says how they were found.
     func open() async throws -> Parts {
         try self.home.checkSchemas()
+        let telling = try self.configuration.report.map {
+            try Telling($0, path: self.home.outboxPath, bus: self.bus, timeline: self.timeline)
+        }
+        let (losses, loss) = AsyncStream.makeStream(of: String.self, bufferingPolicy: .bufferingNewest(2))
+        let log = try ReadingLog(path: self.home.readingsPath, timeline: self.timeline) { loss.yield($0) }
+        // Before the store, which lets go what a version before kept there.
+        try log.takeOver(from: self.home.agentPath) { try telling?.told(upTo: $0) }
+        if let follower = try telling?.follower { log.follow(follower) }
         let store = try AgentStore(
             path: self.home.agentPath, timeline: self.timeline, onEvent: self.onEvent)
         let keystore = try self.home.keystore()
@@ -38,26 +55,19 @@ extension Agent {
         let found = try folder.read()
         let (faults, fault) = AsyncStream.makeStream(
             of: DeviceFault.self, bufferingPolicy: .bufferingOldest(Self.faultRoom))
-        let outbox = try self.configuration.report.map {
-            try Telling($0, path: self.home.outboxPath, bus: self.bus, timeline: self.timeline)
-        }
-        if let outbox { await store.told(upTo: try outbox.mark) }
+        if let telling { await store.told(upTo: try telling.mark) }
         let devices = try DeviceHub(
             things: found.things, bus: self.bus, store: self.home.devicesPath, timeline: self.timeline,
-            entropy: self.entropy, keeper: outbox?.keeper, onFault: { fault.yield($0) })
-        try await store.log(
-            "start",
-            wallet == nil
-                ? "wallet \(keystore.address) is locked: nothing is spent"
-                : "wallet \(keystore.address) is open")
-        if let copied = try self.home.noticeCopy() { try await store.log("home", copied) }
-        for warning in self.configuration.warnings { try await store.log("configuration", warning) }
-        for fault in found.faults { try await store.log("fault", fault) }
+            entropy: self.entropy, log: log, onFault: { fault.yield($0) })
+        try await store.log(.started(wallet: "\(keystore.address)", isOpen: wallet != nil))
+        if let copied = try self.home.noticeCopy() { try await store.log(.copied(copied)) }
+        for warning in self.configuration.warnings { try await store.log(.setting(warning)) }
+        for fault in found.faults { try await store.log(.fault(.description(fault))) }
         return Parts(
             keystore: keystore, wallet: wallet, ledger: ledger,
             control: WalletControl(ledger: ledger, entropy: self.entropy),
             owner: try self.home.owner(of: keystore), store: store, devices: devices, folder: folder,
-            faults: faults, outbox: outbox)
+            faults: faults, log: log, losses: losses, telling: telling)
     }
 
     /// The wallet, or nil when nothing that opens it was delivered: devices, owner and records need no key.
@@ -97,7 +107,7 @@ extension Agent {
         let meter = Meter(
             home: self.home, devices: parts.devices, bus: self.bus, timeline: self.timeline,
             isOpen: parts.wallet != nil)
-        try await self.keepOpen("metrics", parts.store) {
+        try await self.keepOpen(.metrics, parts.store) {
             try await channel.serve { await meter.text() }
         }
     }

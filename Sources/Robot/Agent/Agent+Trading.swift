@@ -1,5 +1,4 @@
 internal import Database
-internal import Devices
 internal import Encoding
 internal import Home
 internal import Ledger
@@ -36,7 +35,9 @@ extension Agent {
 
     /// The robot's work needs no chain to begin: readings are kept from the first one on, and what has to be
     /// bought waits until the books were compared.
-    func trade(_ till: Till, _ wallet: UnlockedWallet, _ parts: Parts, _ posts: [Post]) async throws {
+    func trade(
+        _ till: Till, _ wallet: UnlockedWallet, _ parts: Parts, _ behaviours: [any Behaviour]
+    ) async throws {
         let (store, gate) = (parts.store, BooksGate())
         let procurement = Procurement(
             directory: Directory(providers: self.configuration.providers, web: till.market),
@@ -44,10 +45,10 @@ extension Agent {
             channels: self.configuration.channels, gate: gate)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
-                try await self.behave(posts) { readings in
+                try await self.behave(behaviours, store) { behaviour in
                     Workbench(
-                        devices: parts.devices, readings: readings, timeline: self.timeline,
-                        procurement: procurement,
+                        devices: parts.devices, readings: parts.readings(for: behaviour, self.timeline),
+                        timeline: self.timeline, procurement: procurement,
                         storage: StorageClient(web: till.market, entropy: self.entropy), wallet: wallet,
                         store: store)
                 }
@@ -60,17 +61,14 @@ extension Agent {
 
     /// Runs each behaviour until it is done, and waits then.
     private func behave(
-        _ posts: [Post], _ bench: @escaping @Sendable (AsyncStream<Reading>) -> Workbench
+        _ behaviours: [any Behaviour], _ store: AgentStore, _ bench: (any Behaviour) -> Workbench
     ) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
-            for post in posts {
-                let first = bench(post.readings)
+            for behaviour in behaviours {
+                let bench = bench(behaviour)
                 group.addTask {
-                    var waiting: Workbench? = first
-                    try await goOn(post.behaviour.name, first.store, self.timeline) {
-                        let now =
-                            waiting.take() ?? bench(Post.readings(for: post.behaviour, first.devices))
-                        try await post.behaviour.run(at: now)
+                    try await goOn(behaviour.name, store, self.timeline) {
+                        try await behaviour.run(at: bench)
                     }
                 }
             }
@@ -96,12 +94,12 @@ extension Agent {
                 let report = try await buyer.lookAtBooks()
                 // Said once, and anew when it comes back.
                 for fault in Set(report.faults).subtracting(told) {
-                    try await store.log("fault", "passed over: \(fault)".plain())
+                    try await store.log(.fault(.passedOver("\(fault)")))
                 }
                 told = Set(report.faults)
                 if await !gate.isOpen {
                     for (asset, amount) in report.holdings {
-                        try await store.log("balance", "the chain shows \(asset.text(amount))")
+                        try await store.log(.balance(asset, amount))
                     }
                     await gate.open()
                 }
@@ -114,15 +112,15 @@ extension Agent {
                 // One outage is one event, whatever the nodes say meanwhile.
                 let (isNews, wait) = chain.failed("away")
                 if isNews {
-                    let nodes = self.configuration.rails.solana.rpc.joined(separator: ", ")
-                    try await store.log("chain", "no answer from \(nodes.plain()): \("\(error)".plain())")
+                    try await store.log(
+                        .chainAway(nodes: self.configuration.rails.solana.rpc, reason: "\(error)"))
                 }
                 pause = wait
             } catch  where endsTheProgram(error) {
                 throw error
             } catch {
                 let (isNews, wait) = books.failed("\(error)")
-                if isNews { try await store.log("fault", "the books wait: \("\(error)".plain())") }
+                if isNews { try await store.log(.fault(.booksWait("\(error)"))) }
                 pause = wait
             }
             try await self.timeline.sleep(for: pause)
@@ -137,11 +135,11 @@ extension Agent {
             switch result {
             case .swept(let amount, let asset, let account):
                 obstacle = ""
-                try await store.log("sweep", "\(asset.text(amount)) went back to \(account)")
+                try await store.log(.swept(amount, asset, account: "\(account)"))
             case .waits(let asset, let reason):
                 // Said once.
                 if reason != obstacle {
-                    try await store.log("sweep", "\(asset.symbol) above the ceiling waits: \(reason.plain())")
+                    try await store.log(.sweepWaits(asset, reason: reason))
                 }
                 obstacle = reason
             }

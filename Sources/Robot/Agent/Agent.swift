@@ -29,7 +29,7 @@ public struct Agent: Sendable {
     let supervisor: (any Supervisor)?
     private let metrics: (any MetricsChannel)?
     private let onListening: @Sendable () -> Void
-    let onEvent: @Sendable (Event) -> Void
+    let onEvent: @Sendable (EventRecord) -> Void
 
     /// - Parameters:
     ///   - behaviours: what the robot does beside that which its configuration names; run where its wallet is
@@ -53,7 +53,7 @@ public struct Agent: Sendable {
         supervisor: (any Supervisor)? = nil, metrics: (any MetricsChannel)? = nil,
         observer: @escaping @Sendable (JournalEntry) -> Void = { _ in },
         onListening: @escaping @Sendable () -> Void = {},
-        onEvent: @escaping @Sendable (Event) -> Void = { _ in }
+        onEvent: @escaping @Sendable (EventRecord) -> Void = { _ in }
     ) {
         self.behaviours = behaviours
         self.credential = credential
@@ -79,7 +79,10 @@ public struct Agent: Sendable {
         let behaviours = self.configuration.behaviours + self.behaviours
         try BehaviourError.refuseTwins(in: behaviours)
         let parts = try await self.open()
-        let posts = behaviours.map { Post($0, parts.devices) }
+        for behaviour in behaviours where type(of: behaviour).hearsReadings {
+            // One that cannot run because the wallet is locked goes on with what waited.
+            try await parts.readings(for: behaviour, self.timeline).follow(rests: parts.wallet == nil)
+        }
         let (desk, operators) = (self.ownerDesk(parts), self.operatorDesk(parts))
         let (mail, orders) = (try desk.listen(), try operators.listen())
         try await parts.devices.listenToAll()
@@ -92,9 +95,10 @@ public struct Agent: Sendable {
             group.addTask { try await desk.run(mail) }
             group.addTask { try await operators.run(orders) }
             group.addTask { try await self.tell(parts.faults, parts.store) }
+            group.addTask { try await self.tell(parts.losses, parts.store) }
             if let member = self.fleetMember(parts) { group.addTask { try await member.run() } }
-            if let outbox = parts.outbox {
-                group.addTask { try await outbox.run(parts.store, self.timeline) }
+            if let telling = parts.telling {
+                group.addTask { try await telling.run(parts.store, parts.log, self.timeline) }
             }
             if let channel = self.control {
                 let counter = ControlCounter(
@@ -106,7 +110,7 @@ public struct Agent: Sendable {
             if let metrics = self.metrics { group.addTask { try await self.measure(parts, metrics) } }
             if let pulse = self.pulse(parts) { group.addTask { try await pulse.run() } }
             if let wallet = parts.wallet, let till {
-                group.addTask { try await self.trade(till, wallet, parts, posts) }
+                group.addTask { try await self.trade(till, wallet, parts, behaviours) }
             }
             // The first part that fails ends the others; a behaviour that is done just waits.
             try await group.next()
@@ -120,9 +124,17 @@ public struct Agent: Sendable {
     /// Writes down what devices do wrong, and what came too fast: once for each source.
     private func tell(_ faults: AsyncStream<DeviceFault>, _ store: AgentStore) async throws {
         for await fault in faults {
-            try await store.log(
-                "fault", "\(fault.affordance) of \(fault.thing): \(fault.reason)",
-                ["filter": .string(fault.filter)])
+            try await store.log(.fault(.device(fault)))
+        }
+        throw CancellationError()
+    }
+
+    /// Writes down why readings were not kept.
+    private func tell(_ losses: AsyncStream<String>, _ store: AgentStore) async throws {
+        var last: String?
+        for await loss in losses where loss != last {
+            last = loss
+            try await store.log(.fault(.readings(loss)))
         }
         throw CancellationError()
     }
@@ -130,7 +142,7 @@ public struct Agent: Sendable {
     private func serve(
         _ channel: any ControlChannel, _ counter: ControlCounter, _ store: AgentStore
     ) async throws {
-        try await self.keepOpen("control", store) {
+        try await self.keepOpen(.control, store) {
             try await channel.serve(opened: { self.supervisor?.ready() }) { await counter.answer($0) }
         } failed: {
             self.supervisor?.ready()
@@ -139,7 +151,8 @@ public struct Agent: Sendable {
 
     /// A machine whose socket cannot be made still does its work; its owner has the broker.
     func keepOpen(
-        _ name: String, _ store: AgentStore, _ body: () async throws -> Void, failed: () -> Void = {}
+        _ service: Event.Service, _ store: AgentStore, _ body: () async throws -> Void,
+        failed: () -> Void = {}
     ) async throws {
         do {
             try await body()
@@ -147,7 +160,7 @@ public struct Agent: Sendable {
             throw error
         } catch {
             failed()
-            try await store.log(name, "\(error)")
+            try await store.log(.unserved(service, reason: "\(error)"))
             while true { try await self.timeline.sleep(for: .seconds(86_400)) }
         }
     }
@@ -165,15 +178,15 @@ public struct Agent: Sendable {
             guard folder.hasChanged else { continue }
             do {
                 let found = try folder.read()
-                for fault in found.faults { try await store.log("fault", fault) }
+                for fault in found.faults { try await store.log(.fault(.description(fault))) }
                 try await devices.replace(things: found.things)
-                try await store.log("device", "\(found.things.count) descriptions are in use")
+                try await store.log(.descriptions(found.things.count))
             } catch let error as DeviceError {
-                try await store.log("fault", "the descriptions stay as they were: \(error)")
+                try await store.log(.fault(.descriptionsStay("\(error)")))
             } catch let error as BusError {
-                try await store.log("fault", "the descriptions stay as they were: \(error)")
+                try await store.log(.fault(.descriptionsStay("\(error)")))
             } catch let error as FileError {
-                try await store.log("device", "\(error)")
+                try await store.log(.unreadFolder("\(error)"))
             }
         }
     }

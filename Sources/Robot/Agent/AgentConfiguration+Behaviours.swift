@@ -54,7 +54,7 @@ extension AgentConfiguration {
 extension AgentConfiguration.Archive {
     fileprivate init(_ field: JSONField) throws {
         try field.only(["readings", "days", "challenges", "batches"])
-        self.readings = try field["readings"].integer(in: 1...Int(AgentStore.readingLimit))
+        self.readings = try field["readings"].integer(in: 1...Self.readingLimit)
         self.days = try field["days"].integer(in: 1...366)
         self.challenges = try field["challenges"].integer(in: 0...1_000)
         self.batches = try field["batches"].ifPresent?.integer(in: 1...Int.max)

@@ -56,6 +56,9 @@ public struct AgentConfiguration: Sendable {
 
     /// Keep readings: every so many of them are sealed and stored at a provider.
     public struct Archive: Sendable {
+        /// The most readings of a batch.
+        static let readingLimit = 100_000
+
         /// Readings in a batch.
         public let readings: Int
         /// How long a batch is kept at the provider.

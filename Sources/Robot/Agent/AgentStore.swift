@@ -1,7 +1,8 @@
 internal import Control
 internal import Database
+package import Devices
 internal import Encoding
-internal import SystemPackage
+package import SystemPackage
 internal import World
 
 /// One purchase on the way: what the agent needs to go on after a crash. Written before each step.
@@ -31,16 +32,15 @@ struct Project: Sendable {
     var result: [UInt8]
 }
 
-/// The agent's own file: readings, purchases on the way, events. Money is not here.
+/// The agent's own file: purchases on the way, events, how far was read. Money is not here.
 actor AgentStore {
     private let database: Connection
     private let timeline: any Timeline
     /// Told of each event once it is on the disk.
-    private let onEvent: @Sendable (Event) -> Void
+    private let onEvent: @Sendable (EventRecord) -> Void
 
-    /// The most readings and events that are kept; the oldest leave first.
+    /// The most events that are kept; the oldest leave first.
     static let eventLimit: Int64 = 100_000
-    static let readingLimit: Int64 = 100_000
     /// The most events where somebody is to be told of them: beyond that even untold ones leave.
     static let untoldLimit: Int64 = 1_000_000
     /// The most projects of a kind that are kept after they were done.
@@ -50,76 +50,74 @@ actor AgentStore {
     private var told: Int64?
 
     init(
-        path: FilePath?, timeline: any Timeline, onEvent: @escaping @Sendable (Event) -> Void = { _ in }
+        path: FilePath?, timeline: any Timeline, onEvent: @escaping @Sendable (EventRecord) -> Void = { _ in }
     ) throws {
         self.onEvent = onEvent
         self.database = try Connection.open(path, AgentView.schema)
         self.timeline = timeline
     }
 
-    func log(_ kind: String, _ text: String, _ body: JSON = [:]) throws {
+    /// Writes something down together with the events that tell of it: all of it, or nothing.
+    private func write<Result>(_ events: [Event], _ body: () throws -> Result) throws -> Result {
         let at = self.timeline.now.milliseconds
-        let sequence = try self.database.transaction {
-            let row = try self.database.query(
-                "INSERT INTO event (at, kind, text, body) VALUES (?, ?, ?, ?) RETURNING seq",
-                .integer(at), .text(kind), .text(text), .text(body.text))
-            let sequence = row.first?.integer(0) ?? 0
-            let old = min(sequence - Self.eventLimit, self.told ?? .max)
-            try self.database.run(
-                "DELETE FROM event WHERE seq <= ?", .integer(max(old, sequence - Self.untoldLimit)))
-            return sequence
+        let (result, records) = try self.database.transaction {
+            (try body(), try events.map { try self.insert($0, at: at) })
         }
-        self.onEvent(Event(sequence: sequence, at: at, kind: kind, text: text, body: body))
+        for record in records { self.onEvent(record) }
+        return result
     }
+
+    /// Must run inside a write.
+    private func insert(_ event: Event, at: Int64) throws -> EventRecord {
+        let (kind, text, body) = (event.kind, event.text, event.body)
+        let row = try self.database.query(
+            "INSERT INTO event (at, kind, text, body) VALUES (?, ?, ?, ?) RETURNING seq",
+            .integer(at), .text(kind), .text(text), .text(body.text))
+        let sequence = row.first?.integer(0) ?? 0
+        let old = min(sequence - Self.eventLimit, self.told ?? .max)
+        try self.database.run(
+            "DELETE FROM event WHERE seq <= ?", .integer(max(old, sequence - Self.untoldLimit)))
+        return EventRecord(sequence: sequence, at: at, kind: kind, text: text, body: body)
+    }
+
+    func log(_ event: Event) throws { try self.write([event]) {} }
 
     /// Up to here the owner was told, or what tells him has it: older events may leave.
     func told(upTo sequence: Int64) { self.told = max(sequence, self.told ?? 0) }
 
     /// The events after `sequence`, oldest first.
-    func events(after sequence: Int64, limit: Int) throws -> [Event] {
+    func events(after sequence: Int64, limit: Int) throws -> [EventRecord] {
         try AgentView(self.database).events(after: sequence, limit: limit)
     }
 
-    /// Keeps a reading until it is in a batch.
-    func keep(reading: JSON) throws {
-        try self.database.transaction {
-            try self.database.run(
-                "INSERT INTO reading (at, text) VALUES (?, ?)", .integer(self.timeline.now.milliseconds),
-                .text(reading.text))
-            try self.database.run(
-                "DELETE FROM reading WHERE seq <= (SELECT MAX(seq) FROM reading) - ?",
-                .integer(Self.readingLimit))
-        }
+    /// How far somebody has read of the readings; nil for who never followed them.
+    func mark(_ name: String) throws -> Int64? { try AgentView(self.database).mark(name) }
+
+    /// Somebody follows the readings after a number, or from where he was.
+    /// - Returns: how far he has read.
+    func follow(_ name: String, after sequence: Int64) throws -> Int64 {
+        try self.database.run("INSERT OR IGNORE INTO mark VALUES (?, ?)", .text(name), .integer(sequence))
+        return try self.mark(name) ?? sequence
     }
 
-    /// How many readings wait for a batch.
-    func waitingReadings() throws -> Int { try AgentView(self.database).waitingReadings() }
-
-    /// The oldest readings as JSON lines, with the number of the last one: at most `count`, and as many as
-    /// fit into `byteLimit`, but at least one.
-    func oldestReadings(_ count: Int, byteLimit: Int) throws -> (lines: [String], last: Int64) {
-        var lines: [String] = []
-        var last: Int64 = 0
-        var bytes = 0
-        for row in try self.database.query(
-            "SELECT seq, text FROM reading ORDER BY seq LIMIT ?", .integer(Int64(count)))
-        {
-            bytes += row.text(1).utf8.count + 1
-            guard lines.isEmpty || bytes <= byteLimit else { break }
-            lines.append(row.text(1))
-            last = row.integer(0)
-        }
-        return (lines, last)
+    /// Somebody has read so far, and kept nothing of it here.
+    func take(_ name: String, upTo sequence: Int64) throws {
+        try self.database.run(
+            "INSERT INTO mark VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = MAX(value, ?2)",
+            .text(name), .integer(sequence))
     }
 
-    /// Opens a project; a batch takes its readings away in the same transaction.
-    func open(kind: String, bytes: [UInt8], context: String, consuming last: Int64 = 0) throws -> Project {
-        try self.database.transaction {
+    /// Opens a project. What a batch was made of counts as read by its kind, and the events are written down,
+    /// in the same transaction.
+    func open(
+        kind: String, bytes: [UInt8], context: String, mark: Int64? = nil, events: [Event] = []
+    ) throws -> Project {
+        try self.write(events) {
             let rows = try self.database.query(
                 "INSERT INTO project (kind, state, bytes, context) VALUES (?, 'open', ?, ?) RETURNING id",
                 .text(kind),
                 .blob(bytes), .text(context))
-            try self.database.run("DELETE FROM reading WHERE seq <= ?", .integer(last))
+            if let mark { try self.take(kind, upTo: mark) }
             return Project(
                 id: rows.first?.integer(0) ?? 0, kind: kind, state: .open, bytes: bytes, context: context,
                 provider: nil,
@@ -127,9 +125,10 @@ actor AgentStore {
         }
     }
 
-    func save(_ project: Project) throws {
+    /// Writes down how far a project is, together with the events that tell of it.
+    func save(_ project: Project, events: [Event] = []) throws {
         guard let ceiling = Int64(exactly: project.ceiling) else { throw StoreError.ceiling(project.ceiling) }
-        try self.database.transaction {
+        try self.write(events) {
             try self.database.run(
                 "UPDATE project SET state = ?, provider = ?, ceiling = ?, result = ? WHERE id = ?",
                 .text(project.state.rawValue), project.provider.map { .text($0) } ?? .null,
@@ -176,6 +175,38 @@ actor AgentStore {
     }
 
     func finished(kind: String) throws -> Int { try AgentView(self.database).finished(kind: kind) }
+}
+
+extension AgentStore {
+    /// Readings that a version before kept in this file, a portion at a time, oldest first. Must run before
+    /// the file is opened for its work, which lets them go.
+    static func oldReadings(
+        in path: FilePath, portion: ([(sequence: Int64, at: Int64, text: String)]) throws -> Void
+    ) throws {
+        // Those are the versions that had them.
+        guard DurableFile.exists(path), try (1...2).contains(Schema.version(of: path)) else { return }
+        let database = try Connection(path: path.string)
+        var last: Int64 = 0
+        while true {
+            let rows = try database.query(
+                "SELECT seq, at, text FROM reading WHERE seq > ? ORDER BY seq LIMIT 1000", .integer(last))
+            guard let end = rows.last?.integer(0) else { return }
+            try portion(rows.map { ($0.integer(0), $0.integer(1), $0.text(2)) })
+            last = end
+        }
+    }
+}
+
+extension ReadingLog {
+    /// Readings that a version before kept in the agent's file come here, under their numbers. Begun again
+    /// after a crash, it does the same.
+    /// - Parameter told: the version before told those that were to be told, up to this number.
+    package func takeOver(from path: FilePath, told: (Int64) throws -> Void) throws {
+        try AgentStore.oldReadings(in: path) { readings in
+            try self.adopt(readings)
+            if let last = readings.last?.sequence { try told(last) }
+        }
+    }
 }
 
 /// Why something is not kept.

@@ -48,13 +48,10 @@ struct OwnerDesk: Sendable {
                 while true {
                     try await self.ledger.keepTime()
                     if mail.lossShallBeTold {
-                        try await self.store.log(
-                            "owner", "requests were dropped: too long, or faster than they are answered")
+                        try await self.store.log(.owner(.dropped))
                     }
                     let kept = quota.renew()
-                    if kept > 0 {
-                        try await self.store.log("owner", "\(kept) more requests were refused")
-                    }
+                    if kept > 0 { try await self.store.log(.owner(.refusedMore(kept))) }
                     try await self.sayState(topics)
                     try await self.timeline.sleep(for: Self.interval)
                 }
@@ -76,11 +73,9 @@ struct OwnerDesk: Sendable {
         // A kept freeze comes again with every reconnect; its number says that it was obeyed.
         if message.retained, answer.refusal != nil { return }
         if let refusal = answer.refusal {
-            if quota.take() {
-                try await self.store.log("owner", "refused: \(refusal.plain())")
-            }
+            if quota.take() { try await self.store.log(.owner(.refused(refusal))) }
         } else if answer.challenge.isEmpty {
-            try await self.store.log("owner", "a signed command was carried out")
+            try await self.store.log(.owner(.carriedOut))
         }
         guard let wallet = self.wallet,
             let bytes = try? await wallet.sign(Answer(answer.json, to: message.payload, of: self.address))

@@ -38,7 +38,7 @@ func goOn(
         } catch {
             if timeline.uptime - begun > Outage.longest { outage.over() }
             let (isNews, pause) = outage.failed("\(error)")
-            if isNews { try await store.log("fault", "\(name) waits: \("\(error)".plain())") }
+            if isNews { try await store.log(.fault(.waits(name, reason: "\(error)"))) }
             try await timeline.sleep(for: pause)
         }
     }

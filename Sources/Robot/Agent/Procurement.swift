@@ -36,6 +36,8 @@ struct Procurement: Sendable {
         /// Checks the seller's answer and gives the receipt for the ledger and what was bought.
         /// - Throws: when it is not what was paid for.
         let verify: @Sendable (_ body: [UInt8], Seller) async throws -> (receipt: String, result: [UInt8])
+        /// What the verification showed, told together with the purchase.
+        var tells: @Sendable (_ result: [UInt8], Seller) -> Event? = { _, _ in nil }
     }
 
     /// From whom it is bought.
@@ -48,10 +50,10 @@ struct Procurement: Sendable {
     /// How one round with one seller ended.
     private enum Offering {
         case bought
-        /// Another seller is asked.
-        case lost
-        /// Another seller is asked, and this one again when nobody else is left.
-        case refused(isDenied: Bool)
+        /// Another seller is asked, when this was written down.
+        case lost(Event)
+        /// The same, and this one is asked again when nobody else is left. Nil where it was said before.
+        case refused(Event?, isDenied: Bool)
         /// The same purchase is looked at again.
         case undecided
     }
@@ -73,10 +75,12 @@ struct Procurement: Sendable {
                 isDenied = false
                 continue
             }
+            let event: Event?
             switch try await self.ask(chosen, want, for: &project, &said) {
             case .bought: return chosen
-            case .lost: break
-            case .refused(let denied):
+            case .lost(let loss): event = loss
+            case .refused(let refusal, let denied):
+                event = refusal
                 avoided.insert(chosen.provider.identity)
                 isDenied = isDenied || denied
             case .undecided:
@@ -84,7 +88,7 @@ struct Procurement: Sendable {
                 continue
             }
             project.provider = nil
-            try await self.store.save(project)
+            try await self.store.save(project, events: event.map { [$0] } ?? [])
         }
     }
 
@@ -99,28 +103,26 @@ struct Procurement: Sendable {
         case .answered(let intent, let response):
             return try await self.take(response, of: intent, chosen, want, for: &project, &said)
         case .unanswered(let intent, let reason):
-            try await self.lose(intent, chosen, "paid, and no answer: \(reason)")
-            return .lost
+            return .lost(try await self.lose(intent, chosen, "paid, and no answer: \(reason)"))
         case .unpriced(let response):
-            let text = "\(name) asked for no money: status \(response.status)"
-            if said.isNews("refusal \(name)", text) { try await self.store.log("refusal", text) }
-            return .refused(isDenied: false)
+            return self.refused(chosen, "asked for no money: status \(response.status)", &said)
         case .unpaid(let reason), .unreachable(let reason):
-            let text = "\(name) did not sell: \(reason.plain())"
-            if said.isNews("refusal \(name)", text) { try await self.store.log("refusal", text) }
-            return .refused(isDenied: false)
+            return self.refused(chosen, "did not sell: \(reason.plain())", &said)
         case .denied(let denial), .waiting(_, let denial):
-            if said.isNews("denial \(name)", denial.rule) {
-                let text = "\(name): \("\(denial)".plain())"
-                try await self.store.log("denial", text, ["rule": .string(denial.rule)])
-            }
-            return .refused(isDenied: true)
+            let isNews = said.isNews("denial \(name)", denial.rule)
+            let event = Event.denial(seller: name, reason: "\(denial)", rule: denial.rule)
+            return .refused(isNews ? event : nil, isDenied: true)
         case .open(let intent, let reason):
             // Nobody else is asked while this money may be gone: the same payment is followed to its end.
             let text = "payment \(intent) to \(name) is not decided: \(reason.plain())"
-            if said.isNews("doubt", text) { try await self.store.log("doubt", text) }
+            if said.isNews("doubt", text) { try await self.store.log(.doubt(text)) }
             return .undecided
         }
+    }
+
+    private func refused(_ seller: Seller, _ reason: String, _ said: inout Said) -> Offering {
+        let isNews = said.isNews("refusal \(seller.name)", reason)
+        return .refused(isNews ? .refusal(seller: seller.name, reason: reason) : nil, isDenied: false)
     }
 
     /// Verifies what was paid for, and books what it is.
@@ -134,32 +136,30 @@ struct Procurement: Sendable {
         } catch ComputeError.noVerdict(let reason) {
             // No fault of the seller's: the same purchase is looked at again.
             let text = "what \(chosen.name) delivered is \(reason)"
-            if said.isNews("doubt", text) { try await self.store.log("doubt", text) }
+            if said.isNews("doubt", text) { try await self.store.log(.doubt(text)) }
             return .undecided
         } catch {
             // Who is asked to end does not judge: after the restart the same purchase is verified.
             try Task.checkCancellation()
-            try await self.lose(intent, chosen, "paid, and the answer is wrong: \(error)")
-            return .lost
+            return .lost(try await self.lose(intent, chosen, "paid, and the answer is wrong: \(error)"))
         }
         // Outside the judgement: a fault of our own disk is no fault of the seller's.
-        try await self.ledger.deliver(
-            intent, receipt: try await self.kept(delivered.receipt, intent, response, chosen))
+        let (receipt, refusal) = try await self.kept(delivered.receipt, intent, response, chosen)
+        try await self.ledger.deliver(intent, receipt: receipt)
         project.result = delivered.result
         project.state = .bought
-        try await self.store.save(project)
-        try await self.store.log(
-            "purchase", "bought \(want.what) from \(chosen.name)", ["intent": .string("\(intent)")])
+        let events = [
+            refusal, .purchase(what: want.what, seller: chosen.name, intent),
+            want.tells(delivered.result, chosen),
+        ]
+        try await self.store.save(project, events: events.compactMap(\.self))
         return .bought
     }
 
     /// Waits while the wallet stands still: nobody is asked for offers meanwhile, and it is said once.
     private func untilReleased(_ said: inout Said) async throws {
         while let hold = try await self.ledger.peek({ try $0.hold() }) {
-            let text = "the wallet is stopped: \(hold.reason.plain())"
-            if said.isNews("hold", text) {
-                try await self.store.log("denial", text, ["rule": "hold"])
-            }
+            if said.isNews("hold", hold.reason) { try await self.store.log(.hold(reason: hold.reason)) }
             try await self.timeline.sleep(for: Self.pause)
         }
     }
@@ -181,17 +181,14 @@ struct Procurement: Sendable {
     /// The receipt with what the seller signed in x402's own form.
     private func kept(
         _ receipt: String, _ intent: IntentID, _ response: WebResponse, _ seller: Seller
-    ) async throws -> String {
+    ) async throws -> (receipt: String, refusal: Event?) {
         let known = seller.provider.identity
         guard var kept = try? JSON.read(receipt),
             let signed = try await self.buyer.signatures(of: known, about: intent, in: response)
-        else { return receipt }
+        else { return (receipt, nil) }
         kept["x402"] = signed.json
-        if let refusal = signed.refusal {
-            try await self.store.log(
-                "receipt", "\(seller.name): \(refusal)", ["intent": .string("\(intent)")])
-        }
-        return kept.text
+        let refusal = signed.refusal.map { Event.receipt(seller: seller.name, refusal: "\($0)", intent) }
+        return (kept.text, refusal)
     }
 
     /// How often a seller that does not answer is asked again during verification.
@@ -233,19 +230,18 @@ struct Procurement: Sendable {
         guard let best = ranked.first else {
             // Whoever denies or refuses leaves the list for one round; that is no news.
             if avoided.isEmpty, said.isNews("offers", "none: \(list)") {
-                try await self.store.log("offers", "nobody sells \(want.what): \(list)")
+                try await self.store.log(.noOffers(what: want.what, list: list))
             }
             return nil
         }
-        if said.isNews("offers", "\(best.offer.offer.name): \(list)") {
-            try await self.store.log(
-                "offers", "\(want.what): \(list)",
-                ["chosen": .string(best.offer.offer.name), "price": .string(String(best.price))])
-        }
+        let name = best.offer.offer.name
+        let isNews = said.isNews("offers", "\(name): \(list)")
         project.provider = best.offer.provider.url
         project.ceiling = best.price
-        try await self.store.save(project)
-        return Seller(provider: best.offer.provider, name: best.offer.offer.name)
+        try await self.store.save(
+            project,
+            events: isNews ? [.offers(what: want.what, list: list, chosen: name, price: best.price)] : [])
+        return Seller(provider: best.offer.provider, name: name)
     }
 
     /// The seller to whom money is on its way, or went without an answer yet.
@@ -259,7 +255,7 @@ struct Procurement: Sendable {
         return Seller(provider: provider, name: name)
     }
 
-    private func lose(_ intent: IntentID, _ seller: Seller, _ reason: String) async throws {
+    private func lose(_ intent: IntentID, _ seller: Seller, _ reason: String) async throws -> Event {
         let name = seller.name
         let reason = reason.plain(limit: 400)
         let evidence: JSON = [
@@ -267,7 +263,7 @@ struct Procurement: Sendable {
             "identity": .string(Base58.encode(seller.provider.identity.bytes)),
         ]
         try await self.ledger.lose(intent, reason: reason, evidence: evidence.text)
-        try await self.store.log("loss", "\(name): \(reason)", ["intent": .string("\(intent)")])
+        return .loss(seller: name, reason: reason, intent)
     }
 }
 

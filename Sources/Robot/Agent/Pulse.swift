@@ -33,7 +33,7 @@ struct Pulse: Sendable {
     /// Asks every part, and so proves that each of them answers.
     private func status() async throws -> String {
         let hold = try await self.ledger.peek { try $0.hold() }
-        _ = try await self.store.waitingReadings()
+        _ = try await self.store.mark(Archivist.name)
         let twins = await self.devices.twins()
         let online = twins.count { $0.availability == .online }
         let wallet = !self.isOpen ? "wallet locked" : hold == nil ? "wallet open" : "wallet open but stopped"

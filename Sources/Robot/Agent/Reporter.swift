@@ -56,23 +56,64 @@ struct Reporter: Sendable {
         await self.store.told(upTo: last.sequence)
         if mark > 0, first.sequence > mark + 1 {
             let count = first.sequence - mark - 1
-            try await self.store.log("report", "\(count) events had to leave before they could be told")
+            try await self.store.log(.untold(.events(count)))
         }
         return portion.count
     }
 
     /// An outage of the chain is over when its news would arrive: it takes nobody's room.
-    private static func urgency(of event: Event) -> Outbox.Urgency { event.kind == "chain" ? .may : .must }
+    private static func urgency(of event: EventRecord) -> Outbox.Urgency {
+        event.kind == EventRecord.Kind.chain.rawValue ? .may : .must
+    }
+}
+
+/// Tells the owner what the devices said that the configuration names.
+struct ReadingReporter: Sendable {
+    /// The name of its mark, and of its place among the log's followers.
+    static let name = "readings"
+
+    let outbox: Outbox
+    let topic: String
+    let names: Set<String>
+    let log: ReadingLog
+    let timeline: any Timeline
+
+    func run() async throws {
+        while true {
+            try Task.checkCancellation()
+            // Before looking: what comes in between wakes us.
+            let news = self.log.news()
+            if let pause = try self.collect() { try await self.timeline.sleep(for: pause, or: news) }
+        }
+    }
+
+    /// Puts what is new into the outbox, with how far that is: each reading is taken once.
+    /// - Returns: when it is looked again, if no news come; nil for at once.
+    private func collect() throws -> Duration? {
+        let mark = try self.outbox.mark(Self.name)
+        self.log.taken(upTo: mark, by: Self.name)
+        let entries = try self.log.entries(after: mark, limit: Reporter.portion)
+        guard let last = entries.last?.sequence else { return FollowedReadings.interval }
+        let messages = entries.filter { $0.isAmong(self.names) }.map {
+            Message(topic: self.topic, payload: Array($0.text.utf8))
+        }
+        do throws(any Error) {
+            try self.outbox.add(messages, .must, mark: (Self.name, last))
+        } catch OutboxError.full {
+            // They stay where they are until there is room.
+            return Reporter.interval
+        }
+        self.log.taken(upTo: last, by: Self.name)
+        return nil
+    }
 }
 
 /// What the robot tells its owner over the broker: every event, and of the devices what the configuration
 /// names. All of it is on disk until the broker has it.
 struct Telling: Sendable {
-    /// Nil when no reading is told: then no message is looked at for it.
-    let keeper: ReadingKeeper?
-    private let outbox: Outbox
-    private let topic: String
-    /// What could not be told, or kept, in words; each once.
+    let outbox: Outbox
+    private let report: AgentConfiguration.Report
+    /// What the broker does not take, in words; each once.
     private let troubles: AsyncStream<String>
 
     init(
@@ -80,35 +121,47 @@ struct Telling: Sendable {
     ) throws {
         let (troubles, trouble) = AsyncStream.makeStream(
             of: String.self, bufferingPolicy: .bufferingNewest(2))
-        let outbox = try Outbox(path: path, bus: bus, timeline: timeline) {
+        self.outbox = try Outbox(path: path, bus: bus, timeline: timeline) {
             trouble.yield("the broker refuses \($0): \($1)")
         }
-        let topic = "\(report.topic)/readings"
-        let keeper = ReadingKeeper(names: report.readings) { reading in
-            do {
-                try outbox.add(Message(topic: topic, payload: Array(reading.json.text.utf8)), .must)
-            } catch {
-                trouble.yield("a reading of \(reading.thing) is lost: \(error)")
-            }
-        }
-        self.keeper = report.readings.isEmpty ? nil : keeper
-        self.outbox = outbox
-        self.topic = report.topic
+        self.report = report
         self.troubles = troubles
     }
 
     /// How far the events have been told.
     var mark: Int64 { get throws { try self.outbox.mark(Reporter.mark) } }
 
-    func run(_ store: AgentStore, _ timeline: any Timeline) async throws {
-        let reporter = Reporter(outbox: self.outbox, topic: self.topic, store: store, timeline: timeline)
+    /// What a version before told of the devices.
+    func told(upTo sequence: Int64) throws {
+        try self.outbox.add([], .must, mark: (ReadingReporter.name, sequence))
+    }
+
+    /// What it follows of the devices; nil when no reading is told.
+    var follower: ReadingLog.Follower? {
+        get throws {
+            guard !self.report.readings.isEmpty else { return nil }
+            return ReadingLog.Follower(
+                name: ReadingReporter.name, wanted: self.report.readings,
+                mark: try self.outbox.mark(ReadingReporter.name))
+        }
+    }
+
+    func run(_ store: AgentStore, _ log: ReadingLog, _ timeline: any Timeline) async throws {
+        let reporter = Reporter(
+            outbox: self.outbox, topic: self.report.topic, store: store, timeline: timeline)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await reporter.run() }
+            if !self.report.readings.isEmpty {
+                let readings = ReadingReporter(
+                    outbox: self.outbox, topic: "\(self.report.topic)/readings", names: self.report.readings,
+                    log: log, timeline: timeline)
+                group.addTask { try await readings.run() }
+            }
             group.addTask {
                 var last: String?
                 for await trouble in self.troubles where trouble != last {
                     last = trouble
-                    try await store.log("report", trouble)
+                    try await store.log(.untold(.refused(trouble)))
                 }
             }
             for try await _ in group {}

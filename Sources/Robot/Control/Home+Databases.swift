@@ -16,10 +16,18 @@ extension Home {
         let all =
             [
                 (self.ledgerPath, PaymentLedger.schema), (self.agentPath, AgentView.schema),
-                (self.devicesPath, DeviceFiles.commands), (self.outboxPath, Outbox.schema),
-                (self.fleetPath, VehicleLink.schema),
+                (self.devicesPath, DeviceFiles.commands), (self.readingsPath, DeviceFiles.readings),
+                (self.outboxPath, Outbox.schema), (self.fleetPath, VehicleLink.schema),
             ] + orders
         return all.filter { DurableFile.exists($0.path) }
+    }
+
+    /// Readings that wait for a batch of the archive.
+    package func waitingReadings() throws -> Int {
+        guard DurableFile.exists(self.readingsPath), DurableFile.exists(self.agentPath),
+            let mark = try AgentView(path: self.agentPath).mark("archive")
+        else { return 0 }
+        return try DurableLogView(path: self.readingsPath).count(after: mark)
     }
 
     /// Looks at all of the home before any of it is opened: an older program must not bring some of a newer

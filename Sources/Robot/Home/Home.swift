@@ -30,6 +30,8 @@ public struct Home: Sendable, Hashable {
     public var fleetPath: FilePath { self.path.appending("vda5050.db") }
     /// What waits for the broker.
     public var outboxPath: FilePath { self.path.appending("outbox.db") }
+    /// What devices said, until everybody who follows it has it.
+    public var readingsPath: FilePath { self.path.appending("readings.db") }
     /// Where a running robot is asked.
     public var controlPath: FilePath { self.path.appending("control.sock") }
     var ownerPath: FilePath { self.path.appending("owner.pub") }

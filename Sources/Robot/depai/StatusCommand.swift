@@ -24,7 +24,7 @@ struct StatusCommand: AsyncParsableCommand {
             return Terminal.out([
                 "schema": "depai.status/1", "batches": JSON(try view.finished(kind: "archive")),
                 "errands": JSON(try view.finished(kind: "errand")),
-                "readingsWaiting": JSON(try view.waitingReadings()),
+                "readingsWaiting": JSON(try home.waitingReadings()),
                 "openPayments": .array(open.map(\.json)),
                 "events": .array(
                     events.map {
@@ -35,7 +35,7 @@ struct StatusCommand: AsyncParsableCommand {
         var table = Table(.left, .left)
         table.add(("batches stored", .dim), ("\(try view.finished(kind: "archive"))", nil))
         table.add(("errands driven", .dim), ("\(try view.finished(kind: "errand"))", nil))
-        table.add(("readings waiting", .dim), ("\(try view.waitingReadings())", nil))
+        table.add(("readings waiting", .dim), ("\(try home.waitingReadings())", nil))
         table.add(("open payments", .dim), ("\(open.count)", open.isEmpty ? nil : .yellow))
         Terminal.out(table.text)
         var log = Table(.left, .left, .left)

@@ -18,7 +18,7 @@ struct RobotAssembly {
 
     init(
         home: Home, configuration: AgentConfiguration, supervisor: (any Supervisor)?,
-        onLink: @escaping @Sendable (LinkEvent) -> Void, onEvent: @escaping @Sendable (Event) -> Void
+        onLink: @escaping @Sendable (LinkEvent) -> Void, onEvent: @escaping @Sendable (EventRecord) -> Void
     ) throws {
         let bus = MosquittoBus(configuration.broker, entropy: SystemEntropy(), onEvent: onLink)
         let fleet = try configuration.vda5050.map { settings in

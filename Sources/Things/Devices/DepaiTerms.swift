@@ -4,9 +4,9 @@ internal import Encoding
 enum DepaiTerms {
     static let ofThing: Set<String> = [
         "depai:name", "depai:availability", "depai:limits", "depai:profile", "depai:query",
-        "depai:notes",
+        "depai:notes", "depai:keep",
     ]
-    static let ofAffordance: Set<String> = ["depai:limits"]
+    static let ofAffordance: Set<String> = ["depai:limits", "depai:keep"]
     static let ofForm: Set<String> = [
         "depai:pointer", "depai:when", "depai:map", "depai:scale", "depai:offset", "depai:merge",
         "depai:body", "depai:ack", "depai:fallback", "depai:rendered", "depai:empty",
@@ -38,7 +38,9 @@ enum DepaiTerms {
     private static func allowed(at path: [String]) -> Set<String> {
         if path.isEmpty { return self.ofThing }
         guard ["properties", "actions", "events"].contains(path[0]) else { return [] }
-        if path.count == 2 { return self.ofAffordance }
+        if path.count == 2 {
+            return path[0] == "actions" ? self.ofAffordance.subtracting(["depai:keep"]) : self.ofAffordance
+        }
         return path.count == 4 && path[2] == "forms" ? self.ofForm : []
     }
 

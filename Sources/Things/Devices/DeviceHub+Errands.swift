@@ -76,7 +76,7 @@ extension DeviceHub {
             else { continue }
             self.send(
                 value, of: property.name, unit: property.schema.unit, thing: key.thing,
-                at: self.timeline.now, uptime: now)
+                at: self.timeline.now, uptime: now, .clock)
         }
     }
 

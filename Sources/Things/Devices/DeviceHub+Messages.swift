@@ -6,12 +6,17 @@ extension DeviceHub {
     /// Gives one message to everybody who listens to its filter. A bad one is counted and forgotten.
     func receive(_ arrival: Inbox.Arrival) {
         let source = self.sources[arrival.source]
-        for route in source.routes {
+        // What the log read stands under the descriptions of then.
+        let heard = (arrival.note as? ReadingLog.Heard).flatMap {
+            $0.generation == self.generation ? $0.reports : nil
+        }
+        for (place, route) in source.routes.enumerated() {
+            let heard = heard?.first { $0.route == place }
             switch route {
             case .report(let thing, let property, let form):
-                self.receive(arrival, source, thing: thing, property: property, form: form)
+                self.receive(arrival, heard, source, thing: thing, property: property, form: form)
             case .event(let thing, let event, let form):
-                self.receive(arrival, source, thing: thing, event: event, form: form)
+                self.receive(arrival, heard, source, thing: thing, event: event, form: form)
             case .availability(let thing, let place):
                 self.receiveAvailability(arrival, source, thing: thing, place: place)
             case .answer(let thing, let affordance, let form):
@@ -53,11 +58,14 @@ extension DeviceHub {
         }
     }
 
-    private func receive(_ arrival: Inbox.Arrival, _ source: Source, thing: Int, property: Int, form: Int) {
+    private func receive(
+        _ arrival: Inbox.Arrival, _ heard: ReadingLog.Heard.Report?, _ source: Source, thing: Int,
+        property: Int, form: Int
+    ) {
         let property = self.things[thing].properties[property]
         let message = arrival.message
         do {
-            let report = try property.reports[form].report(message.payload, schema: property.schema)
+            let report = try Self.report(heard, property.reports[form], message, property.schema)
             if report == .gone {
                 self.fallbacks[FallbackKey(thing: thing, property: property.name)] = nil
                 // Who was told the empty text, and kept it, says nothing.
@@ -71,29 +79,38 @@ extension DeviceHub {
             guard !message.retained else { return }
             self.send(
                 value, of: property.name, unit: property.schema.unit, thing: thing, at: arrival.at,
-                uptime: arrival.uptime)
+                uptime: arrival.uptime, .message(heard?.sequence))
             self.receiveEcho(value, of: property, form, thing: thing, arrival)
         } catch {
             self.note(error.description, thing: thing, affordance: property.name, filter: source.filter)
         }
     }
 
-    private func receive(_ arrival: Inbox.Arrival, _ source: Source, thing: Int, event: Int, form: Int) {
+    private func receive(
+        _ arrival: Inbox.Arrival, _ heard: ReadingLog.Heard.Report?, _ source: Source, thing: Int, event: Int,
+        form: Int
+    ) {
         // An event happens once; a kept one happened before.
         guard !arrival.message.retained else { return }
         let event = self.things[thing].events[event]
         do {
-            guard
-                case .value(let value) = try event.reports[form].report(
-                    arrival.message.payload, schema: event.data)
-            else { return }
+            let report = try Self.report(heard, event.reports[form], arrival.message, event.data)
+            guard case .value(let value) = report else { return }
             self.twinStates[thing].heard(at: arrival.uptime)
             self.send(
                 value, of: event.name, unit: event.data?.unit, thing: thing, at: arrival.at,
-                uptime: arrival.uptime, isEvent: true)
+                uptime: arrival.uptime, .message(heard?.sequence), isEvent: true)
         } catch {
             self.note(error.description, thing: thing, affordance: event.name, filter: source.filter)
         }
+    }
+
+    /// What a message says, as the log read it when it did.
+    private static func report(
+        _ heard: ReadingLog.Heard.Report?, _ form: ReportForm, _ message: Message, _ schema: DataSchema?
+    ) throws(PayloadError) -> ReportForm.Report {
+        if let heard { return try heard.said.get() }
+        return try form.report(message.payload, schema: schema)
     }
 
     /// The property reports a value: whoever waits for it has it. Also where the device announces what it

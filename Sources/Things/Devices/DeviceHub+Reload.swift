@@ -48,7 +48,8 @@ extension DeviceHub {
         for index in self.sources.indices {
             self.sources[index].routes = routes[ExactText(self.sources[index].filter)] ?? []
         }
-        self.keeper?.adopt(self.things, self.sources)
+        self.generation += 1
+        self.log?.adopt(self.things, self.sources, generation: self.generation)
         self.adaptAll()
         for (place, thing) in places
         where !before.indices.contains(place) || gone.contains(place)
@@ -61,9 +62,10 @@ extension DeviceHub {
     func listen(to index: Int) throws(BusError) {
         let source = self.sources[index]
         try self.bus.subscribe(to: source.filter, quality: source.quality) {
-            [inbox, keeper, timeline, boot] message in
-            keeper?.hear(message, through: source.filter, timeline, boot: boot)
-            inbox.put(message, source: index)
+            [inbox, log, timeline] message in
+            let stamp = (at: timeline.now, uptime: timeline.uptime)
+            let heard = log?.hear(message, from: index, at: stamp)
+            inbox.put(message, source: index, note: heard, stamp: stamp)
         }
     }
 

@@ -15,8 +15,11 @@ public actor DeviceHub {
     /// The name by which devices that answer a named caller know us.
     let ownName: String
     let boot: String
-    let keeper: ReadingKeeper?
+    /// Where readings are kept that must not be lost.
+    let log: ReadingLog?
     var sources: [Source]
+    /// Counts the descriptions by which messages are read.
+    var generation: UInt64 = 1
     /// Places by name and by id, of the things that are there.
     var indices: [ExactText: Int]
     let inbox: Inbox
@@ -50,7 +53,6 @@ public actor DeviceHub {
     var publications: [String: [Duration]] = [:]
     package private(set) var isListening = false
     private var ran = false
-    private var sequence: UInt64 = 0
     private var faultList: [DeviceFault] = []
 
     /// The most things of one hub.
@@ -62,12 +64,12 @@ public actor DeviceHub {
 
     /// - Parameters:
     ///   - store: the command journal; nil keeps it in memory, for tests.
-    ///   - keeper: gets readings that must not be lost; nil keeps none.
+    ///   - log: gets readings that must not be lost; nil keeps none.
     ///   - onFault: told once per source of malformed messages; ``faults()`` has the counts.
     /// - Throws: `DeviceError` for things that cannot stand together, `DatabaseError` for the journal.
     public init(
         things: [Thing], bus: any MessageBus, store: FilePath?, timeline: any Timeline, entropy: any Entropy,
-        keeper: ReadingKeeper? = nil,
+        log: ReadingLog? = nil,
         onFault: @escaping @Sendable (DeviceFault) -> Void = { _ in }
     ) throws {
         let indices = try Self.places(of: Array(things.enumerated()))
@@ -92,12 +94,12 @@ public actor DeviceHub {
         self.bus = bus
         self.timeline = timeline
         self.boot = timeline.boot
-        self.keeper = keeper
+        self.log = log
         self.journal = journal
         self.ownName = ownName
         self.sources = Source.all(Array(things.enumerated()), ownName: ownName)
         self.inbox = Inbox(timeline: timeline)
-        keeper?.adopt(things, self.sources)
+        log?.adopt(things, self.sources, generation: self.generation)
         self.onFault = onFault
         self.twinStates = states
         try self.publications = Self.recentPublications(journal, timeline)
@@ -107,6 +109,7 @@ public actor DeviceHub {
     /// - Throws: `BusError` for a filter that the bus refuses.
     public func listenToAll() throws(BusError) {
         guard !self.isListening else { return }
+        if let log = self.log { self.bus.beforeAcknowledging { try log.commit() } }
         for index in self.sources.indices { try self.listen(to: index) }
         self.isListening = true
     }
@@ -143,8 +146,9 @@ public actor DeviceHub {
         }
     }
 
-    /// What the devices say from now on. A slow reader loses the oldest readings; the stream ends with
-    /// ``run()``. Values that the broker had kept are not readings: they may be old. They are in the twin.
+    /// What the devices say from now on, for views that live. A slow reader loses the oldest readings; the
+    /// stream ends with ``run()``. Values that the broker had kept are not readings: they may be old. They
+    /// are in the twin. What must not be lost is in the ``ReadingLog``.
     public nonisolated func readings(capacity: Int) -> AsyncStream<Reading> {
         self.broadcast.stream(capacity: capacity)
     }
@@ -189,14 +193,25 @@ public actor DeviceHub {
 
     func send(
         _ value: JSON, of affordance: String, unit: String?, thing: Int, at: Timestamp, uptime: Duration,
-        isEvent: Bool = false
+        _ origin: Origin, isEvent: Bool = false
     ) {
-        self.sequence += 1
-        let reading = Reading(
+        var reading = Reading(
             thing: self.things[thing].id, property: affordance, value: value, unit: unit, at: at,
-            uptime: uptime, boot: self.boot, sequence: self.sequence)
+            uptime: uptime, boot: self.boot, sequence: nil)
+        switch origin {
+        case .message(let sequence): reading = reading.numbered(sequence)
+        case .clock: reading = self.log?.keep(reading) ?? reading
+        }
         self.recent.add(reading, isEvent: isEvent)
         self.broadcast.send(reading)
+    }
+
+    /// What a reading comes from.
+    enum Origin {
+        /// With its number in the log, when it is there.
+        case message(UInt64?)
+        /// A value that fell back by itself.
+        case clock
     }
 
     /// Counts a fault and tells the first of each source. What was lost for want of room says nothing of what

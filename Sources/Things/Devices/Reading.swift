@@ -15,12 +15,12 @@ public struct Reading: Sendable {
     public let uptime: Duration
     /// Which start of the machine ``uptime`` counts from.
     public let boot: String
-    /// Counts the readings of this run of the hub, from 1.
-    public let sequence: UInt64
+    /// Its number in the reading log, over restarts; nil for one that is not kept.
+    public let sequence: UInt64?
 
     public init(
         thing: String, property: String, value: JSON, unit: String?, at: Timestamp, uptime: Duration,
-        boot: String, sequence: UInt64
+        boot: String, sequence: UInt64?
     ) {
         self.thing = thing
         self.property = property
@@ -32,8 +32,27 @@ public struct Reading: Sendable {
         self.sequence = sequence
     }
 
+    /// As ``json`` has it.
+    package init(_ field: JSONField) throws(JSONError) {
+        let milliseconds = try field["uptimeMs"].integer(Int64.self)
+        self.init(
+            thing: try field["thing"].string(), property: try field["property"].string(),
+            value: field["value"].value ?? .null, unit: try field["unit"].ifPresent?.string(),
+            at: Timestamp(
+                milliseconds: try field["at"].integer(),
+                quality: ClockQuality(rawValue: try field["clock"].string()) ?? .none),
+            uptime: .milliseconds(milliseconds), boot: try field["boot"].string(),
+            sequence: try field["seq"].ifPresent?.integer())
+    }
+
+    func numbered(_ sequence: UInt64?) -> Self {
+        Self(
+            thing: self.thing, property: self.property, value: self.value, unit: self.unit, at: self.at,
+            uptime: self.uptime, boot: self.boot, sequence: sequence)
+    }
+
     /// One object: `thing`, `property`, `value`, `unit` where known, `at` (milliseconds since 1970), `clock`,
-    /// `uptimeMs`, `boot`, `seq`.
+    /// `uptimeMs`, `boot`, and `seq` where it is kept.
     public var json: JSON {
         var json: JSON = [
             "thing": .string(self.thing), "property": .string(self.property), "value": self.value,
@@ -43,7 +62,7 @@ public struct Reading: Sendable {
         json["clock"] = .string(self.at.quality.rawValue)
         json["uptimeMs"] = .integer(self.uptime.milliseconds)
         json["boot"] = .string(self.boot)
-        json["seq"] = JSON(self.sequence)
+        if let sequence = self.sequence { json["seq"] = JSON(sequence) }
         return json
     }
 }

@@ -4,6 +4,8 @@ internal import Encoding
 struct RecentReadings: Sendable {
     /// A reading and whether it is an event's.
     struct Entry: Sendable {
+        /// Counts what was heard in this run of the hub, from 1.
+        let number: UInt64
         let reading: Reading
         let isEvent: Bool
         let bytes: Int
@@ -11,6 +13,7 @@ struct RecentReadings: Sendable {
 
     private(set) var entries: [Entry] = []
     private var bytes = 0
+    private var last: UInt64 = 0
 
     /// The most readings and bytes that are kept; the oldest leave first.
     static let countLimit = 1_024
@@ -18,7 +21,8 @@ struct RecentReadings: Sendable {
 
     mutating func add(_ reading: Reading, isEvent: Bool) {
         let bytes = Self.size(reading.value) + 128
-        self.entries.append(Entry(reading: reading, isEvent: isEvent, bytes: bytes))
+        self.last += 1
+        self.entries.append(Entry(number: self.last, reading: reading, isEvent: isEvent, bytes: bytes))
         self.bytes += bytes
         guard self.entries.count > Self.countLimit || self.bytes > Self.byteLimit else { return }
         // A quarter at once, so that this costs little for each reading.
@@ -52,10 +56,10 @@ extension DeviceHub {
 
     /// Readings and events after a mark; with nil nothing but the mark of now.
     package func news(after mark: UInt64?) -> News {
-        let last = self.recent.entries.last?.reading.sequence ?? 0
+        let last = self.recent.entries.last?.number ?? 0
         guard let mark else { return News(readings: [], mark: last, lost: 0) }
-        let new = self.recent.entries.filter { $0.reading.sequence > mark }
-        let first = new.first?.reading.sequence ?? mark &+ 1
+        let new = self.recent.entries.filter { $0.number > mark }
+        let first = new.first?.number ?? mark &+ 1
         return News(
             readings: new.map { ($0.reading, $0.isEvent) }, mark: max(mark, last),
             lost: first > mark &+ 1 ? first - mark - 1 : 0)

@@ -37,6 +37,8 @@ public struct Thing: Sendable {
         public var isObservable: Bool { !self.reports.isEmpty }
         /// Whether there is something to write to.
         public var isWritable: Bool { self.write != nil }
+        /// Whether its readings are kept for who wants all of them: `depai:keep`.
+        package let isKept: Bool
         package let reports: [ReportForm]
         package let write: CommandForm?
     }
@@ -56,6 +58,8 @@ public struct Thing: Sendable {
     public struct EventSource: Sendable {
         public let name: String
         public let data: DataSchema?
+        /// Whether it is kept for who wants all that happens: `depai:keep`.
+        package let isKept: Bool
         package let reports: [ReportForm]
     }
 
@@ -88,9 +92,10 @@ public struct Thing: Sendable {
         self.availability = try AvailabilityForm(root["depai:availability"])
         self.queries = try Query.all(root["depai:query"])
         self.notes = try Self.notes(root["depai:notes"])
+        let isKept = try root["depai:keep"].ifPresent?.bool() ?? true
         var properties: [Property] = []
         for (name, field) in try Self.affordances(root["properties"]) {
-            properties.append(try Self.property(name, field, forms))
+            properties.append(try Self.property(name, field, forms, isKept: isKept))
         }
         self.properties = properties
         self.profile = try Self.profile(root["depai:profile"], properties, among: profiles)
@@ -107,13 +112,14 @@ public struct Thing: Sendable {
             let data = try field["data"].ifPresent.map { field throws(JSONError) in try DataSchema(field) }
             events.append(
                 EventSource(
-                    name: name, data: data, reports: try forms.reports(field, standard: ["subscribeevent"])))
+                    name: name, data: data, isKept: try field["depai:keep"].ifPresent?.bool() ?? isKept,
+                    reports: try forms.reports(field, standard: ["subscribeevent"])))
         }
         self.events = events
     }
 
     private static func property(
-        _ name: String, _ field: JSONField, _ forms: FormReader
+        _ name: String, _ field: JSONField, _ forms: FormReader, isKept: Bool
     ) throws(JSONError) -> Property {
         let schema = try DataSchema(field)
         var standard = ["readproperty", "writeproperty"]
@@ -136,7 +142,7 @@ public struct Thing: Sendable {
         }
         return Property(
             name: name, schema: schema, limits: try Self.limits(field["depai:limits"], kind: schema.kind),
-            reports: reports, write: write)
+            isKept: try field["depai:keep"].ifPresent?.bool() ?? isKept, reports: reports, write: write)
     }
 
     private static func action(_ name: String, _ field: JSONField, _ forms: FormReader) throws(JSONError)

@@ -10,6 +10,8 @@ package final class Inbox: Sendable {
         /// Which subscription it came through.
         package let source: Int
         package let message: Message
+        /// What its receiver made of it already.
+        package let note: (any Sendable)?
         package let at: Timestamp
         package let uptime: Duration
         /// Counts arrivals, from 1: tells before from after where two clock readings are equal.
@@ -64,9 +66,14 @@ package final class Inbox: Sendable {
     }
 
     /// Called on the bus's thread.
-    package func put(_ message: Message, source: Int) {
-        let at = self.timeline.now
-        let uptime = self.timeline.uptime
+    /// - Parameters:
+    ///   - note: what the receiver made of it already.
+    ///   - stamp: when it came, where the receiver has looked at the clocks.
+    package func put(
+        _ message: Message, source: Int, note: (any Sendable)? = nil,
+        stamp: (at: Timestamp, uptime: Duration)? = nil
+    ) {
+        let (at, uptime) = stamp ?? (self.timeline.now, self.timeline.uptime)
         self.state.withLock { state in
             guard !state.isClosed else { return }
             let size = message.payload.count
@@ -78,7 +85,9 @@ package final class Inbox: Sendable {
             } else {
                 state.last += 1
                 state.arrivals.append(
-                    Arrival(source: source, message: message, at: at, uptime: uptime, number: state.last))
+                    Arrival(
+                        source: source, message: message, note: note, at: at, uptime: uptime,
+                        number: state.last))
                 state.bytes += size
                 let load = state.loads[source] ?? (0, 0)
                 state.loads[source] = (load.messages + 1, load.bytes + size)

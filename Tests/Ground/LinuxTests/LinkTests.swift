@@ -157,6 +157,69 @@ struct LinkTests {
         }
     }
 
+    @Test func `what came together is settled once, before any acknowledgement of it leaves`() async throws {
+        try await Broker.with(Broker.Settings(lines: ["log_type all", "log_dest file FOLDER/log"])) {
+            broker in
+            let (received, early, settled) = (Record<Message>(), Record<Bool>(), Record<Int>())
+            try await withLink(broker.address("other")) { other in
+                try await other.connected()
+                try await withLink(
+                    broker.address("fast"),
+                    prepare: {
+                        try $0.subscribe(to: "a", quality: .atLeastOnce) { received.add($0) }
+                        $0.beforeAcknowledging {
+                            // Meanwhile the others of the burst come.
+                            usleep(200_000)
+                            early.add(broker.log.contains("Received PUBACK from fast"))
+                            settled.add(received.all.count)
+                        }
+                    }
+                ) { bus in
+                    try await bus.confirm("a")
+                    for number in 0..<20 { try await other.publish(Message("a", "\(number)")) }
+                    _ = try await eventually("all") { received.all.count == 20 ? true : nil }
+                    _ = try await eventually("the last write") { settled.all.last == 20 ? true : nil }
+                    #expect(received.all.map(\.text) == (0..<20).map(String.init))
+                    #expect(early.all.first == false)
+                    #expect(settled.all.count <= 3)
+                }
+            }
+        }
+    }
+
+    @Test func `what was not settled is not acknowledged, and comes again under its number`() async throws {
+        struct NoRoom: Error {}
+        try await Broker.with(Broker.Settings(lines: ["log_type all", "log_dest file FOLDER/log"])) {
+            broker in
+            let (received, acknowledged) = (Record<Message>(), Record<Bool>())
+            try await withLink(
+                broker.address("full"),
+                prepare: {
+                    try $0.subscribe(to: "a", quality: .atLeastOnce) { received.add($0) }
+                    $0.beforeAcknowledging {
+                        acknowledged.add(broker.log.contains("Received PUBACK from full"))
+                        if received.all.count < 3 { throw NoRoom() }
+                    }
+                }
+            ) { bus in
+                try await bus.confirm("a")
+                try await withLink(broker.address("other")) { other in
+                    try await other.connected()
+                    try await other.publish(Message("a", "x"))
+                }
+                _ = try await eventually("the acknowledgement") {
+                    broker.log.contains("Received PUBACK from full") ? true : nil
+                }
+                #expect(acknowledged.all == [false, false, false])
+                #expect(received.all.map(\.text) == ["x", "x", "x"])
+                let deliveries = received.all.compactMap(\.delivery)
+                #expect(Set(deliveries.map(\.packet)).count == 1)
+                #expect(deliveries.map(\.connection) == [1, 2, 3])
+                #expect(deliveries.map(\.isResumed) == [false, true, true])
+            }
+        }
+    }
+
     @Test func `the session is kept while we are away, and forgotten when we say so`() async throws {
         try await Broker.with { broker in
             for (seconds, expected) in [(UInt32(60), ["missed"]), (0, [])] {

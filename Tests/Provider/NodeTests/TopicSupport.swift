@@ -31,6 +31,10 @@ final class HookedBus: MessageBus {
         try self.inner.subscribe(to: filter, quality: quality, receive: receive)
     }
 
+    func beforeAcknowledging(_ body: @escaping @Sendable () throws -> Void) {
+        self.inner.beforeAcknowledging(body)
+    }
+
     func confirm(_ filter: String) async throws(BusError) { try await self.inner.confirm(filter) }
 
     func publish(_ message: Message) async throws(BusError) {
@@ -156,6 +160,8 @@ struct RefusingBus: MessageBus {
         to filter: String, quality: DeliveryQuality, receive: @escaping @Sendable (Message) -> Void
     ) throws(BusError) {}
 
+    func beforeAcknowledging(_ body: @escaping @Sendable () throws -> Void) {}
+
     func confirm(_ filter: String) async throws(BusError) { throw .refused("Not authorized") }
 
     func publish(_ message: Message) async throws(BusError) { throw .refused("Not authorized") }
@@ -175,6 +181,9 @@ final class EchoingBus: MessageBus {
     func subscribe(
         to filter: String, quality: DeliveryQuality, receive: @escaping @Sendable (Message) -> Void
     ) throws(BusError) { self.receive.withLock { $0 = receive } }
+
+    /// What it brings needs no acknowledgement.
+    func beforeAcknowledging(_ body: @escaping @Sendable () throws -> Void) {}
 
     func confirm(_ filter: String) async throws(BusError) { self.ask() }
 

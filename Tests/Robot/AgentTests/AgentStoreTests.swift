@@ -4,6 +4,7 @@ import Encoding
 import Ledger
 import Linux
 import PaymentSupport
+import Synchronization
 import SystemPackage
 import TestSupport
 import Testing
@@ -37,6 +38,67 @@ import World
         }
     }
 
+    @Test func `work, what it was made of, and what tells of it are written together or not at all`()
+        async throws
+    {
+        try await withFolder { folder in
+            let path = folder.appending("agent.db")
+            let told = Mutex<[String]>([])
+            let store = try AgentStore(path: path, timeline: SystemTimeline()) { event in
+                told.withLock { $0.append("\(event.kind): \(event.text)") }
+            }
+            var project = try await store.open(
+                kind: "archive", bytes: [1], context: "", mark: 7,
+                events: [.batch(readings: 7, cid: "c", root: "r", size: 1)])
+            project.state = .bought
+            // A disk that takes the work and not the word.
+            let other = try Connection(path: path.string)
+            try other.execute("ALTER TABLE event RENAME TO away")
+            await #expect(throws: DatabaseError.self) {
+                try await store.save(project, events: [.doubt("lost")])
+            }
+            await #expect(throws: DatabaseError.self) {
+                try await store.open(
+                    kind: "archive", bytes: [2], context: "", mark: 9, events: [.doubt("lost")])
+            }
+            try other.execute("ALTER TABLE away RENAME TO event")
+            #expect(try await store.unfinished(kind: "archive")?.state == .open)
+            #expect(try await store.mark("archive") == 7)
+            #expect(try other.query("SELECT COUNT(*) FROM project").first?.integer(0) == 1)
+            project.state = .done
+            try await store.save(project, events: [.done("it is stored", kind: "archive")])
+            #expect(
+                told.withLock { $0 } == ["batch: 7 readings sealed into 1 bytes", "done: it is stored"])
+            #expect(try AgentView(path: path).events().map(\.kind) == ["batch", "done"])
+        }
+    }
+
+    /// Each word that a version before wrote, with what followed from it, and one that nobody knows.
+    @Test func `events of versions before are listed as they were written`() async throws {
+        try await withFolder { folder in
+            let path = folder.appending("agent.db")
+            do {
+                let old = try Connection.open(path, Schema(Array(AgentView.schema.steps.prefix(2))))
+                try old.execute(
+                    """
+                    INSERT INTO event (at, kind, text, body) VALUES (5, 'loss', 'Aurora: paid, no answer',
+                        '{"intent":"e75f15b4"}'), (6, 'purchase', 'bought it', '{}'), (7, 'porch', 'lamp on', '{}')
+                    """)
+            }
+            _ = try AgentStore(path: path, timeline: SystemTimeline())
+            let events = try AgentView(path: path).lastEvents(10)
+            #expect(events.map(\.kind) == ["loss", "purchase", "porch"] && events.map(\.at) == [5, 6, 7])
+            #expect(events.first?.text == "Aurora: paid, no answer")
+            #expect(events.first?.body["intent"] == "e75f15b4")
+            #expect(events.map(\.isTrouble) == [true, false, false])
+            let troubles = EventRecord.Kind.allCases.filter(\.isTrouble).map(\.rawValue)
+            #expect(
+                Set(troubles) == [
+                    "chain", "configuration", "control", "fault", "home", "loss", "metrics", "report",
+                ])
+        }
+    }
+
     @Test func `a price that no ledger holds is refused and not trapped on`() async throws {
         let store = try self.store()
         var project = try await store.open(kind: "archive", bytes: [1], context: "")
@@ -58,16 +120,16 @@ import World
                     + "(\(AgentStore.eventLimit + 5), 0, 'old', '', '{}')")
             let store = try AgentStore(path: path, timeline: SystemTimeline())
             await store.told(upTo: 0)
-            try await store.log("test", "nobody was told of the first")
+            try await store.log(.note(kind: "test", "nobody was told of the first", body: [:]))
             #expect(try await store.events(after: 0, limit: 1).first?.sequence == 1)
             await store.told(upTo: 1)
-            try await store.log("test", "now somebody was")
+            try await store.log(.note(kind: "test", "now somebody was", body: [:]))
             #expect(try await store.events(after: 0, limit: 1).first?.sequence == AgentStore.eventLimit + 5)
             // The bound stays, whoever is away.
             try database.execute(
                 "INSERT INTO event (seq, at, kind, text, body) "
                     + "VALUES (\(AgentStore.eventLimit + 5 + AgentStore.untoldLimit), 0, 'new', '', '{}')")
-            try await store.log("test", "far too many")
+            try await store.log(.note(kind: "test", "far too many", body: [:]))
             #expect(
                 try await store.events(after: 0, limit: 1).first?.sequence
                     ?? 0 > AgentStore.eventLimit + 5)

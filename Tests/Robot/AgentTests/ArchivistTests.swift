@@ -23,6 +23,10 @@ import World
         }
     }
 
+    private static func log(_ market: TestMarket) throws -> ReadingLog {
+        try ReadingLog(path: market.folder.appending("readings.db"), timeline: market.timeline)
+    }
+
     /// One life of the robot.
     /// - Returns: whether it ended before its work was done.
     private func live(
@@ -36,8 +40,10 @@ import World
                 return nil
             }
         }
-        try await withHub([try shipped("environment-sensor", "env-1")], bus: bus) { hub async throws in
-            let start = try await TestBench(archivist, in: market, hub, isFirst: isFirst, death: death)
+        let log = try Self.log(market)
+        let things = [try shipped("environment-sensor", "env-1")]
+        try await withHub(things, bus: bus, log: log) { hub async throws in
+            let start = try await TestBench(archivist, in: market, hub, log, isFirst: isFirst, death: death)
             if isFirst { Self.speak(bus, 2) }
             try await start.run(archivist, death, at: step)
         }
@@ -47,14 +53,14 @@ import World
     private func check(_ market: TestMarket, _ death: String) async throws {
         try await withHub([], bus: MemoryBus()) { hub async throws in
             let end = try await TestBench(
-                try Self.archivist(), in: market, hub, isFirst: false, death: Death())
+                try Self.archivist(), in: market, hub, try Self.log(market), isFirst: false, death: Death())
             for kind in ["batch", "purchase", "done"] {
                 #expect(try await end.events(kind).count == 1, "\(kind), \(death)")
             }
             let proofs = try await end.events("proof")
             #expect(proofs.count >= 3 && proofs.allSatisfy { $0.body["valid"] == true }, "\(death)")
             #expect(proofs.last?.text.hasPrefix("read back and opened") == true, "\(death)")
-            #expect(try await end.store.waitingReadings() == 0, "\(death)")
+            #expect(try await end.waitingReadings == 0, "\(death)")
             #expect(try await end.store.finished(kind: Archivist.name) == 1, "\(death)")
             let intents = try await end.ledger.read { try $0.intents() }
             #expect(intents.map(\.state) == [.settled] && intents.map(\.delivery) == [.delivered], "\(death)")
@@ -85,8 +91,10 @@ import World
     {
         try await TestMarket.with { market in
             let (bus, archivist, death) = (MemoryBus(), try Self.archivist(), Death())
-            try await withHub([try shipped("environment-sensor", "env-1")], bus: bus) { hub async throws in
-                let start = try await TestBench(archivist, in: market, hub, isFirst: true, death: death)
+            let log = try Self.log(market)
+            let things = [try shipped("environment-sensor", "env-1")]
+            try await withHub(things, bus: bus, log: log) { hub async throws in
+                let start = try await TestBench(archivist, in: market, hub, log, isFirst: true, death: death)
                 Self.speak(bus, 2)
                 try await withThrowingTaskGroup(of: Void.self) { group in
                     group.addTask { try await start.run(archivist, death, at: nil) }
@@ -95,13 +103,13 @@ import World
                     }
                     Self.speak(bus, 3)
                     _ = try await eventually("readings beside the batch") {
-                        try await start.store.waitingReadings() == 6 ? true : nil
+                        try await start.waitingReadings == 6 ? true : nil
                     }
                     try await market.openShop()
                     try await group.waitForAll()
                 }
                 #expect(try await start.events("purchase").count == 1)
-                #expect(try await start.store.waitingReadings() == 6)
+                #expect(try await start.waitingReadings == 6)
             }
         }
     }

@@ -19,18 +19,25 @@ struct TestBench: Sendable {
     let store: AgentStore
     let ledger: PaymentLedger
 
-    /// - Parameter isFirst: whether the robot has yet to learn of its money.
+    /// - Parameters:
+    ///   - log: as the hub has it.
+    ///   - isFirst: whether the robot has yet to learn of its money.
     init(
-        _ behaviour: any Behaviour, in market: TestMarket, _ hub: DeviceHub, isFirst: Bool, death: Death
+        _ behaviour: any Behaviour, in market: TestMarket, _ hub: DeviceHub, _ log: ReadingLog,
+        isFirst: Bool, death: Death
     ) async throws {
         self.store = try AgentStore(
             path: market.folder.appending("agent.db"), timeline: market.timeline)
         self.ledger = try await market.robotLedger(knowsMoney: isFirst, observer: { _ in death.step() })
         let gate = BooksGate()
         await gate.open()
+        let timeline = UnhurriedTimeline(market.timeline)
+        let readings = FollowedReadings(
+            name: behaviour.name, names: behaviour.wantedReadings, log: log, store: self.store,
+            timeline: timeline)
+        if type(of: behaviour).hearsReadings { try await readings.follow(rests: false) }
         self.bench = Workbench(
-            devices: hub, readings: Post(behaviour, hub).readings,
-            timeline: UnhurriedTimeline(market.timeline),
+            devices: hub, readings: readings, timeline: timeline,
             procurement: Procurement(
                 directory: Directory(providers: [market.provider], web: market.web),
                 buyer: market.buyer(self.ledger), ledger: self.ledger, store: self.store,
@@ -50,7 +57,14 @@ struct TestBench: Sendable {
         _ = await life.result
     }
 
-    func events(_ kind: String) async throws -> [Event] {
+    /// Readings that the behaviour has not taken.
+    var waitingReadings: Int {
+        get async throws {
+            self.bench.readings.log.waiting(after: try await self.bench.readings.mark)
+        }
+    }
+
+    func events(_ kind: String) async throws -> [EventRecord] {
         try await self.store.events(after: 0, limit: 1_000).filter { $0.kind == kind }
     }
 }

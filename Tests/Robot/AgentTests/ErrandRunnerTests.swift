@@ -82,7 +82,9 @@ import World
             bus.arrive(
                 "base/base-1/state", #"{"pose":{"x":0,"y":0,"theta":0},"battery":90}"#, retained: true)
             // The ledger's steps are not counted here: what counts is the command.
-            let start = try await TestBench(runner, in: market, hub, isFirst: isFirst, death: Death())
+            let start = try await TestBench(
+                runner, in: market, hub, try ReadingLog(path: nil, timeline: market.timeline),
+                isFirst: isFirst, death: Death())
             try await start.run(runner, death, at: step)
             try await check(start)
         }

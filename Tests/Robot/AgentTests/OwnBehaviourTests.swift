@@ -1,4 +1,5 @@
 import Agent
+import Control
 import Database
 import Encoding
 import Home
@@ -14,34 +15,39 @@ import World
 
 /// Behaviours of an embedding program, in a whole robot.
 @Suite(.endsHangs) struct OwnBehaviourTests {
-    /// Fails once in the middle of what it hears, and is done at the second try.
+    /// Fails once in the middle of what it hears, takes one portion at the second try, and waits for the next.
     private final class Listener: Behaviour {
         static let name = "listener"
 
         private let heard = Mutex<[[JSON]]>([])
 
         var values: [[JSON]] { self.heard.withLock { $0 } }
+        var wantedReadings: Set<String>? { ["env-1/temperature"] }
 
         func run(at bench: Workbench) async throws {
-            self.heard.withLock { $0.append([]) }
-            // In a task that ends, as a stream does not survive it.
-            let value = try await withThrowingTaskGroup(of: JSON.self) { group in
-                group.addTask {
-                    for await reading in bench.readings where reading.property == "temperature" {
-                        return reading.value
-                    }
-                    throw CancellationError()
-                }
-                return try await group.next() ?? .null
-            }
             let tries = self.heard.withLock { heard in
-                heard[heard.count - 1].append(value)
+                heard.append([])
                 return heard.count
             }
-            guard tries > 1 else { throw JSONError.value(pointer: "/\(value.text)", reason: "too cold") }
-            #expect(await bench.devices.twin("env-1")?.reported["temperature"]?.value == value)
-            try await bench.log("heard", "enough", ["value": value])
+            var portion = try await bench.readings.next(2)
+            self.hear(portion)
+            if tries == 1 { throw JSONError.value(pointer: "/", reason: "too cold") }
+            try await bench.readings.take(portion)
+            #expect(await bench.devices.twin("env-1")?.reported["humidity"]?.value == 50)
+            portion = try await bench.readings.next(2)
+            self.hear(portion)
+            try await bench.log("heard", "enough", ["value": portion.readings.last?.value ?? .null])
         }
+
+        private func hear(_ portion: FollowedReadings.Portion) {
+            self.heard.withLock { $0[$0.count - 1] += portion.readings.map(\.value) }
+        }
+    }
+
+    private final class Events: Sendable {
+        private let state = Mutex<[String]>([])
+        var all: [String] { self.state.withLock { $0 } }
+        func add(_ event: EventRecord) { self.state.withLock { $0.append("\(event.kind): \(event.text)") } }
     }
 
     private struct Silent: Web {
@@ -68,32 +74,47 @@ import World
         return (home, configuration)
     }
 
-    @Test func `it hears from the first message on, and is run again with what is said from then on`()
+    @Test func `it hears from the first message on, and again what it did not take, over restarts`()
         async throws
     {
         try await withFolder { folder in
             let (home, configuration) = try await self.home(folder)
-            let (bus, listener) = (MemoryBus(), Listener())
-            let events = Mutex<[String]>([])
-            let agent = Agent(
-                home: home, configuration: configuration, bus: bus, web: Silent(), timeline: StepTimeline(),
-                entropy: PaymentSupport.CountingEntropy(), behaviours: [listener],
-                onListening: {
-                    for number in 1...3 {
-                        bus.arrive("env/env-1/state", #"{"temperature":\#(number),"humidity":50}"#)
-                    }
-                },
-                onEvent: { event in events.withLock { $0.append("\(event.kind): \(event.text)") } })
-            let life = Task { try await agent.run() }
-            defer { life.cancel() }
-            _ = try await eventually("the second try") { listener.values.count > 1 ? true : nil }
-            _ = try await eventually("the end") { () -> Bool? in
-                bus.arrive("env/env-1/state", #"{"temperature":9,"humidity":50}"#)
-                return events.withLock { $0.contains("heard: enough") } ? true : nil
+            let events = Events()
+            let first = try await self.live(home, configuration, saying: 1...3, events) { listener in
+                listener.values.last?.count == 3 && events.all.contains("heard: enough")
             }
-            #expect(listener.values == [[1], [9]])
-            #expect(events.withLock { $0.contains { $0.hasPrefix("fault: listener waits: ") } })
+            // What was not taken came again, what was taken did not.
+            #expect(first == [[1, 2], [1, 2, 3]])
+            #expect(events.all.contains { $0.hasPrefix("fault: listener waits: ") })
+            #expect(events.all.contains("heard: enough"))
+            // The third was not taken, and stays over the restart.
+            let second = try await self.live(home, configuration, saying: 4...6, events) { listener in
+                listener.values.last?.count == 4
+            }
+            #expect(second == [[3, 4], [3, 4, 5, 6]])
         }
+    }
+
+    /// One life of the robot, in which a sensor says numbers.
+    private func live(
+        _ home: Home, _ configuration: AgentConfiguration, saying numbers: ClosedRange<Int>,
+        _ events: Events, until isDone: @Sendable (Listener) -> Bool
+    ) async throws -> [[JSON]] {
+        let (bus, listener) = (MemoryBus(), Listener())
+        let agent = Agent(
+            home: home, configuration: configuration, bus: bus, web: Silent(), timeline: StepTimeline(),
+            entropy: PaymentSupport.CountingEntropy(), behaviours: [listener],
+            onListening: {
+                for number in numbers {
+                    bus.arrive("env/env-1/state", #"{"temperature":\#(number),"humidity":50}"#)
+                }
+            },
+            onEvent: { events.add($0) })
+        let life = Task { try await agent.run() }
+        _ = try await eventually("what it hears") { isDone(listener) ? true : nil }
+        life.cancel()
+        _ = await life.result
+        return listener.values
     }
 
     @Test func `two of one name are refused before anything is opened`() async throws {

@@ -1,4 +1,7 @@
 import Agent
+import Control
+import Database
+import Devices
 import Glibc
 import Home
 import Ledger
@@ -7,11 +10,15 @@ import Synchronization
 import SystemPackage
 
 /// The robot on its real ports, which kills itself with SIGKILL right after the n-th durable step of a
-/// payment: `depai-crashing run --home DIR --after N`.
+/// payment: `depai-crashing run --home DIR --after N`. Or only what the start does to the readings that a
+/// version before kept, for who cuts the power meanwhile: `depai-crashing take-over DIR`.
 @main
 struct CrashingRobot {
     static func main() async throws {
         let arguments = CommandLine.arguments
+        if arguments.count == 3, arguments[1] == "take-over" {
+            return try self.takeOver(Home(FilePath(arguments[2])))
+        }
         guard arguments.count == 6, arguments[1] == "run", arguments[2] == "--home",
             arguments[4] == "--after",
             let after = Int(arguments[5])
@@ -35,6 +42,12 @@ struct CrashingRobot {
         async let network: Void = bus.run()
         try await agent.run()
         await network
+    }
+
+    private static func takeOver(_ home: Home) throws {
+        let log = try ReadingLog(path: home.readingsPath, timeline: SystemTimeline())
+        try log.takeOver(from: home.agentPath) { _ in }
+        _ = try Connection.open(home.agentPath, AgentView.schema)
     }
 }
 

@@ -21,12 +21,18 @@ struct ReadingLossTests {
            "forms": [{"op": ["observeproperty"], "href": "mqtt://b/counter", "mqv:qos": "1"}]}}}
         """
 
-    /// What the broker took, and what the owner heard.
+    /// What the broker took, and what the owner heard, each value with the numbers of its readings.
     private final class Tally: Sendable {
-        private let state = Mutex<(taken: Set<Int64>, heard: Set<Int64>)>(([], []))
+        private let state = Mutex<(taken: Set<Int64>, heard: [Int64: Set<Int64>])>(([], [:]))
         var taken: Set<Int64> { self.state.withLock { $0.taken } }
-        var heard: Set<Int64> { self.state.withLock { $0.heard } }
-        func hear(_ value: Int64) { self.state.withLock { _ = $0.heard.insert(value) } }
+        var heard: Set<Int64> { self.state.withLock { Set($0.heard.keys) } }
+        /// Values that were kept more than once.
+        var doubled: [Int64] {
+            self.state.withLock { $0.heard.filter { $0.key > 0 && $0.value.count > 1 }.keys.sorted() }
+        }
+        func hear(_ value: Int64, as sequence: Int64) {
+            self.state.withLock { _ = $0.heard[value, default: []].insert(sequence) }
+        }
 
         func publish(_ value: Int64, on bus: MosquittoBus) async throws {
             try await bus.publish(Message(topic: "counter", payload: Array("\(value)".utf8)))
@@ -34,7 +40,9 @@ struct ReadingLossTests {
         }
     }
 
-    @Test func `a robot that is killed again and again loses none of the readings that count`() async throws {
+    @Test func `a robot that is killed again and again loses none of the readings, and keeps none twice`()
+        async throws
+    {
         let seed = UInt64.random(in: .min ... .max)
         print("reading loss: seed \(seed)")
         var random = Seeded(seed)
@@ -50,10 +58,10 @@ struct ReadingLossTests {
                     BrokerAddress(host: "127.0.0.1", port: broker.port, clientID: "owner"),
                     entropy: SystemEntropy())
                 try owner.subscribe(to: "robots/one/readings", quality: .atLeastOnce) { message in
-                    guard case .integer(let value)? = (try? JSON.read(message.payload))?["value"] else {
-                        return
-                    }
-                    tally.hear(value)
+                    guard let json = try? JSON.read(message.payload),
+                        case .integer(let value)? = json["value"], case .integer(let sequence)? = json["seq"]
+                    else { return }
+                    tally.hear(value, as: sequence)
                 }
                 try await withThrowingTaskGroup(of: Void.self) { group in
                     group.addTask { await owner.run() }
@@ -88,6 +96,8 @@ struct ReadingLossTests {
                         _ = try await eventually("all readings") {
                             wanted.isSubset(of: tally.heard) ? true : nil
                         }
+                        // Each was published once: what the broker brought again was known.
+                        #expect(tally.doubled == [])
                     }
                 }
             }

@@ -36,7 +36,7 @@ struct UpdateTests {
         return robot
     }
 
-    @Test(arguments: ["ledger.db", "agent.db", "devices.db", "outbox.db"])
+    @Test(arguments: ["ledger.db", "agent.db", "devices.db", "outbox.db", "readings.db"])
     func `a home of a newer program is refused as a whole, and no file of it changes`(newer: String)
         async throws
     {

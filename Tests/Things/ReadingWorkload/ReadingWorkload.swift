@@ -2,6 +2,7 @@ import Devices
 import Encoding
 import Glibc
 import Linux
+import Synchronization
 import SystemPackage
 import World
 
@@ -9,6 +10,11 @@ import World
 ///
 /// depai-readings subscribe PORT QOS COUNT follows bench/value to its twin; prints readings per second and
 ///                                               how many were lost
+///     depai-readings keep PORT COUNT FILE       keeps bench/value in a reading log; prints durable readings per
+///                                               second
+///     depai-readings write GROUP COUNT FILE     the same without a broker, GROUP readings before each
+///                                               acknowledgement
+///     depai-readings say GROUP COUNT FILE       the same, and says after each group what is kept
 ///     depai-readings echo PORT JOURNAL          answers bench/ping by a command on bench/pong, journalled,
 ///                                               until killed
 @main
@@ -16,7 +22,9 @@ struct ReadingWorkload {
     static func main() async throws {
         let arguments = CommandLine.arguments
         guard arguments.count >= 4, let port = Int32(arguments[2]) else {
-            self.say("usage: depai-readings subscribe PORT QOS COUNT | echo PORT JOURNAL")
+            self.say(
+                "usage: depai-readings subscribe PORT QOS COUNT | keep PORT COUNT FILE "
+                    + "| write|say GROUP COUNT FILE | echo PORT JOURNAL")
             exit(2)
         }
         // A name of its own each time: what an earlier run left in its session is not for this one.
@@ -27,6 +35,13 @@ struct ReadingWorkload {
         case "subscribe" where arguments.count == 5:
             guard let count = UInt64(arguments[4]) else { exit(2) }
             try await self.follow(bus, quality: arguments[3], count: count)
+        case "keep" where arguments.count == 5:
+            guard let count = Int64(arguments[3]), count > 1 else { exit(2) }
+            try await self.keep(bus, count: count, file: FilePath(arguments[4]))
+        case "write" where arguments.count == 5, "say" where arguments.count == 5:
+            guard let count = Int(arguments[3]), count > 0, port > 0 else { exit(2) }
+            try await self.write(
+                group: Int(port), count: count, file: FilePath(arguments[4]), says: arguments[1] == "say")
         case "echo": try await self.echo(bus, journal: FilePath(arguments[3]))
         default: exit(2)
         }
@@ -45,14 +60,16 @@ struct ReadingWorkload {
         ])
     }
 
-    private static func hub(_ thing: Thing, _ bus: MosquittoBus, journal: FilePath?) throws -> DeviceHub {
+    private static func hub(
+        _ thing: Thing, _ bus: MosquittoBus, journal: FilePath?, log: ReadingLog? = nil
+    ) throws -> DeviceHub {
         try DeviceHub(
-            things: [thing], bus: bus, store: journal, timeline: SystemTimeline(), entropy: SystemEntropy())
+            things: [thing], bus: bus, store: journal, timeline: SystemTimeline(), entropy: SystemEntropy(),
+            log: log)
     }
 
-    /// From the first reading in the twin to the last.
-    private static func follow(_ bus: MosquittoBus, quality: String, count: UInt64) async throws {
-        let thing = try self.thing([
+    private static func sensor(quality: String) throws -> Thing {
+        try self.thing([
             "value": [
                 "type": "integer",
                 "forms": [
@@ -63,7 +80,61 @@ struct ReadingWorkload {
                 ],
             ]
         ])
-        let hub = try self.hub(thing, bus, journal: nil)
+    }
+
+    /// From the first reading on the disk to the last.
+    private static func keep(_ bus: MosquittoBus, count: Int64, file: FilePath) async throws {
+        let log = try ReadingLog(
+            path: file, timeline: SystemTimeline(), followers: [.init(name: "bench", wanted: nil, mark: 0)])
+        let hub = try self.hub(try self.sensor(quality: "1"), bus, journal: nil, log: log)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { await bus.run() }
+            group.addTask { try await hub.run() }
+            while !bus.isConnected { try await Task.sleep(for: .milliseconds(5)) }
+            try await Task.sleep(for: .milliseconds(200))
+            Self.say("ready")
+            while try log.entries(after: 0, limit: 1).isEmpty { try await Task.sleep(for: .milliseconds(1)) }
+            let start = ContinuousClock.now
+            while try log.entries(after: count - 1, limit: 1).isEmpty {
+                try await Task.sleep(for: .milliseconds(1))
+            }
+            Self.say("\(Int(Double(count) / ((ContinuousClock.now - start) / .seconds(1)))) 0")
+            group.cancelAll()
+        }
+    }
+
+    /// What the log itself does, with a bus that only hands over.
+    private static func write(group size: Int, count: Int, file: FilePath, says: Bool) async throws {
+        let log = try ReadingLog(
+            path: file, timeline: SystemTimeline(), followers: [.init(name: "bench", wanted: nil, mark: 0)])
+        let bus = HandingBus()
+        let hub = try DeviceHub(
+            things: [try self.sensor(quality: "1")], bus: bus, store: nil, timeline: SystemTimeline(),
+            entropy: SystemEntropy(), log: log)
+        try await hub.listenToAll()
+        let payload = Array(#"{"value":12345,"filler":"\#(String(repeating: "x", count: 100))"}"#.utf8)
+        var packet: UInt16 = 0
+        let start = ContinuousClock.now
+        for first in stride(from: 0, to: count, by: size) {
+            let messages = (first..<min(first + size, count)).map { number in
+                packet &+= 1
+                return Message(
+                    topic: "bench/value", payload: payload,
+                    delivery: .init(
+                        packet: packet, number: UInt64(number), connection: 1, isResumed: true))
+            }
+            try bus.hand(messages)
+            if says { Self.say("kept \(first + messages.count)") }
+            // As who follows it does.
+            log.taken(upTo: Int64(first), by: "bench")
+        }
+        let seconds = (ContinuousClock.now - start) / .seconds(1)
+        Self.say("\(Int(Double(count) / seconds))")
+    }
+
+    /// From the first reading in the twin to the last.
+    private static func follow(_ bus: MosquittoBus, quality: String, count: UInt64) async throws {
+        let hub = try self.hub(try self.sensor(quality: quality), bus, journal: nil)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await bus.run() }
             group.addTask { try await hub.run() }
@@ -104,11 +175,36 @@ struct ReadingWorkload {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await bus.run() }
             group.addTask { try await hub.run() }
+            var number = 0
             for await reading in readings {
-                _ = try await hub.write(
-                    reading.value, to: "pong", of: "bench", id: "answer \(reading.sequence)")
+                number += 1
+                _ = try await hub.write(reading.value, to: "pong", of: "bench", id: "answer \(number)")
             }
             group.cancelAll()
         }
+    }
+}
+
+/// A bus that hands over what it is given, and is connected to nobody.
+private final class HandingBus: MessageBus {
+    private let receivers = Mutex<[@Sendable (Message) -> Void]>([])
+    private let settlers = Mutex<[@Sendable () throws -> Void]>([])
+    var isConnected: Bool { true }
+
+    func subscribe(
+        to filter: String, quality: DeliveryQuality, receive: @escaping @Sendable (Message) -> Void
+    ) throws(BusError) { self.receivers.withLock { $0.append(receive) } }
+
+    func beforeAcknowledging(_ body: @escaping @Sendable () throws -> Void) {
+        self.settlers.withLock { $0.append(body) }
+    }
+
+    func confirm(_ filter: String) async throws(BusError) {}
+    func publish(_ message: Message) async throws(BusError) {}
+
+    func hand(_ messages: [Message]) throws {
+        let (receivers, settlers) = (self.receivers.withLock { $0 }, self.settlers.withLock { $0 })
+        for message in messages { for receive in receivers { receive(message) } }
+        for settle in settlers { try settle() }
     }
 }

@@ -31,10 +31,11 @@ package func description(_ members: JSON, of kind: String = "properties") -> JSO
 /// A hub that runs while `body` does.
 package func withHub(
     _ things: [Thing], bus: MemoryBus, store: FilePath? = nil, timeline: StepTimeline = StepTimeline(),
-    _ body: @Sendable (DeviceHub) async throws -> Void
+    log: ReadingLog? = nil, _ body: @Sendable (DeviceHub) async throws -> Void
 ) async throws {
     let hub = try DeviceHub(
-        things: things, bus: bus, store: store, timeline: timeline, entropy: CountingEntropy())
+        things: things, bus: bus, store: store, timeline: timeline, entropy: CountingEntropy(),
+        log: log)
     try await withThrowingTaskGroup(of: Void.self) { group in
         group.addTask { try await hub.run() }
         defer { group.cancelAll() }

@@ -8,6 +8,7 @@ package final class MemoryBus: MessageBus {
 
     private struct State {
         var subscriptions: [(filter: String, receive: @Sendable (Message) -> Void)] = []
+        var settlers: [@Sendable () throws -> Void] = []
         var published: [Message] = []
         var mode = Mode.online
         var onPublish: (@Sendable (Message) -> Void)?
@@ -34,6 +35,10 @@ package final class MemoryBus: MessageBus {
         self.state.withLock { $0.subscriptions.append((filter, receive)) }
     }
 
+    package func beforeAcknowledging(_ body: @escaping @Sendable () throws -> Void) {
+        self.state.withLock { $0.settlers.append(body) }
+    }
+
     package func confirm(_ filter: String) async throws(BusError) {}
 
     package func publish(_ message: Message) async throws(BusError) {
@@ -51,11 +56,24 @@ package final class MemoryBus: MessageBus {
     }
 
     package func arrive(_ topic: String, _ payload: [UInt8], retained: Bool = false) {
-        let receivers = self.state.withLock { $0.subscriptions }.filter {
-            TopicFilter.matches(topic, filter: $0.filter)
+        self.arrive([Message(topic: topic, payload: payload, retained: retained)])
+    }
+
+    /// Messages that come together.
+    /// - Returns: whether they were acknowledged.
+    @discardableResult
+    package func arrive(_ messages: [Message]) -> Bool {
+        let (subscriptions, settlers) = self.state.withLock { ($0.subscriptions, $0.settlers) }
+        for message in messages {
+            for receiver in subscriptions where TopicFilter.matches(message.topic, filter: receiver.filter) {
+                receiver.receive(message)
+            }
         }
-        for receiver in receivers {
-            receiver.receive(Message(topic: topic, payload: payload, retained: retained))
+        do {
+            for settler in settlers { try settler() }
+            return true
+        } catch {
+            return false
         }
     }
 }

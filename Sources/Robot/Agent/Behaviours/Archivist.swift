@@ -1,6 +1,7 @@
 internal import Devices
 internal import Encoding
 internal import Market
+internal import Messaging
 internal import Sodium
 internal import Storage
 internal import Wallet
@@ -12,42 +13,25 @@ struct Archivist: Behaviour {
 
     let settings: AgentConfiguration.Archive
 
-    /// How often it is looked whether a batch is full.
-    static let interval: Duration = .milliseconds(250)
     /// Plain bytes of a batch, so that it fits one object when it is sealed.
     static let batchBytes = StoredObject.byteLimit - (16 << 10)
 
-    func run(at bench: Workbench) async throws {
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await self.keep(at: bench) }
-            // A purchase that fails waits alone: readings are kept meanwhile.
-            group.addTask {
-                try await goOn(Self.name, bench.store, bench.timeline) { try await self.archive(at: bench) }
-            }
-            for try await _ in group {}
-        }
-    }
-
-    /// Keeps what comes in, whatever becomes of the purchases meanwhile.
-    private func keep(at bench: Workbench) async throws {
-        for await reading in bench.readings where try await self.wanted(bench) {
-            try await bench.store.keep(reading: reading.json)
-        }
-    }
-
     /// Makes batches of what was kept and stores them. Begun again, it goes on with the batch that is on its
     /// way.
-    private func archive(at bench: Workbench) async throws {
+    func run(at bench: Workbench) async throws {
         if let unfinished = try await bench.store.unfinished(kind: Self.name) {
             try await self.finish(unfinished, at: bench)
         }
         while try await self.wanted(bench) {
-            if try await bench.store.waitingReadings() >= self.settings.readings {
-                try await self.finish(try await self.batch(bench), at: bench)
+            // Before looking: what comes in between wakes us.
+            let news = bench.readings.log.news()
+            if let project = try await self.batch(bench) {
+                try await self.finish(project, at: bench)
             } else {
-                try await bench.timeline.sleep(for: Self.interval)
+                try await bench.timeline.sleep(for: FollowedReadings.interval, or: news)
             }
         }
+        bench.readings.leave()
     }
 
     private func wanted(_ bench: Workbench) async throws -> Bool {
@@ -57,21 +41,26 @@ struct Archivist: Behaviour {
 
     /// Seals the oldest readings. What is sealed once is kept as it is: sealing again would give other bytes,
     /// another name, and another purchase.
-    private func batch(_ bench: Workbench) async throws -> Project {
-        let (lines, last) = try await bench.store.oldestReadings(
-            self.settings.readings, byteLimit: Self.batchBytes)
-        let plain = Array((lines.joined(separator: "\n") + "\n").utf8)
+    /// - Returns: nil while there are fewer readings than a batch has.
+    private func batch(_ bench: Workbench) async throws -> Project? {
+        let (log, mark) = (bench.readings.log, try await bench.readings.mark)
+        guard log.waiting(after: mark) >= self.settings.readings else { return nil }
+        let entries = try log.entries(
+            after: mark, limit: self.settings.readings, byteLimit: Self.batchBytes)
+        guard let last = entries.last?.sequence else { return nil }
+        // Numbers whose writing failed stand for no reading. What left others behind is full of bytes.
+        let isWhole = entries.count >= self.settings.readings
+        guard try isWhole || !log.entries(after: last, limit: 1).isEmpty else { return nil }
+        let plain = Array((entries.map(\.text).joined(separator: "\n") + "\n").utf8)
         let context = "batch/\(last)"
         let sealed = try await bench.wallet.seal(plain, context: context)
-        let project = try await bench.store.open(
-            kind: Self.name, bytes: sealed, context: context, consuming: last)
         let object = try StoredObject(sealed)
-        try await bench.store.log(
-            "batch", "\(lines.count) readings sealed into \(sealed.count) bytes",
-            [
-                "cid": .string(object.id.description), "root": .string(Hex.encode(object.root)),
-                "size": JSON(sealed.count),
-            ])
+        let event = Event.batch(
+            readings: entries.count, cid: object.id.description, root: Hex.encode(object.root),
+            size: sealed.count)
+        let project = try await bench.store.open(
+            kind: Self.name, bytes: sealed, context: context, mark: last, events: [event])
+        bench.readings.taken(upTo: last)
         return project
     }
 
@@ -105,9 +94,8 @@ struct Archivist: Behaviour {
         }
         try await self.challenge(summary, project, at: bench)
         project.state = .done
-        try await bench.store.save(project)
-        try await bench.store.log(
-            "done", "batch \(object.id) is stored and proved", ["kind": .string(Self.name)])
+        try await bench.store.save(
+            project, events: [.done("batch \(object.id) is stored and proved", kind: Self.name)])
     }
 
     /// Asks for random leaves and reads one batch back whole. A failed proof is written down; it does not
@@ -118,23 +106,21 @@ struct Archivist: Behaviour {
         guard let url = project.provider, let provider = bench.procurement.directory.provider(at: url) else {
             return
         }
+        let cid = object.id.description
         do {
             for _ in 0..<self.settings.challenges {
                 let proof = try await bench.storage.challenge(object, at: provider)
                 try await bench.store.log(
-                    "proof",
-                    "leaf \(proof.index) of \(object.id) is there: "
-                        + "\(proof.leaf.count) bytes, \(proof.path.count) hashes",
-                    ["cid": .string(object.id.description), "leaf": JSON(proof.index), "valid": true])
+                    .proof(
+                        .leaf(proof.index, cid: cid, bytes: proof.leaf.count, hashes: proof.path.count)))
             }
             let sealed = try await bench.storage.fetch(object, at: provider)
             let plain = try await bench.wallet.open(sealed, context: project.context)
-            try await bench.store.log("proof", "read back and opened: \(plain.count) bytes", ["valid": true])
+            try await bench.store.log(.proof(.readBack(bytes: plain.count)))
         } catch {
             // A cancelled exchange says nothing about the node.
             try Task.checkCancellation()
-            try await bench.store.log(
-                "proof", "not proved: \(error)", ["cid": .string(object.id.description), "valid": false])
+            try await bench.store.log(.proof(.failed(cid: cid, reason: "\(error)")))
         }
     }
 }

@@ -9,8 +9,13 @@ public protocol Behaviour: Sendable {
     /// What it is called in the configuration and in events.
     static var name: String { get }
 
-    /// Whether ``Workbench/readings`` is filled for it; true unless it says otherwise.
+    /// Whether readings are kept for it until it took them; true unless it says otherwise.
     static var hearsReadings: Bool { get }
+
+    /// Those that it wants, `THING/PROPERTY` or `THING/EVENT`, a thing by its name or id; nil, unless it says
+    /// otherwise, is everything that the descriptions do not leave out. What nobody wants is not written
+    /// down.
+    var wantedReadings: Set<String>? { get }
 
     /// Does the work. It ends with an error soon after its task was cancelled.
     func run(at bench: Workbench) async throws
@@ -37,6 +42,8 @@ public enum BehaviourError: Error, Equatable, CustomStringConvertible {
 
 extension Behaviour {
     public static var hearsReadings: Bool { true }
+
+    public var wantedReadings: Set<String>? { nil }
 
     var name: String { Self.name }
 }

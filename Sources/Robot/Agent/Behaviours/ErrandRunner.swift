@@ -41,8 +41,7 @@ struct ErrandRunner: Behaviour {
             try await bench.devices.write(true, to: "power", of: self.settings.plug, id: id)
         }
         project.state = .done
-        try await bench.store.save(project)
-        try await bench.store.log("done", "the errand is done", ["kind": .string(Self.name)])
+        try await bench.store.save(project, events: [.done("the errand is done", kind: Self.name)])
     }
 
     /// The job's input: the map, where the base stands, where it shall go, what its battery has.
@@ -91,14 +90,15 @@ struct ErrandRunner: Behaviour {
                     ],
                 ]
                 return (record.text, output)
+            },
+            tells: { output, seller in
+                (try? Route(output)).map { route in
+                    .proof(
+                        .reexecuted(
+                            job: job.id, cells: route.cells.count, cost: route.cost, seller: seller.name))
+                }
             })
-        let seller = try await bench.procurement.buy(want, for: &project)
-        let route = try Route(project.result)
-        try await bench.store.log(
-            "proof",
-            "re-executed here: the same \(route.cells.count) cells, cost \(route.cost), "
-                + "as \(seller.name) says",
-            ["job": .string(job.id), "valid": true])
+        _ = try await bench.procurement.buy(want, for: &project)
     }
 
     /// Repeats one command until its outcome is known; the same id never acts twice.
@@ -110,18 +110,14 @@ struct ErrandRunner: Behaviour {
             do {
                 let record = try await perform(id)
                 if record.state == .done {
-                    try await bench.store.log(
-                        "command", "\(what): done", ["id": .string(id), "state": "done"])
+                    try await bench.store.log(.command(what, id: id, outcome: .state(.done)))
                     return
                 }
-                try await bench.store.log(
-                    "command", "\(what): \(record.state.rawValue)",
-                    ["id": .string(id), "state": .string(record.state.rawValue)])
+                try await bench.store.log(.command(what, id: id, outcome: .state(record.state)))
             } catch let error as CancellationError {
                 throw error
             } catch {
-                try await bench.store.log(
-                    "command", "\(what): \(error)", ["id": .string(id), "state": "error"])
+                try await bench.store.log(.command(what, id: id, outcome: .error("\(error)")))
             }
             try await bench.timeline.sleep(for: .seconds(1))
         }

@@ -8,9 +8,9 @@ public import World
 public struct Workbench: Sendable {
     /// The robot's things: what they said last, and what they are told to do.
     public let devices: DeviceHub
-    /// What the devices say, from before the first message of the robot's start. A behaviour that is slow
-    /// loses the oldest, and one that is run again gets what is said from then on. For one reader at a time.
-    public let readings: AsyncStream<Reading>
+    /// What the devices say, from before the first message of the robot's first start with this behaviour. A
+    /// behaviour that is run again, now or after a crash, gets what it did not take.
+    public let readings: FollowedReadings
     /// The only clock: whoever waits here also works in virtual time.
     public let timeline: any Timeline
 
@@ -22,32 +22,12 @@ public struct Workbench: Sendable {
     /// Keeps the work that a restart goes on with.
     let store: AgentStore
 
-    /// Readings that wait for a behaviour.
-    static let readingRoom = 1_024
-
     /// Writes an event down, from where it goes to the log and to the owner.
     /// - Parameters:
     ///   - kind: one word, such as `command` or `done`.
     ///   - text: a line for people. What came from elsewhere is cleaned with `plain()` first.
     ///   - body: the same for programs.
     public func log(_ kind: String, _ text: String, _ body: JSON = [:]) async throws {
-        try await self.store.log(kind, text, body)
-    }
-}
-
-/// A behaviour with what was said since the robot listens, until its bench stands.
-struct Post: Sendable {
-    let behaviour: any Behaviour
-    let readings: AsyncStream<Reading>
-
-    init(_ behaviour: any Behaviour, _ devices: DeviceHub) {
-        self.behaviour = behaviour
-        self.readings = Self.readings(for: behaviour, devices)
-    }
-
-    /// A stream that nobody reads would count what it has no room for, so there is none.
-    static func readings(for behaviour: any Behaviour, _ devices: DeviceHub) -> AsyncStream<Reading> {
-        type(of: behaviour).hearsReadings
-            ? devices.readings(capacity: Workbench.readingRoom) : AsyncStream { $0.finish() }
+        try await self.store.log(.note(kind: kind, text, body: body))
     }
 }

@@ -117,7 +117,8 @@ struct Meter: Sendable {
     private func addAgent(_ text: inout MetricText) throws {
         let view = try AgentView(path: self.home.agentPath)
         text.add(
-            "readings_waiting", .gauge, "Readings that wait for a batch.", Double(try view.waitingReadings()))
+            "readings_waiting", .gauge, "Readings that wait for a batch.",
+            Double(try self.home.waitingReadings()))
         text.add(
             "projects_done_total", .counter, "What the robot finished.",
             try ["archive", "errand"].map {

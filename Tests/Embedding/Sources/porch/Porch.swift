@@ -4,13 +4,20 @@ import Agent
 struct Porch: Behaviour {
     static let name = "porch"
 
+    var wantedReadings: Set<String>? { ["door-1/contact"] }
+
     func run(at bench: Workbench) async throws {
-        for await reading in bench.readings where reading.thing == "door-1" && reading.property == "contact" {
-            // The same id is the same command, however often it is given.
-            let id = "porch-\(reading.boot)-\(reading.sequence)"
-            let record = try await bench.devices.write(
-                .bool(reading.value == false), to: "power", of: "plug-1", id: id)
-            try await bench.log("porch", "door \(reading.value.text), lamp \(record.state.rawValue)")
+        while true {
+            let portion = try await bench.readings.next()
+            for reading in portion.readings {
+                // The same id is the same command, however often it is given.
+                let id = "porch-\(reading.sequence ?? 0)"
+                let record = try await bench.devices.write(
+                    .bool(reading.value == false), to: "power", of: "plug-1", id: id)
+                try await bench.log("porch", "door \(reading.value.text), lamp \(record.state.rawValue)")
+            }
+            // From here on they do not come again.
+            try await bench.readings.take(portion)
         }
     }
 }
