@@ -21,7 +21,7 @@ public enum MessageEffect: Sendable, Hashable {
 /// A network's decoder: reads messages from their bytes alone, and shares no code with what builds them.
 public protocol MessageReader: Sendable {
     /// The key that owns what is paid with on this network.
-    var payingRole: KeyRole { get }
+    var payer: PayingKey { get }
 
     /// - Parameter key: whose signature it waits for.
     /// - Throws: ``SigningRefusal/otherPayment(_:)`` naming the difference, where the message does anything
@@ -38,13 +38,31 @@ extension MessageReader {
     public func signedBytes(of message: [UInt8]) -> [UInt8] { message }
 }
 
+/// The keys of the wallet that sign payments.
+public enum PayingKey: Sendable, Hashable {
+    case payment
+    case sponsor
+    case voucher
+    case stellar
+
+    /// As the keystore has it.
+    public var role: KeyRole {
+        switch self {
+        case .payment: .payment
+        case .sponsor: .sponsor
+        case .voucher: .voucher
+        case .stellar: .stellar
+        }
+    }
+}
+
 /// A message that its network's decoder read back and found to do just what was authorized. The wallet signs
 /// nothing else, and nothing else makes one.
 public struct CheckedMessage: ~Copyable, Sendable {
     let authorization: Authorization
     let bytes: [UInt8]
     let signedBytes: [UInt8]
-    let role: KeyRole
+    let key: PayingKey
 
     /// Reads `message` back and compares it with what was authorized; whoever built it, and whatever it was
     /// told by a seller.
@@ -55,22 +73,22 @@ public struct CheckedMessage: ~Copyable, Sendable {
         by reader: some MessageReader
     ) throws(SigningRefusal) {
         let proposal = authorization.proposal
-        let (effect, role): (MessageEffect, KeyRole) =
+        let (effect, key): (MessageEffect, PayingKey) =
             if let voucher = authorization.voucher {
                 (.promise(channel: voucher.channel, cumulative: voucher.cumulative), .voucher)
             } else {
                 switch proposal.purchase.subject {
                 case .fee(let message): (.sponsor(message: message, limit: proposal.amount), .sponsor)
-                case .deposit(let channel): (.fill(channel: channel, proposal.terms), reader.payingRole)
-                case .closing(let channel): (.leave(channel: channel), reader.payingRole)
-                default: (.pay(proposal.terms), reader.payingRole)
+                case .deposit(let channel): (.fill(channel: channel, proposal.terms), reader.payer)
+                case .closing(let channel): (.leave(channel: channel), reader.payer)
+                default: (.pay(proposal.terms), reader.payer)
                 }
             }
-        try reader.check(message, does: effect, signedBy: wallet.publicKey(role))
+        try reader.check(message, does: effect, signedBy: wallet.publicKey(key.role))
         self.authorization = authorization
         self.bytes = message
         self.signedBytes = reader.signedBytes(of: message)
-        self.role = role
+        self.key = key
     }
 
     consuming func signed(by key: borrowing SigningKey) throws(SodiumError) -> SignedAttempt {

@@ -39,11 +39,11 @@ public actor UnlockedWallet {
     ///
     /// The signature is verified before this returns. It must be journalled before it is sent.
     public func sign(_ message: consuming CheckedMessage) throws(SodiumError) -> SignedAttempt {
-        switch message.role {
+        switch message.key {
+        case .payment: try message.signed(by: self.payment)
         case .sponsor: try message.signed(by: self.sponsor)
         case .voucher: try message.signed(by: self.voucher)
         case .stellar: try message.signed(by: self.stellar)
-        default: try message.signed(by: self.payment)
         }
     }
 

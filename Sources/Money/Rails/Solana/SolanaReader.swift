@@ -9,7 +9,7 @@ internal import Wallet
 struct SolanaReader: MessageReader {
     let network: Network
 
-    var payingRole: KeyRole { .payment }
+    var payer: PayingKey { .payment }
 
     func check(
         _ message: [UInt8], does effect: MessageEffect, signedBy key: PublicKey

@@ -8,7 +8,7 @@ internal import Wallet
 struct StellarReader: MessageReader {
     let network: StellarNetwork
 
-    var payingRole: KeyRole { .stellar }
+    var payer: PayingKey { .stellar }
 
     func check(
         _ message: [UInt8], does effect: MessageEffect, signedBy key: PublicKey

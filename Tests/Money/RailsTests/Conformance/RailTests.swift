@@ -154,7 +154,7 @@ import World
         try await network.with { scene in
             let (bytes, terms) = try await self.message(scene)
             let reader = scene.reader
-            let key = scene.wallet.publicKey(reader.payingRole)
+            let key = scene.wallet.publicKey(reader.payer.role)
             try reader.check(bytes, does: .pay(terms), signedBy: key)
             let asset = terms.asset
             let foreign = Asset(id: "other:net/token:x", symbol: asset.symbol, decimals: asset.decimals)
@@ -191,7 +191,7 @@ import World
         try await network.with { scene in
             let (bytes, terms) = try await self.message(scene)
             let reader = scene.reader
-            let key = scene.wallet.publicKey(reader.payingRole)
+            let key = scene.wallet.publicKey(reader.payer.role)
             let other = Terms(payee: terms.payee, asset: terms.asset, amount: terms.amount ^ 0x5555_5555)
             for _ in 0..<2_000 {
                 var changed = bytes
