@@ -45,6 +45,20 @@ import World
         }
     }
 
+    @Test func `a second network is named beside the first`() throws {
+        #expect(try AgentConfiguration(JSONField(Self.document()), in: "/home").rails.stellar == nil)
+        for name in ["testnet", "stellar:testnet"] {
+            let section: JSON = [
+                "network": .string(name), "rpc": "https://a", "rpc_witnesses": ["https://b"],
+            ]
+            let read = try AgentConfiguration(
+                JSONField(Self.document([("stellar", section)])), in: "/home")
+            let stellar = try #require(read.rails.stellar)
+            #expect(stellar.network.chainID == "stellar:testnet")
+            #expect(stellar.rpc == ["https://a"] && stellar.witnesses == ["https://b"])
+        }
+    }
+
     @Test(
         arguments: [
             (
@@ -82,6 +96,14 @@ import World
             ("rpc", "api.devnet.solana.com", "/rpc"), ("rpc", ["https://a", "ftp://b"], "/rpc/1"),
             ("rpc", "https://", "/rpc"), ("rpc", "https:///x", "/rpc"), ("rpc", "https://a b", "/rpc"),
             ("rpc_witnesses", ["x"], "/rpc_witnesses/0"), ("facilitator", "x", "/facilitator"),
+            ("stellar", ["network": "mars", "rpc": "https://a"], "/stellar/network"),
+            ("stellar", ["network": "testnet", "rpc": []], "/stellar/rpc"),
+            ("stellar", ["network": "testnet", "rpc": ["https://a", "b"]], "/stellar/rpc/1"),
+            (
+                "stellar", ["network": "testnet", "rpc": "https://a", "rpc_witnesses": 1],
+                "/stellar/rpc_witnesses"
+            ),
+            ("stellar", ["network": "testnet", "rpc": "https://a", "key": "x"], "/stellar/key"),
             ("providers", [["url": "x", "identity": .string(Self.identity)]], "/providers/0/url"),
             ("providers", [["url": "https://p", "identity": "abc"]], "/providers/0/identity"),
             ("operators", ["abc"], "/operators/0"), ("metrics", ["port": 0], "/metrics/port"),
