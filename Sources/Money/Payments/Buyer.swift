@@ -98,11 +98,7 @@ public struct Buyer: Sendable {
             guard let asset = policy.assets.first(where: { $0.id == rule.asset }) else { continue }
             do {
                 if let result = try await self.rail(of: asset).sweep(asset, rule) { done.append(result) }
-            } catch let error as any ChainError {
-                done.append(.waits(asset: asset, reason: "\(error)"))
-            } catch let error as WebError {
-                done.append(.waits(asset: asset, reason: "\(error)"))
-            } catch let error as X402Error {
+            } catch  where error is any ChainError || error is WebError || error is X402Error {
                 done.append(.waits(asset: asset, reason: "\(error)"))
             }
         }

@@ -26,11 +26,29 @@ package protocol ExactRail: Rail {
     /// The message that pays just what `quote` says.
     /// - Throws: ``ChainError`` where the chain cannot be asked; anything else says why it cannot be paid.
     func draft(_ quote: Quote) async throws -> UnsignedMessage
+    /// What the chain shows of a payment, and books it.
+    /// - Parameter hint: a transaction that somebody claims; checked like everything else.
+    /// - Throws: ``ChainError`` where the chain cannot be asked.
+    func look(for payment: JournalledPayment, hint: String?) async throws -> Purchasing.Finding
     /// What the message and its signature travel as: the scheme's part of a payload.
     func payload(_ unsigned: UnsignedMessage, _ signature: Signature) throws -> JSON
 }
 
 extension ExactRail {
+    package func finding(of payment: JournalledPayment, hint: String?) async throws -> Purchasing.Finding {
+        let known = try await self.ledger.read { try $0.intent(payment.intent)?.state }
+        if known == .settled { return .settled }
+        do {
+            return try await self.look(for: payment, hint: hint)
+        } catch let error as any ChainError where !error.isCancelled {
+            return .silent("\(error)")
+        }
+    }
+
+    package func reconcile(_ payment: JournalledPayment) async throws {
+        _ = try await self.look(for: payment, hint: nil)
+    }
+
     /// Everything before the first byte of a payment leaves.
     package func prepare(_ quote: Quote) async throws -> Preparation {
         switch try await self.ledger.authorize(quote.proposal) {

@@ -12,19 +12,6 @@ import Testing
 import World
 
 @Suite struct BuyerTests {
-    /// What a purchase ended as, for comparing.
-    private func end(_ purchase: PurchaseEnd) -> String {
-        switch purchase {
-        case .answered(_, let response): "answered \(response.status)"
-        case .unanswered: "unanswered"
-        case .unpaid: "unpaid"
-        case .unpriced(let response): "unpriced \(response.status)"
-        case .unreachable: "unreachable"
-        case .denied(let denial), .waiting(_, let denial): "denied \(denial.rule)"
-        case .open: "open"
-        }
-    }
-
     /// The books of the robot and the chain say the same, and say that `paid` units are gone.
     private func expectBooks(
         _ market: TestMarket, _ ledger: PaymentLedger, paid: UInt64, _ comment: Comment = ""
@@ -76,7 +63,7 @@ import World
             try await market.openShop()
             let ledger = try await market.robotLedger()
             market.web.change { $0.loseAnswers = 2 }
-            #expect(self.end(try await market.buyer(ledger).buy(market.order())) == "answered 200")
+            #expect(try await market.buyer(ledger).buy(market.order()).word == "answered 200")
             let payments = market.web.change { $0.payments }
             #expect(payments.count == 3 && Set(payments).count == 1)
             #expect(await market.transfers().count == 1)
@@ -91,10 +78,10 @@ import World
             try await market.openShop()
             let ledger = try await market.robotLedger()
             market.web.change { $0.loseAnswers = .max }
-            #expect(self.end(try await market.buyer(ledger).buy(market.order())) == "unanswered")
+            #expect(try await market.buyer(ledger).buy(market.order()).word == "unanswered")
             try await self.expectBooks(market, ledger, paid: 1_000)
             market.web.change { $0.loseAnswers = 0 }
-            #expect(self.end(try await market.buyer(ledger).buy(market.order())) == "answered 200")
+            #expect(try await market.buyer(ledger).buy(market.order()).word == "answered 200")
             try await self.expectBooks(market, ledger, paid: 1_000)
         }
     }
@@ -132,7 +119,7 @@ import World
             let states: [[IntentState]] = [[.reserved, .signed], [.signed], [.submitted], [.settled]]
             let found = try await ledger.read { try $0.intents().map(\.state) }
             #expect(found.count == 1 && states[step - 1].contains(found[0]))
-            #expect(self.end(try await market.buyer(ledger).buy(market.order())) == "answered 200")
+            #expect(try await market.buyer(ledger).buy(market.order()).word == "answered 200")
             #expect(await market.transfers().count == 1)
             try await self.expectBooks(market, ledger, paid: 1_000, "step \(step)")
             #expect(try await ledger.read { try $0.intents().count } == 1)
@@ -168,7 +155,7 @@ import World
             let ledger = try await market.robotLedger()
             let liar = RPCClient(url: TestMarket.rpcURL, web: LyingNode(market: market))
             let buyer = market.buyer(ledger, rpc: liar, witnesses: isWitnessed ? [market.rpc] : [])
-            let end = self.end(try await buyer.buy(market.order()))
+            let end = try await buyer.buy(market.order()).word
             // The chain has the transfer; believing the liar alone would free money that is gone. Without a
             // witness the balance is missed, which the liar did not think of.
             #expect(await market.transfers().count == 1)
@@ -186,21 +173,21 @@ import World
             await market.cluster.set(faults)
             let ledger = try await market.robotLedger()
             let order = try market.order(tries: 2)
-            #expect(self.end(try await market.buyer(ledger).buy(order)) == "open")
+            #expect(try await market.buyer(ledger).buy(order).word == "open")
             #expect(try await ledger.read { try $0.intents()[0].state } == .unknown)
             let balance = try await ledger.read { try $0.balances()[0] }
             #expect(balance.reserved == 1_000 && balance.available == Int64(TestMarket.money) - 1_000)
-            #expect(self.end(try await market.buyer(ledger).buy(order)) == "open")
+            #expect(try await market.buyer(ledger).buy(order).word == "open")
             let payments = market.web.change { $0.payments }
             #expect(payments.count == 4 && Set(payments).count == 1)
             // 150 blocks and the finality of the height that proves it.
             try await market.timeline.pass(slots: 200)
-            #expect(self.end(try await market.buyer(ledger).buy(order)) == "unpaid")
+            #expect(try await market.buyer(ledger).buy(order).word == "unpaid")
             #expect(try await ledger.read { try $0.intents()[0].state } == .expired)
             try await self.expectBooks(market, ledger, paid: 0)
             // A new attempt is a new signature and pays once.
             await market.cluster.set(Faults())
-            #expect(self.end(try await market.buyer(ledger).buy(market.order())) == "answered 200")
+            #expect(try await market.buyer(ledger).buy(market.order()).word == "answered 200")
             #expect(await market.transfers().count == 1)
             try await self.expectBooks(market, ledger, paid: 1_000)
         }
@@ -214,7 +201,7 @@ import World
             let order = try market.order()
             try await market.drainRobot()
             await market.cluster.withBank { $0.faults.blindPreflightNext = 10 }
-            #expect(self.end(try await market.buyer(ledger).buy(order)) == "unpaid")
+            #expect(try await market.buyer(ledger).buy(order).word == "unpaid")
             let record = try await ledger.read { try $0.intents()[0] }
             #expect(record.state == .failed && record.transaction != nil)
             #expect(try await ledger.read { try $0.balances()[0].reserved } == 0)
@@ -231,7 +218,7 @@ import World
         market.web.change { $0.impostor = impostor }
         let ledger = try await market.robotLedger()
         let purchase = try await market.buyer(ledger).buy(market.order())
-        #expect(self.end(purchase) == expected, comment)
+        #expect(purchase.word == expected, comment)
         if let rule, case .unpaid(let reason) = purchase {
             #expect(reason.contains(rule), "\(comment): \(reason)")
         }
@@ -284,7 +271,7 @@ import World
             }
             let ledger = try await market.robotLedger()
             for _ in 0..<2 {
-                #expect(self.end(try await market.buyer(ledger).buy(market.order())) == "open")
+                #expect(try await market.buyer(ledger).buy(market.order()).word == "open")
             }
             let attempts = try await ledger.read { view in
                 try view.intents().compactMap { try view.payment($0)?.attempt }
@@ -350,7 +337,7 @@ import World
             try await self.expectUnsigned(market, "silent", reserved: true)
             market.web.change { $0.rpcSilent = false }
             let ledger = try await market.robotLedger()
-            #expect(self.end(try await market.buyer(ledger).buy(market.order())) == "answered 200")
+            #expect(try await market.buyer(ledger).buy(market.order()).word == "answered 200")
             try await self.expectBooks(market, ledger, paid: 1_000)
         }
     }
@@ -378,7 +365,7 @@ import World
                 await #expect(throws: Never.self) { try await other.reconcileOpenPayments() }
             }
             let buyer = market.buyer(ledger, web: web)
-            #expect(self.end(try await buyer.buy(market.order(tries: 1))) == "unanswered")
+            #expect(try await buyer.buy(market.order(tries: 1)).word == "unanswered")
             try await self.expectBooks(market, ledger, paid: 1_000)
         }
     }
@@ -399,7 +386,7 @@ import World
             let ledger = try await market.robotLedger()
             // The shop itself still asks 1,000: it refuses 900, and the robot's money stays reserved until it
             // expires.
-            #expect(self.end(try await market.buyer(ledger).buy(market.order(tries: 1))) == "open")
+            #expect(try await market.buyer(ledger).buy(market.order(tries: 1)).word == "open")
             let states = try await ledger.read { view in
                 try view.intents().map { [$0.proposal.amount: $0.state] }
             }

@@ -9,29 +9,17 @@ extension SolanaRail {
 
     package func isBusy(_ channel: String) async -> Bool { await self.locks.isTaken(channel) }
 
-    package func finding(of payment: JournalledPayment, hint: String?) async throws -> Purchasing.Finding {
-        let known = try await self.ledger.read { try $0.intent(payment.intent)?.state }
-        if known == .settled { return .settled }
-        do {
-            let account = try Self.payingAccount(payment)
-            switch try await self.reconciler.reconcile(payment, hint: hint, account: account) {
-            case .settled: return .settled
-            case .failed(_, let why): return .failed(why)
-            case .dead: return .dead
-            case .open: return .open
-            }
-        } catch let error as RPCError where !error.isCancelled {
-            return .silent("\(error)")
+    package func look(
+        for payment: JournalledPayment, hint: String?
+    ) async throws -> Purchasing.Finding {
+        guard payment.proposal.purpose != .fee else { return try await self.reconciler.reconcileFee(payment) }
+        let account = try Self.payingAccount(payment)
+        switch try await self.reconciler.reconcile(payment, hint: hint, account: account) {
+        case .settled: return .settled
+        case .failed(_, let why): return .failed(why)
+        case .dead: return .dead
+        case .open: return .open
         }
-    }
-
-    package func reconcile(_ payment: JournalledPayment) async throws {
-        guard payment.proposal.purpose != .fee else {
-            try await self.reconciler.reconcileFee(payment)
-            return
-        }
-        _ = try await self.reconciler.reconcile(
-            payment, hint: nil, account: try Self.payingAccount(payment))
     }
 
     package func holdings(

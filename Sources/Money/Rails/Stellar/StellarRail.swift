@@ -108,22 +108,9 @@ package struct StellarRail: ExactRail {
 
     package func greet() async throws { _ = try await self.rpc.latestLedger() }
 
-    package func finding(of payment: JournalledPayment, hint: String?) async throws -> Purchasing.Finding {
-        let known = try await self.ledger.read { try $0.intent(payment.intent)?.state }
-        if known == .settled { return .settled }
-        do {
-            return try await self.settle(payment, hint)
-        } catch let error as StellarRPCError where !error.isCancelled {
-            return .silent("\(error)")
-        }
-    }
-
-    package func reconcile(_ payment: JournalledPayment) async throws {
-        _ = try await self.settle(payment, nil)
-    }
-
-    /// Looks for a payment and books what is proved.
-    private func settle(_ payment: JournalledPayment, _ hint: String?) async throws -> Purchasing.Finding {
+    package func look(
+        for payment: JournalledPayment, hint: String?
+    ) async throws -> Purchasing.Finding {
         let search = try StellarSearch(
             preimage: payment.message, firstLedger: UInt32(clamping: payment.horizon.first), rpc: self.rpc,
             witness: self.witness)

@@ -1,5 +1,6 @@
 import Encoding
 import Ledger
+import PaymentSupport
 import Payments
 import TestSupport
 import Testing
@@ -10,16 +11,6 @@ import World
 
 /// What every network that is paid on has to hold.
 @Suite struct RailTests {
-    private func end(_ purchase: PurchaseEnd) -> String {
-        switch purchase {
-        case .answered(_, let response): "answered \(response.status)"
-        case .unanswered: "unanswered"
-        case .unpaid: "unpaid"
-        case .open: "open"
-        default: "\(purchase)"
-        }
-    }
-
     /// Books and network say the same, and say that `paid` units are gone.
     private func expectBooks(
         _ scene: any RailScene, _ ledger: PaymentLedger, paid: UInt64, reserved: Int64 = 0,
@@ -40,7 +31,7 @@ import World
         try await network.with { scene in
             let ledger = try await scene.ledger()
             for _ in 0..<2 {
-                #expect(self.end(try await scene.buyer(ledger).buy(scene.order(tries: 6))) == "answered 200")
+                #expect(try await scene.buyer(ledger).buy(scene.order(tries: 6)).word == "answered 200")
             }
             #expect(await scene.transfers() == 1)
             try await self.expectBooks(scene, ledger, paid: 1_000)
@@ -59,7 +50,7 @@ import World
         try await network.with { scene in
             let ledger = try await scene.ledger()
             scene.loseAnswers(2)
-            #expect(self.end(try await scene.buyer(ledger).buy(scene.order(tries: 6))) == "answered 200")
+            #expect(try await scene.buyer(ledger).buy(scene.order(tries: 6)).word == "answered 200")
             #expect(scene.payments.count == 3 && Set(scene.payments).count == 1)
             #expect(await scene.transfers() == 1)
             try await self.expectBooks(scene, ledger, paid: 1_000)
@@ -73,14 +64,14 @@ import World
         try await network.with { scene in
             let ledger = try await scene.ledger()
             scene.keepPayments(true)
-            #expect(self.end(try await scene.buyer(ledger).buy(scene.order(tries: 1))) == "open")
+            #expect(try await scene.buyer(ledger).buy(scene.order(tries: 1)).word == "open")
             try await scene.passALittle()
             try await scene.buyer(ledger).reconcileOpenPayments()
             try await self.expectBooks(scene, ledger, paid: 0, reserved: 1_000)
             // After a restart as well.
             scene.keepPayments(false)
             let later = try await scene.ledger()
-            #expect(self.end(try await scene.buyer(later).buy(scene.order(tries: 6))) == "answered 200")
+            #expect(try await scene.buyer(later).buy(scene.order(tries: 6)).word == "answered 200")
             #expect(Set(scene.payments).count == 1)
             #expect(await scene.transfers() == 1)
             try await self.expectBooks(scene, later, paid: 1_000)
@@ -94,13 +85,13 @@ import World
         try await network.with { scene in
             let ledger = try await scene.ledger()
             scene.keepPayments(true)
-            #expect(self.end(try await scene.buyer(ledger).buy(scene.order(tries: 1))) == "open")
+            #expect(try await scene.buyer(ledger).buy(scene.order(tries: 1)).word == "open")
             try await scene.passHorizon()
             try await scene.buyer(ledger).reconcileOpenPayments()
             #expect(try await ledger.read { try $0.intents().first?.state } == .expired)
             try await self.expectBooks(scene, ledger, paid: 0)
             scene.keepPayments(false)
-            #expect(self.end(try await scene.buyer(ledger).buy(scene.order(tries: 6))) == "answered 200")
+            #expect(try await scene.buyer(ledger).buy(scene.order(tries: 6)).word == "answered 200")
             #expect(Set(scene.payments).count == 2)
             #expect(await scene.transfers() == 1)
             try await self.expectBooks(scene, ledger, paid: 1_000)
@@ -113,7 +104,7 @@ import World
         try await network.with { scene in
             let ledger = try await scene.ledger()
             scene.keepPayments(true)
-            #expect(self.end(try await scene.buyer(ledger).buy(scene.order(tries: 1))) == "open")
+            #expect(try await scene.buyer(ledger).buy(scene.order(tries: 1)).word == "open")
             try await scene.passHorizon()
             await scene.forgetHistory()
             try await scene.buyer(ledger).reconcileOpenPayments()
@@ -128,12 +119,12 @@ import World
         try await network.with { scene in
             let ledger = try await scene.ledger()
             scene.silence(true)
-            #expect(self.end(try await scene.buyer(ledger).buy(scene.order(tries: 1))) == "unpaid")
+            #expect(try await scene.buyer(ledger).buy(scene.order(tries: 1)).word == "unpaid")
             #expect(scene.payments.isEmpty)
             #expect(try await ledger.read { try $0.intents().map(\.state) } == [.reserved])
             await #expect(throws: (any Error).self) { try await scene.buyer(ledger).lookAtBooks() }
             scene.silence(false)
-            #expect(self.end(try await scene.buyer(ledger).buy(scene.order(tries: 6))) == "answered 200")
+            #expect(try await scene.buyer(ledger).buy(scene.order(tries: 6)).word == "answered 200")
             try await self.expectBooks(scene, ledger, paid: 1_000)
         }
     }
