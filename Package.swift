@@ -114,7 +114,9 @@ let package = Package(
         Wing.ground.library("Database", ["CSQLite", system]),
         Wing.ground.library("Wasm"),
         // Floor 2
-        Wing.ground.library("Linux", ["World", "CMosquitto", "CCurl", "CLinux"]),
+        Wing.ground.library("Exchanges", ["World", "Encoding"]),
+        Wing.ground.library("Linux", ["Exchanges", "World", "CMosquitto", "CLinux"]),
+        Wing.ground.program("depai-web", ["Exchanges", "World", "CCurl", "CLinux"]),
         Wing.trust.library("Statements", ["Encoding", "Sodium"]),
         Wing.money.library("Ledger", ["Statements", "World", "Encoding", "Sodium", "Database", system]),
         Wing.things.library("Messaging", ["World", "Database", system]),
@@ -320,7 +322,9 @@ let package = Package(
                 "ThingSupport", "TestSupport", subprocess, "Linux", "SimulatedDevices", "World", "Encoding",
                 system,
             ]),
-        Wing.ground.tests(of: "Linux", ["TestSupport", "World", subprocess, system]),
+        Wing.ground.tests(of: "Exchanges", ["World"]),
+        Wing.ground.tests(of: "depai-web", ["TestSupport", "CLinux"]),
+        Wing.ground.tests(of: "Linux", ["TestSupport", "World", "depai-web", subprocess, system]),
         Wing.trade.tests(of: "Compute", ["TestSupport", "Linux", "Wasm", "World", "Encoding"]),
         Wing.robot.tests(of: "Console", ["Encoding", logging]),
         Wing.robot.tests(

@@ -175,7 +175,8 @@ package struct Simulation: Sendable {
         }
         if let fault = settings.fault {
             let proxy = BetrayingProxy(
-                fault, node: url, web: CurlWeb(), entropy: workshop.entropy("proxy \(index)"),
+                fault, node: url, web: WebProcess(program: workshop.programs.appending("depai-web").string),
+                entropy: workshop.entropy("proxy \(index)"),
                 killNode: { child.end() })
             url = "http://127.0.0.1:\(await self.serve(tasks) { await proxy.answer($0) })"
         }

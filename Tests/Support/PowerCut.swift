@@ -23,7 +23,7 @@ public struct PowerCut: Sendable {
         _ program: String, _ arguments: [String], writing live: FilePath, in folder: FilePath
     ) async throws {
         let trace = folder.appending("trace").string
-        let path = FilePath(Bundle.main.bundlePath).appending(program).string
+        let path = Repository.program(program).string
         let result = try await run(
             .path("/usr/bin/strace"),
             arguments: Arguments(

@@ -8,6 +8,11 @@ public enum Repository {
 
     public static var path: FilePath { FilePath(Self.root.path) }
 
+    /// A program that was built with the tests: it lies beside their bundle.
+    public static func program(_ name: String) -> FilePath {
+        FilePath(Bundle.main.bundlePath).appending(name)
+    }
+
     /// A folder of known answers beside the checkout, or beside the folder of several; nil where it is not.
     public static func vectors(_ name: String) -> URL? {
         ["../shared/vectors", "../../shared/vectors"].map {

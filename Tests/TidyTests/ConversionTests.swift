@@ -50,7 +50,6 @@ import Testing
         "Money/Ledger/Policy+Windows.swift": 1,
         "Money/Ledger/WindowTotals.swift": 1,
         "Ground/Linux/Clock.swift": 2,
-        "Ground/Linux/CurlWeb.swift": 3,
         "Ground/Linux/Link.swift": 5,
         "Ground/Linux/MosquittoBox.swift": 1,
         "Ground/Linux/MosquittoBus.swift": 6,

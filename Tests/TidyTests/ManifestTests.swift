@@ -30,7 +30,7 @@ import Testing
     }
 
     private func modules(of dependency: Manifest.Dependency) -> Set<String> {
-        Manifest.modules[dependency.name] ?? [dependency.name]
+        Manifest.modules[dependency.name] ?? [dependency.name.replacing("-", with: "_")]
     }
 
     @Test func `a file imports only what its target depends on`() async throws {

@@ -8,4 +8,12 @@ public enum OwnProgram {
         defer { free(path) }
         return String(cString: dirname(path))
     }
+
+    /// Another program of ours: beside this one, or where the Debian package has it; nil where it is not.
+    public static func place(of program: String) -> String? {
+        guard let folder = self.folder else { return nil }
+        return ["\(folder)/\(program)", "\(folder)/../libexec/depai/\(program)"].first {
+            access($0, X_OK) == 0
+        }
+    }
 }

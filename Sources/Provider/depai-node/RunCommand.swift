@@ -36,7 +36,7 @@ extension DepaiNode {
                 }
             }
             let server = NodeServer(
-                home: home, configuration: configuration, web: CurlWeb(), bus: bus,
+                home: home, configuration: configuration, web: WebProcess(), bus: bus,
                 timeline: SystemTimeline(), logger: logger)
             let serving = Serving(server: server) { port in
                 guard let portFile else { return }

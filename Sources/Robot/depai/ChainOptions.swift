@@ -118,8 +118,8 @@ struct ChainOptions: ParsableArguments {
         let wallet = try keystore.unlock(passphrase: try passphrase.read(for: keystore.address))
         let links = BrokerLinks(known: broker)
         let buyer = Buyer(
-            on: rails, ledger: ledger, wallet: wallet, over: CurlWeb(),
-            web: TransportWeb(http: CurlWeb(), mqtt: links), timeline: timeline, entropy: SystemEntropy())
+            on: rails, ledger: ledger, wallet: wallet, over: WebProcess(),
+            web: TransportWeb(http: WebProcess(), mqtt: links), timeline: timeline, entropy: SystemEntropy())
         return try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await links.run() }
             defer { group.cancelAll() }

@@ -31,11 +31,10 @@ struct RunCommand: ParsableCommand {
     /// Beside this program, or where the Debian package has it.
     private static var service: FilePath {
         get throws {
-            let places = OwnProgram.folder.map { ["\($0)/depaid", "\($0)/../libexec/depai/depaid"] } ?? []
-            guard let found = places.map({ FilePath($0) }).first(where: { DurableFile.exists($0) }) else {
+            guard let found = OwnProgram.place(of: "depaid") else {
                 throw Failure(1, "there is no depaid beside depai", hint: "install the whole package again")
             }
-            return found
+            return FilePath(found)
         }
     }
 }

@@ -30,7 +30,7 @@ struct RobotAssembly {
         let (listening, gate) = AsyncStream<Void>.makeStream()
         self.listening = listening
         self.agent = Agent(
-            home: home, configuration: configuration, bus: bus, web: CurlWeb(),
+            home: home, configuration: configuration, bus: bus, web: WebProcess(),
             timeline: SystemTimeline(), entropy: SystemEntropy(), credential: Self.credential,
             control: home.controlSocket, fleet: fleet, supervisor: supervisor,
             metrics: configuration.metrics.map {

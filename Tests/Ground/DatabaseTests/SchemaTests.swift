@@ -132,7 +132,7 @@ struct MigrationPowerLossTests {
             let live = folder.appending("live")
             try DurableFile.createFolder(live)
             let path = live.appending("a.db")
-            let program = FilePath(Bundle.main.bundlePath).appending("depai-payments").string
+            let program = Repository.program("depai-payments").string
             func migrate(_ path: FilePath, _ steps: Int) async throws -> TerminationStatus {
                 try await run(
                     .path(FilePath(program)), arguments: ["migrate", path.string, String(steps), "300"],

@@ -15,7 +15,7 @@ struct StorageFaultTests {
     private func pay(_ launcher: [String], _ path: FilePath) async throws -> (
         code: Int32, said: String, talk: String
     ) {
-        let program = FilePath(Bundle.main.bundlePath).appending("depai-payments").string
+        let program = Repository.program("depai-payments").string
         let result = try await run(
             .name("env"),
             arguments: Arguments(launcher + [program, "run", path.string, String(Self.payments), "2"]),

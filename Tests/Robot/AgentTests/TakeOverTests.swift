@@ -27,7 +27,7 @@ struct TakeOverTests {
     }
 
     private static func run(_ folder: FilePath) async throws -> TerminationStatus {
-        let program = FilePath(Bundle.main.bundlePath).appending("depai-crashing")
+        let program = Repository.program("depai-crashing")
         return try await Subprocess.run(
             .path(program), arguments: ["take-over", folder.string], output: .discarded, error: .discarded
         ).terminationStatus

@@ -33,7 +33,7 @@ struct CrashingRobot {
         let bus = MosquittoBus(configuration.broker, entropy: SystemEntropy())
         let steps = Steps()
         let agent = Agent(
-            home: home, configuration: configuration, bus: bus, web: CurlWeb(), timeline: SystemTimeline(),
+            home: home, configuration: configuration, bus: bus, web: WebProcess(), timeline: SystemTimeline(),
             entropy: SystemEntropy()
         ) { entry in
             guard entry.kind == .payment, entry.before != entry.after else { return }

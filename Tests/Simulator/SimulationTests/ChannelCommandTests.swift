@@ -36,7 +36,7 @@ struct ChannelCommandTests {
 
         func depai(_ arguments: [String]) async throws -> Answer {
             let result = try await run(
-                .path(FilePath(Bundle.main.bundlePath).appending("depai")),
+                .path(Repository.program("depai")),
                 arguments: Arguments(arguments + ["--home", self.world.workshop.robot.path.string]),
                 output: .string(limit: 1 << 20), error: .string(limit: 1 << 20))
             let code: Int32 = if case .exited(let code) = result.terminationStatus { Int32(code) } else { -1 }
@@ -45,7 +45,7 @@ struct ChannelCommandTests {
 
         /// The same, its output to a disk that is full.
         func full(_ arguments: [String]) async throws -> Answer {
-            let program = FilePath(Bundle.main.bundlePath).appending("depai").string
+            let program = Repository.program("depai").string
             let result = try await run(
                 .name("sh"),
                 arguments: Arguments(
@@ -149,7 +149,7 @@ struct ChannelCommandTests {
             for round in 0..<6 {
                 let arguments = try ["pay"] + scene.purchase("round \(round)") + ["--deposit", "0.05"]
                 let victim = Process()
-                victim.executableURL = URL(filePath: Bundle.main.bundlePath).appending(path: "depai")
+                victim.executableURL = URL(filePath: Repository.program("depai").string)
                 victim.arguments = arguments + ["--home", robot.path.string]
                 victim.standardOutput = FileHandle.nullDevice
                 victim.standardError = FileHandle.nullDevice

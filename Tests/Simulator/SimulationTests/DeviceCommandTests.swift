@@ -21,7 +21,7 @@ struct DeviceCommandTests {
 
     private static func depai(_ home: String, _ arguments: String...) async throws -> Answer {
         let result = try await run(
-            .path(FilePath(Bundle.main.bundlePath).appending("depai")),
+            .path(Repository.program("depai")),
             arguments: Arguments(["device"] + arguments + ["--home", home]),
             output: .string(limit: 1 << 20), error: .string(limit: 1 << 20))
         let code: Int32 = if case .exited(let code) = result.terminationStatus { Int32(code) } else { -1 }
@@ -94,7 +94,7 @@ struct DeviceCommandTests {
 
             // A watcher sees the change that somebody else makes.
             let watcher = Process()
-            watcher.executableURL = URL(filePath: Bundle.main.bundlePath).appending(path: "depai")
+            watcher.executableURL = URL(filePath: Repository.program("depai").string)
             watcher.arguments = ["device", "watch", "plug-1", "--home", home]
             let pipe = Pipe()
             watcher.standardOutput = pipe

@@ -50,7 +50,7 @@ struct HostileServerTests {
         request.bodyLimit = bodyLimit
         let result: Result<WebResponse, WebError>
         do throws(WebError) {
-            result = .success(try await CurlWeb().send(request))
+            result = .success(try await WebProcess(program: Repository.program("depai-web").string).send(request))
         } catch {
             result = .failure(error)
         }
@@ -105,7 +105,7 @@ struct HostileServerTests {
             WebRequest("GET", "http://"),
         ] {
             do throws(WebError) {
-                _ = try await CurlWeb().send(request)
+                _ = try await WebProcess(program: Repository.program("depai-web").string).send(request)
                 Issue.record("\(request.url) was sent")
             } catch {
                 guard case .refused = error else {

@@ -48,7 +48,7 @@ struct LoneRobot: Sendable {
         try SigningKey(seed: SecretBytes(count: 32) { $0.copyBytes(from: [UInt8](repeating: 11, count: 32)) })
     }
 
-    static let program = FilePath(Bundle.main.bundlePath).appending("depai")
+    static let program = Repository.program("depai")
 
     struct Answer: Sendable {
         let code: Int32

@@ -17,7 +17,7 @@ struct MobileRobotTests {
             let home = world.workshop.robot.path.string
             func depai(_ arguments: String...) async throws -> (code: Int32, text: String) {
                 let result = try await run(
-                    .path(FilePath(Bundle.main.bundlePath).appending("depai")),
+                    .path(Repository.program("depai")),
                     arguments: Arguments(["device"] + arguments + ["--home", home]),
                     output: .string(limit: 1 << 20), error: .string(limit: 1 << 20))
                 let code: Int32 =

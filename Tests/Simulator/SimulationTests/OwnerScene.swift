@@ -59,7 +59,7 @@ struct OwnerScene {
 
     static func depai(_ arguments: [String]) async throws -> Answer {
         let result = try await run(
-            .path(FilePath(Bundle.main.bundlePath).appending("depai")),
+            .path(Repository.program("depai")),
             arguments: Arguments(arguments), output: .string(limit: 1 << 20),
             error: .string(limit: 1 << 20))
         let code: Int32 = if case .exited(let code) = result.terminationStatus { Int32(code) } else { -1 }
@@ -95,7 +95,7 @@ struct OwnerScene {
     /// Runs `body` beside the robot, and ends the robot by its own id.
     func whileRobotRuns(endingWith signal: Int32 = SIGTERM, _ body: () async throws -> Void) async throws {
         let robot = Process()
-        robot.executableURL = URL(filePath: Bundle.main.bundlePath).appending(path: "depai")
+        robot.executableURL = URL(filePath: Repository.program("depai").string)
         robot.arguments = ["run", "--home", self.folder.appending("home").string]
         robot.standardError = FileHandle.nullDevice
         try robot.run()

@@ -37,7 +37,7 @@ struct PayTests {
 
         func depai(_ arguments: String..., input: [UInt8] = []) async throws -> Answer {
             let result = try await run(
-                .path(FilePath(Bundle.main.bundlePath).appending("depai")),
+                .path(Repository.program("depai")),
                 arguments: Arguments(arguments + ["--home", self.home]), input: .array(input),
                 output: .bytes(limit: 1 << 20), error: .string(limit: 1 << 20))
             let code: Int32 = if case .exited(let code) = result.terminationStatus { Int32(code) } else { -1 }
@@ -56,7 +56,7 @@ struct PayTests {
             let seed = try SecretBytes(count: 32) { $0.copyBytes(from: [UInt8](repeating: byte, count: 32)) }
             let path = self.folder.appending("sponsor.json")
             try KeyFile.solana.write(seed, to: path)
-            _ = try await RPCClient(url: rpc, web: CurlWeb()).requestAirdrop(
+            _ = try await RPCClient(url: rpc, web: WebProcess(program: Repository.program("depai-web").string)).requestAirdrop(
                 to: Address(SigningKey(seed: seed).publicKey), lamports: 1_000_000_000)
             return path
         }
@@ -194,7 +194,7 @@ struct PayTests {
             var generator = Seeded(3)
             for round in 0..<3 {
                 let victim = Process()
-                victim.executableURL = URL(filePath: Bundle.main.bundlePath).appending(path: "depai")
+                victim.executableURL = URL(filePath: Repository.program("depai").string)
                 victim.arguments = ["pay", "\(shop.url)/weather?round=\(round)", "--home", shop.home]
                 victim.standardOutput = FileHandle.nullDevice
                 victim.standardError = FileHandle.nullDevice

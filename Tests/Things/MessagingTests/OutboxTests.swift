@@ -217,7 +217,7 @@ struct OutboxTests {
     private func live(
         _ path: FilePath, _ broker: Broker, first: Int, _ milliseconds: Int
     ) async throws -> [Int] {
-        let program = FilePath(Bundle.main.bundlePath).appending("depai-outbox")
+        let program = Repository.program("depai-outbox")
         let result = try await run(
             .path(program), arguments: [path.string, "\(broker.port)", "\(first)"], input: .none,
             output: .string(limit: 1 << 22), error: .string(limit: 1 << 16)

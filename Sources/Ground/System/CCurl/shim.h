@@ -18,11 +18,6 @@ static inline CURLcode depai_curl_set_data_callback(
     return curl_easy_setopt(handle, option, callback);
 }
 
-static inline CURLcode depai_curl_set_progress_callback(
-    CURL *handle, int (*callback)(void *, curl_off_t, curl_off_t, curl_off_t, curl_off_t)) {
-    return curl_easy_setopt(handle, CURLOPT_XFERINFOFUNCTION, callback);
-}
-
 static inline CURLcode depai_curl_get_status(CURL *handle, long *status) {
     return curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, status);
 }

@@ -151,7 +151,7 @@ struct ConfigurationCheck {
     }
 
     private func chain(_ chain: ChainSettings) async -> [Finding] {
-        let web = CurlWeb()
+        let web = WebProcess()
         var findings: [Finding] = []
         for (url, name) in chain.rpc.map({ ($0, "rpc") }) + chain.witnesses.map({ ($0, "rpc witness") }) {
             do {
@@ -179,7 +179,7 @@ struct ConfigurationCheck {
             + settings.witnesses.map({ ($0, "stellar rpc witness") })
         {
             do throws(StellarRPCError) {
-                let rpc = StellarRPC(urls: [url], network: settings.network, web: CurlWeb())
+                let rpc = StellarRPC(urls: [url], network: settings.network, web: WebProcess())
                 let ledger = try await rpc.latestLedger()
                 findings.append(.good(name, "\(url) is on \(settings.network), at ledger \(ledger)"))
             } catch {

@@ -12,7 +12,7 @@ let bus = MosquittoBus(configuration.broker, entropy: SystemEntropy())
 // The bus connects when the robot listens: a broker hands out at once what it kept.
 let (listening, gate) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
 let agent = Agent(
-    home: home, configuration: configuration, bus: bus, web: CurlWeb(), timeline: SystemTimeline(),
+    home: home, configuration: configuration, bus: bus, web: WebProcess(), timeline: SystemTimeline(),
     entropy: SystemEntropy(), behaviours: [Porch()], control: ControlSocket(path: home.controlPath.string),
     onListening: { gate.finish() }, onEvent: { print("\($0.kind): \($0.text)") })
 try await withThrowingTaskGroup(of: Void.self) { group in
