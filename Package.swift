@@ -85,7 +85,9 @@ let package = Package(
     products: [
         // What a robot program of one's own embeds: build an `Agent`, hand it ports, run it.
         .library(
-            name: "Agent", targets: ["Agent", "Control", "Devices", "Encoding", "World", "Linux", "Home"])
+            name: "Agent", targets: ["Agent", "Control", "Devices", "Encoding", "World", "Linux", "Home"]),
+        // Does its HTTP: must lie beside it.
+        .executable(name: "depai-web", targets: ["depai-web"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),

@@ -6,7 +6,10 @@ let package = Package(
     dependencies: [.package(name: "depai", path: "../..")],
     targets: [
         .executableTarget(
-            name: "porch", dependencies: [.product(name: "Agent", package: "depai")],
+            name: "porch",
+            dependencies: [
+                .product(name: "Agent", package: "depai"), .product(name: "depai-web", package: "depai"),
+            ],
             swiftSettings: [.swiftLanguageMode(.v6)])
     ]
 )
