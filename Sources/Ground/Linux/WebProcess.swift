@@ -18,7 +18,7 @@ public final class WebProcess: Web {
     ///   - idle: how long it stays without an exchange.
     ///   - grace: how much later than its own deadline an exchange is given up, and the process with it.
     public init(
-        program: String? = nil, limit: Int = 32, idle: Duration = .seconds(10),
+        program: String? = nil, limit: Int = 32, idle: Duration = .seconds(3),
         grace: Duration = .seconds(5)
     ) {
         self.exchanges = WebExchanges(program: program, limit: limit, idle: idle, grace: grace)
