@@ -363,7 +363,7 @@ let package = Package(
             name: "Fuzzing",
             dependencies: [
                 "Agent", "Devices", "VDA5050", "Home", "Ledger", "Market", "Rails", "Payments", "Solana",
-                "Stellar", "Sodium", "Statements", "Wallet", "Wasm", "World", "Encoding", system,
+                "Exchanges", "Stellar", "Sodium", "Statements", "Wallet", "Wasm", "World", "Encoding", system,
             ],
             path: "Tests/Fuzzing", exclude: ["Corpus", "Fuzzer.swift", "run"],
             sources: ["Decoders.swift", "Entrances.swift"],

@@ -1,6 +1,7 @@
 internal import Agent
 internal import Devices
 internal import Encoding
+internal import Exchanges
 internal import Payments
 internal import Rails
 internal import Solana
@@ -32,6 +33,8 @@ public enum Decoder: String, CaseIterable, Sendable {
     case statement
     /// Preimages, entries and transactions of Stellar.
     case stellar
+    /// What the web process says, or whoever took it over.
+    case frame
 
     /// Feeds it.
     /// - Returns: what does not hold, or nil.
@@ -51,6 +54,7 @@ public enum Decoder: String, CaseIterable, Sendable {
         case .announcement: Self.announcement(bytes)
         case .statement: Self.statement(bytes)
         case .stellar: Self.stellar(bytes)
+        case .frame: Self.frame(bytes)
         }
     }
 
@@ -87,6 +91,18 @@ public enum Decoder: String, CaseIterable, Sendable {
         _ = try? StellarTransaction(decoding: bytes)
         if let value = try? SorobanValue(decoding: bytes), value.xdr != bytes {
             return "a value is not written as it was read"
+        }
+        return nil
+    }
+
+    private static func frame(_ bytes: [UInt8]) -> String? {
+        var reader = FrameReader()
+        reader.take(bytes)
+        while let frame = try? reader.next() {
+            var again = FrameReader()
+            guard let written = try? frame.bytes() else { return "a frame cannot be written" }
+            again.take(written)
+            if (try? again.next()) != frame { return "a frame is not written as it was read" }
         }
         return nil
     }

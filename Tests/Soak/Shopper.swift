@@ -40,7 +40,8 @@ struct Shopper {
             bus: bus, broker: configuration.broker, name: name, timeline: timeline, entropy: SystemEntropy())
         let buyer = Buyer(
             ledger: ledger, wallet: wallet,
-            rpc: RPCClient(urls: chain.rpc, network: chain.network, web: WebProcess()), network: chain.network,
+            rpc: RPCClient(urls: chain.rpc, network: chain.network, web: WebProcess()),
+            network: chain.network,
             web: TransportWeb(http: WebProcess(), mqtt: mqtt), timeline: timeline, entropy: SystemEntropy())
         try await buyer.reconcileOpenPayments()
         try await buyer.bookDeposits()

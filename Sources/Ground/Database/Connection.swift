@@ -47,8 +47,13 @@ public final class Connection {
     private var prepared: [String: OpaquePointer] = [:]
     private static let preparedLimit = 96
 
+    /// SQLite would take memory for twenty pages at once with each file; a robot has several, and most are
+    /// smaller. Only before the first file is opened: SQLite refuses it later, and keeps its own way.
+    private static let isFrugal = depai_sqlite_set_first_pages(0) == SQLITE_OK
+
     /// Opens `path`, or a database that lives in memory when the path is nil.
     public init(path: String?, access: Access = .write) throws(DatabaseError) {
+        _ = Self.isFrugal
         var handle: OpaquePointer?
         let flags = access == .write ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY
         let name = path ?? ":memory:"

@@ -16,6 +16,8 @@ package enum Frame: Sendable, Equatable {
     /// The longest head and the longest body, in bytes.
     package static let headLimit = 1 << 20
     package static let bodyLimit = 32 << 20
+    /// The most bytes of header fields that may be asked for: written as JSON they still fit in a head.
+    package static let headerLimit = Self.headLimit / 8
     static let prefix = 8
 
     /// The frame's bytes.
@@ -52,7 +54,7 @@ package enum Frame: Sendable, Equatable {
                 "headers": Self.list(request.headers),
                 "milliseconds": JSON(max(1, min(request.timeout, .seconds(86_400)).milliseconds)),
                 "body_limit": JSON(min(request.bodyLimit, Self.bodyLimit)),
-                "header_limit": JSON(min(request.headerLimit, Self.headLimit / 8)),
+                "header_limit": JSON(min(request.headerLimit, Self.headerLimit)),
             ]
         case .cancel(let id): ["id": Self.text(id), "cancel": true]
         case .answer(let id, .success(let response)):
@@ -106,7 +108,7 @@ extension WebRequest {
             try field["method"].string(), try field["url"].string(), headers: try field.headers(), body: body,
             timeout: .milliseconds(try field["milliseconds"].integer(in: 1...86_400_000)),
             bodyLimit: try field["body_limit"].integer(in: 0...Frame.bodyLimit),
-            headerLimit: try field["header_limit"].integer(in: 0...Frame.headLimit))
+            headerLimit: try field["header_limit"].integer(in: 0...Frame.headerLimit))
     }
 }
 

@@ -91,7 +91,7 @@ final class WebHelper: Sendable {
         var polled = pollfd(fd: self.socket, events: Int16(POLLIN), revents: 0)
         let ready = poll(&polled, 1, Int32(clamping: patience.milliseconds))
         guard ready > 0 else { return ready == 0 || errno == EINTR ? .nothing : .ended }
-        var chunk = [UInt8](repeating: 0, count: 64 << 10)
+        var chunk = [UInt8](repeating: 0, count: 16 << 10)
         let count = recv(self.socket, &chunk, chunk.count, Int32(MSG_DONTWAIT))
         if count > 0 { return .bytes(chunk[..<count]) }
         return count < 0 && (errno == EAGAIN || errno == EINTR) ? .nothing : .ended

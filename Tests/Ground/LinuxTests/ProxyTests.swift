@@ -27,7 +27,8 @@ import World
             let url = "http://127.0.0.2:\(UInt16(bigEndian: address.sin_port))/"
             var failure: WebError?
             do {
-                _ = try await WebProcess(program: Repository.program("depai-web").string).send(WebRequest("GET", url, timeout: .milliseconds(300)))
+                _ = try await WebProcess(program: Repository.program("depai-web").string).send(
+                    WebRequest("GET", url, timeout: .milliseconds(300)))
             } catch {
                 failure = error as? WebError
             }

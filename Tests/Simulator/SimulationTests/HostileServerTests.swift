@@ -50,7 +50,8 @@ struct HostileServerTests {
         request.bodyLimit = bodyLimit
         let result: Result<WebResponse, WebError>
         do throws(WebError) {
-            result = .success(try await WebProcess(program: Repository.program("depai-web").string).send(request))
+            result = .success(
+                try await WebProcess(program: Repository.program("depai-web").string).send(request))
         } catch {
             result = .failure(error)
         }

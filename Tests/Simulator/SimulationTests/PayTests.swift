@@ -56,7 +56,9 @@ struct PayTests {
             let seed = try SecretBytes(count: 32) { $0.copyBytes(from: [UInt8](repeating: byte, count: 32)) }
             let path = self.folder.appending("sponsor.json")
             try KeyFile.solana.write(seed, to: path)
-            _ = try await RPCClient(url: rpc, web: WebProcess(program: Repository.program("depai-web").string)).requestAirdrop(
+            _ = try await RPCClient(
+                url: rpc, web: WebProcess(program: Repository.program("depai-web").string)
+            ).requestAirdrop(
                 to: Address(SigningKey(seed: seed).publicKey), lamports: 1_000_000_000)
             return path
         }
