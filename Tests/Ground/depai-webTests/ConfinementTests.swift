@@ -13,7 +13,7 @@ import Testing
 
     /// The same of a call that Swift does not see, by its number.
     private static func code(_ call: Int32, _ first: Int = 0, _ second: Int = 0) -> Int32 {
-        Self.code { depai_system_call(Int(call), first, second, 0, 0) }
+        Self.code { depai_system_call(call, first, second, 0, 0) }
     }
 
     @Test func `it starts no process and touches no other`() async {
