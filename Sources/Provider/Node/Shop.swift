@@ -212,8 +212,10 @@ public actor Shop {
             throw X402Error.malformed("the payload holds no transaction")
         }
         let key = Hex.encode(SHA256.digest(of: transaction.messageBytes))
-        // Who names no purchase is known by what he signed: the nonce makes every message another one.
-        let identifier = payload.identifier ?? key
+        // A name is its customer's own: nobody takes it from him by using it first. Who names no purchase is
+        // known by what he signed: the nonce makes every message another one.
+        let payer = (try? ExactPayment(decoding: transaction.message))?.payer
+        let identifier = payload.identifier.map { "\(payer?.description ?? "") \($0)" } ?? key
         let paid = Paid(
             key: key, identifier: identifier, payload: payload, requirements: requirements,
             resource: resource)
