@@ -86,7 +86,7 @@ import World
             let start = try await TestBench(
                 runner, in: market, hub, try ReadingLog(path: nil, timeline: market.timeline),
                 isFirst: isFirst, death: Death())
-            try await start.run(runner, death, at: step)
+            try await start.run(runner, death, at: step, times: goals.count)
             try await check(start)
         }
     }
