@@ -48,6 +48,8 @@ extension Crowd {
     var treasuryEntropy: SeededEntropy { SeededEntropy(seed: self.seed, purpose: "treasury") }
 
     private var passphraseFile: FilePath { self.folder.appending("passphrase") }
+    /// What the service manager of each robot delivers.
+    var credentialFile: FilePath { self.folder.appending("credential") }
     private var map: FilePath { self.folder.appending("yard.map") }
 
     func makeHomes() async throws {
@@ -62,6 +64,7 @@ extension Crowd {
         let entropy = SeededEntropy(seed: self.seed, purpose: "crowd")
         try DurableFile.write(
             Array((Hex.encode(entropy.bytes(16)) + "\n").utf8), to: self.passphraseFile)
+        try DurableFile.write(entropy.bytes(32), to: self.credentialFile)
         let owner = try entropy.signingKey()
         for shop in Self.shops {
             try await self.make(self.home(of: shop), "shop \(shop.name)", owner, Self.shopRules)
@@ -82,6 +85,10 @@ extension Crowd {
             seed: WalletSeed(words: try Mnemonic(wordCount: 24, entropy: entropy)),
             passphrase: try SecretFile.read(self.passphraseFile), owner: owner.publicKey,
             policy: nil, cost: .least, timeline: timeline, entropy: entropy)
+        // So that a robot's start does not cost another guess at the passphrase.
+        _ = try keystore.adding(
+            credential: try SecretFile.readKey(self.credentialFile),
+            passphrase: try SecretFile.read(self.passphraseFile), entropy: entropy)
         var document = rules
         document["schema"] = .string(Policy.schema)
         document["seq"] = 1

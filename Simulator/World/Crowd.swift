@@ -15,8 +15,8 @@ import World
 /// Many robots in one process and in virtual time: the same `Agent` as on a machine, each with a wallet,
 /// books and a broker of its own, a meter that reports every second, a plug, a climate sensor and a base that
 /// drives to and fro. All buy from two shops, which are the provider's program without its sockets, and all
-/// follow one chain: storage for what their sensors say, and routes for the base. Some robots pay from channels,
-/// the others each purchase on the chain.
+/// follow one chain: storage for what their sensors say, and routes for the base. Some robots pay from
+/// channels, the others each purchase on the chain.
 ///
 /// What a robot keeps for its owner must arrive at the owner, each reading once and in order; and the money
 /// must agree at the end, see ``CrowdAudit``.
@@ -209,6 +209,7 @@ extension Crowd {
                 configuration: self.configurations[Crowd.paysFromChannels(number) ? 1 : 0], bus: owner.broker,
                 web: self.web, timeline: self.timeline,
                 entropy: SeededEntropy(seed: self.crowd.seed, purpose: "life of \(number)"),
+                credential: self.crowd.credentialFile,
                 onEvent: { owner.hear($0) })
             await withTaskGroup(of: Void.self) { group in
                 for device in self.devices {

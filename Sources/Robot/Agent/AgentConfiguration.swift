@@ -69,7 +69,8 @@ public struct AgentConfiguration: Sendable {
         public let batches: Int?
     }
 
-    /// Go somewhere, or to several places in turn: buy a route over a map, drive it, switch something on there.
+    /// Go somewhere, or to several places in turn: buy a route over a map, drive it, switch something on
+    /// there.
     public struct Errand: Sendable {
         /// The most places.
         static let goalLimit = 10_000
