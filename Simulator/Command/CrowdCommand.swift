@@ -24,7 +24,7 @@ struct CrowdCommand: ParsableCommand {
     var seconds = 60
 
     @Option(help: "Between two purchases of storage by the same robot, in seconds of its own.")
-    var every = 12
+    var every = 15
 
     @Option(help: "Worlds that run at the same time, each on a processor of its own.")
     var worlds = 2

@@ -43,7 +43,7 @@ extension Crowd {
     /// Batches that a robot stores in its life: the last one in time for all of it to end well.
     var batches: Int { max(1, Int(self.duration / self.interval) - 1) }
     /// Routes that it drives: fewer, and in between.
-    var errands: Int { max(1, Int(self.duration / (self.interval * 2.5))) }
+    var errands: Int { max(1, Int(self.duration / (self.interval * 2))) }
 
     var treasuryEntropy: SeededEntropy { SeededEntropy(seed: self.seed, purpose: "treasury") }
 
@@ -177,7 +177,7 @@ extension Crowd {
                 "errand": [
                     "base": "base-1", "plug": "plug-1", "map": .string(self.map.string),
                     "module": .string(self.sources.routeJob.string), "goals": .array(places),
-                    "pause_seconds": JSON(Int(self.interval * 2 / .seconds(1))), "units": 1_000_000,
+                    "pause_seconds": JSON(Int(self.interval * 1.6 / .seconds(1))), "units": 1_000_000,
                 ],
             ],
         ]

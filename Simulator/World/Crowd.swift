@@ -53,7 +53,7 @@ package struct Crowd: Sendable {
     }
 
     package init(
-        robots: Int, duration: Duration, interval: Duration = .seconds(12), sources: Sources,
+        robots: Int, duration: Duration, interval: Duration = .seconds(15), sources: Sources,
         folder: FilePath, seed: UInt64, fault: Scenario.NodeFault? = nil
     ) {
         self.robots = robots
