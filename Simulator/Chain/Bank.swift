@@ -29,7 +29,7 @@ package struct Bank: Sendable {
     /// Places in the history by the addresses that a transaction names.
     var activity: [Address: [Int]] = [:]
     private var waiting: Set<Transaction> = []
-    private var pending: [(landing: UInt64, transaction: Transaction)] = []
+    private var pending: [(landing: UInt64, transaction: Transaction, isVerified: Bool)] = []
     /// Heights of the blocks whose hashes are still valid.
     private var heights: [Blockhash: UInt64] = [:]
     private var airdrops: UInt64 = 0
@@ -134,21 +134,22 @@ package struct Bank: Sendable {
         self.pending.removeAll { $0.landing <= self.slot }
         for entry in due { self.waiting.remove(entry.transaction) }
         // Who is refused here vanishes without a trace, as on the real chain.
-        for entry in due { _ = try? self.execute(entry.transaction) }
+        for entry in due { _ = try? self.execute(entry.transaction, verifying: !entry.isVerified) }
     }
 
     // MARK: Transactions
 
     /// Takes a transaction that will be executed in the next slot. Nothing but its shape is checked: see
     /// ``simulate(_:verifying:replacingBlockhash:)`` for what a node does before it takes one.
+    /// - Parameter isVerified: whether its signatures are known to be right: then they are not checked again.
     /// - Returns: False when too many are waiting.
-    package mutating func submit(_ transaction: Transaction) -> Bool {
+    package mutating func submit(_ transaction: Transaction, isVerified: Bool = false) -> Bool {
         guard !self.waiting.contains(transaction) else { return true }
         guard self.pending.count < Self.pendingLimit else { return false }
         guard !Faults.happens(&self.faults.dropNext) else { return true }
         self.waiting.insert(transaction)
         let (landing, never) = self.slot.addingReportingOverflow(self.faults.delaySlots)
-        self.pending.append((never || landing == .max ? .max : landing + 1, transaction))
+        self.pending.append((never || landing == .max ? .max : landing + 1, transaction, isVerified))
         return true
     }
 

@@ -12,7 +12,7 @@ extension Cluster {
         guard let id = transaction.id else {
             throw RPCRefusal(-32003, "Transaction signature verification failure")
         }
-        guard self.bank.submit(transaction) else {
+        guard self.bank.submit(transaction, isVerified: !skipPreflight) else {
             throw RPCRefusal(-32005, "Node is behind: too many transactions")
         }
         if Faults.happens(&self.bank.faults.loseAnswerNext) { throw RPCRefusal(-32603, "Internal error") }

@@ -255,22 +255,7 @@ struct Auditor {
             throw KeystoreError.malformed("no key")
         }
         let source = Address.associatedToken(owner: Address(key), mint: self.mint)
-        let transfers = await self.cluster.withBank { bank in
-            bank.history(of: source).compactMap { entry -> String? in
-                guard entry.failure == nil, case .transaction(let bytes) = entry.kind,
-                    let transaction = try? Transaction(decoding: bytes)
-                else { return nil }
-                let pays = InstructionContent.contents(of: transaction.message).contains { content in
-                    switch content {
-                    case .transferChecked(let transfer): transfer.source == source
-                    case .openChannel(let opening): opening.source == source
-                    case .topUpChannel(_, _, let account, _, _, _, _): account == source
-                    default: false
-                    }
-                }
-                return pays ? transaction.id : nil
-            }
-        }
+        let transfers = await self.cluster.withBank { Self.payments(out: source, in: $0) }
         let settled = records.filter { $0.state == .settled && $0.channel == nil }.compactMap(\.transaction)
         let vouchers = records.filter { $0.state == .settled && $0.channel != nil }.compactMap(\.transaction)
         let all = settled + vouchers
@@ -281,6 +266,24 @@ struct Auditor {
             "nothing is paid twice, nothing unknown is paid", held,
             "\(transfers.count) transfers on the chain, \(settled.count) settled payments in the ledger"
                 + (vouchers.isEmpty ? "" : ", \(vouchers.count) vouchers in both parties' books"))
+    }
+
+    /// The transactions that took tokens out of an account.
+    static func payments(out source: Address, in bank: Bank) -> [String] {
+        bank.history(of: source).compactMap { entry in
+            guard entry.failure == nil, case .transaction(let bytes) = entry.kind,
+                let transaction = try? Transaction(decoding: bytes)
+            else { return nil }
+            let pays = InstructionContent.contents(of: transaction.message).contains { content in
+                switch content {
+                case .transferChecked(let transfer): transfer.source == source
+                case .openChannel(let opening): opening.source == source
+                case .topUpChannel(_, _, let account, _, _, _, _): account == source
+                default: false
+                }
+            }
+            return pays ? transaction.id : nil
+        }
     }
 
     /// Whether each channel has the same sum in the robot's books and in the seller's.

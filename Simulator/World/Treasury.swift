@@ -33,6 +33,17 @@ package struct Treasury: Sendable {
         self.timeline = timeline
     }
 
+    /// The token that a treasury makes which begins with `entropy`.
+    static func mint(of entropy: SeededEntropy) throws -> Address {
+        _ = try entropy.signingKey()
+        return Address(try entropy.signingKey().publicKey)
+    }
+
+    /// As many find room in one transaction.
+    private static let holdersAtOnce = 6
+    /// Rent of a token account and its share of a transaction's fee, and some more, in lamports.
+    private static let accountCost: UInt64 = 3_000_000
+
     /// Makes the token, gives `holders` accounts for it and their amounts, and `sponsors` SOL for fees.
     /// - Returns: the mint.
     package func open(
@@ -42,7 +53,10 @@ package struct Treasury: Sendable {
         let mintKey = try self.entropy.signingKey()
         let bank = Address(funder.publicKey)
         let mint = Address(mintKey.publicKey)
-        let airdrop = try await self.rpc.requestAirdrop(to: bank, lamports: 10_000_000_000)
+        let lamports = sponsors.reduce(10_000_000_000 + Self.accountCost * UInt64(holders.count)) {
+            $0 + $1.lamports
+        }
+        let airdrop = try await self.rpc.requestAirdrop(to: bank, lamports: lamports)
         try await self.confirm(airdrop)
         let rent = try await self.rpc.minimumBalanceForRentExemption(space: Mint.byteCount)
         try await self.send(
@@ -57,14 +71,15 @@ package struct Treasury: Sendable {
             try transaction.sign(with: funder)
             try transaction.sign(with: mintKey)
         }
-        for holder in holders {
-            var instructions = [
-                Instruction.createAssociatedTokenIdempotent(payer: bank, owner: holder.owner, mint: mint)
-            ]
-            if holder.tokens > 0 {
+        for start in stride(from: 0, to: holders.count, by: Self.holdersAtOnce) {
+            let instructions = holders[start...].prefix(Self.holdersAtOnce).flatMap { holder in
                 let account = Address.associatedToken(owner: holder.owner, mint: mint)
-                instructions.append(
-                    .mintTo(mint: mint, account: account, authority: bank, amount: holder.tokens))
+                let opening = Instruction.createAssociatedTokenIdempotent(
+                    payer: bank, owner: holder.owner, mint: mint)
+                guard holder.tokens > 0 else { return [opening] }
+                return [
+                    opening, .mintTo(mint: mint, account: account, authority: bank, amount: holder.tokens),
+                ]
             }
             try await self.send(.zero, bank, instructions) { try $0.sign(with: funder) }
         }

@@ -141,6 +141,8 @@ package struct VirtualTimeline: Timeline {
 
     package var uptime: Duration { self.time.now }
 
+    package var standsStillForWork: Bool { true }
+
     package var now: Timestamp {
         let (seconds, attoseconds) = self.uptime.components
         return Timestamp(

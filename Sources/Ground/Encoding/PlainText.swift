@@ -8,6 +8,8 @@ extension String {
     /// and ends in `…`.
     public func plain(limit: Int = 200) -> String {
         let bound = max(limit, 1)
+        // Nearly every text is.
+        guard !self.isPlain(limit: bound) else { return self }
         var (text, count) = (String.UnicodeScalarView(), 0)
         for scalar in self.unicodeScalars {
             let written =
@@ -23,6 +25,8 @@ extension String {
 
     /// Whether ``plain(limit:)`` leaves the text as it is.
     public func isPlain(limit: Int = 200) -> Bool {
+        let isASCII = self.utf8.allSatisfy { 0x20 <= $0 && $0 < 0x7f }
+        if isASCII { return self.utf8.count <= limit }
         var count = 0
         for scalar in self.unicodeScalars {
             count += 1

@@ -51,9 +51,15 @@ public protocol Timeline: Sendable {
     /// Suspends for `duration`.
     /// - Throws: `CancellationError` when the task is cancelled.
     func sleep(for duration: Duration) async throws
+    /// Whether time stands still while anybody works. Then long work holds up nobody, and belongs where it
+    /// was asked for: what another thread does meanwhile such a clock would not wait for.
+    var standsStillForWork: Bool { get }
 }
 
 extension Timeline {
     /// A clock that knows no starts was started once.
     public var boot: String { "one" }
+
+    /// Real time goes on.
+    public var standsStillForWork: Bool { false }
 }

@@ -72,7 +72,8 @@ extension ExactRail {
             try await self.ledger.release(authorization, reason: "\(error)")
             return .stopped(.unpaid(reason: "\(error)"))
         }
-        let identifier = "\(authorization.intent)-\(authorization.attempt)"
+        let identifier = PaymentPayload.name(
+            authorization.intent, authorization.attempt, of: self.wallet)
         let checked = try CheckedMessage(
             draft.message, for: authorization, of: self.wallet, by: self.reader)
         let signed = try await self.wallet.sign(checked)
@@ -83,6 +84,16 @@ extension ExactRail {
             echo: quote.required.echo)
         return .signed(
             try await self.ledger.journal(signed, payload: payload.bytes, horizon: draft.horizon))
+    }
+}
+
+extension PaymentPayload {
+    /// What a payment of a wallet is called: the same for the same payment, and another for everybody else's.
+    /// Robots that buy the same thing have the same intents, and a seller may know all names in one list.
+    package static func name(
+        _ intent: IntentID, _ number: some BinaryInteger, of wallet: UnlockedWallet
+    ) -> String {
+        "\(intent)-\(number)-\(Base58.encode(wallet.publicKey(.payment).bytes))"
     }
 }
 

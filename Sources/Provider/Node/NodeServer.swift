@@ -41,9 +41,26 @@ public struct NodeServer: Sendable {
     /// - Parameter ready: told the HTTP port once requests are answered; 0 for a node that sells over MQTT
     ///   only.
     public func run(ready: @escaping @Sendable (Int) async -> Void = { _ in }) async throws {
+        try await self.sell { shop in try await self.serve(shop, ready) }
+    }
+
+    /// The same for customers that come another way: `serve` is given the shop, which is kept running until
+    /// it returns.
+    package func sell(_ serve: @escaping @Sendable (Shop) async throws -> Void) async throws {
         let lock = try self.home.lock()
         defer { lock.release() }
         let (shop, facilitator, books) = try await self.openShop()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await serve(shop) }
+            group.addTask { await shop.ledger.run() }
+            group.addTask { try await self.sweep(shop, facilitator, books) }
+            try await group.next()
+            group.cancelAll()
+        }
+    }
+
+    /// Answers at the port and the broker that are configured.
+    private func serve(_ shop: Shop, _ ready: @escaping @Sendable (Int) async -> Void) async throws {
         let listen = self.configuration.listen
         try await withThrowingTaskGroup(of: Void.self) { group in
             if let listen {
@@ -60,8 +77,6 @@ public struct NodeServer: Sendable {
                     }
                 }
             }
-            group.addTask { await shop.ledger.run() }
-            group.addTask { try await self.sweep(shop, facilitator, books) }
             try await group.next()
             group.cancelAll()
         }

@@ -97,6 +97,7 @@ public actor Shop {
     let tokenProgram: Address
     /// Payments that are being worked on at this moment, by the digest of their message, and channels.
     private var busy: Set<String> = []
+    private var signedOffer: ShopResponse?
     var fees = FeeGuard(.transfers)
     var rents = FeeGuard(.channels)
     /// Told what goes wrong inside: customers learn only that something did.
@@ -141,7 +142,7 @@ public actor Shop {
             let parts = request.path.split(separator: "/").map(String.init)
             switch (request.method, parts.count) {
             case ("GET", 2) where parts == ["v1", "offer"]:
-                return .json(200, try await self.wallet.sign(self.offer).json)
+                return try await self.offerAnswer()
             case ("PUT", 3) where parts[..<2] == ["v1", "storage"]:
                 return try await self.sell(try StorageSale(parts[2], request, self.offer), request)
             case ("GET", 3) where parts[..<2] == ["v1", "storage"]: return try self.content(parts[2], request)
@@ -169,6 +170,14 @@ public actor Shop {
             self.onFault("\(error)")
             return .error(500, "something failed here; what was paid holds, ask again")
         }
+    }
+
+    /// An offer stays as it is while the shop runs, and so does its signature: asking costs us no signing.
+    private func offerAnswer() async throws -> ShopResponse {
+        if let answer = self.signedOffer { return answer }
+        let answer = ShopResponse.json(200, try await self.wallet.sign(self.offer).json)
+        self.signedOffer = answer
+        return answer
     }
 
     /// What one sale needs: a price that depends on the request line alone, a check before the money moves,
@@ -212,8 +221,10 @@ public actor Shop {
             throw X402Error.malformed("the payload holds no transaction")
         }
         let key = Hex.encode(SHA256.digest(of: transaction.messageBytes))
-        // Who names no purchase is known by what he signed: the nonce makes every message another one.
-        let identifier = payload.identifier ?? key
+        // A name is its customer's own: nobody takes it from him by using it first. Who names no purchase is
+        // known by what he signed: the nonce makes every message another one.
+        let payer = (try? ExactPayment(decoding: transaction.message))?.payer
+        let identifier = payload.identifier.map { "\(payer?.description ?? "") \($0)" } ?? key
         let paid = Paid(
             key: key, identifier: identifier, payload: payload, requirements: requirements,
             resource: resource)

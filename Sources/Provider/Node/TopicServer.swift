@@ -119,7 +119,12 @@ public struct TopicServer: Sendable {
 extension ShopRequest {
     /// A request that came over a broker; nil when its query is not one.
     init?(_ request: WebRequest, at address: MQTTAddress) {
-        let parts = address.target.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
+        self.init(request, target: address.target, base: "\(address.broker)/\(address.node)")
+    }
+
+    /// A request for `target`, the path and query of its URL, below `base`; nil when the query is not one.
+    package init?(_ request: WebRequest, target: String, base: String) {
+        let parts = target.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
         guard let path = Percent.decode(parts[0]) else { return nil }
         var query: [String: String] = [:]
         for pair in parts.count > 1 ? parts[1].split(separator: "&") : [] {
@@ -132,8 +137,8 @@ extension ShopRequest {
         var headers: [String: String] = [:]
         for header in request.headers { headers[header.name.lowercased()] = header.value }
         self.init(
-            method: request.method, path: path, query: query, headers: headers, body: request.body,
-            base: "\(address.broker)/\(address.node)")
+            method: request.method, path: path, query: query, headers: headers, body: request.body, base: base
+        )
     }
 }
 

@@ -63,13 +63,28 @@ extension AgentConfiguration.Archive {
 
 extension AgentConfiguration.Errand {
     fileprivate init(_ field: JSONField, in folder: FilePath) throws {
-        try field.only(["base", "plug", "map", "module", "goal", "units"])
+        try field.only(["base", "plug", "map", "module", "goal", "goals", "pause_seconds", "units"])
         self.base = try field["base"].string()
         self.plug = try field["plug"].string()
         self.map = try field["map"].path(in: folder)
         self.module = try field["module"].path(in: folder)
-        self.goalX = try field["goal"]["x"].integer(in: 0...511)
-        self.goalY = try field["goal"]["y"].integer(in: 0...511)
+        if let several = field["goals"].ifPresent {
+            guard !field["goal"].exists else { throw field["goal"].fault("one of goal and goals") }
+            self.goals = try several.elements().map { try Goal($0) }
+            guard (1...Self.goalLimit).contains(self.goals.count) else {
+                throw several.fault("1 to \(Self.goalLimit) places")
+            }
+        } else {
+            self.goals = [try Goal(field["goal"])]
+        }
+        self.pause = .seconds(try field["pause_seconds"].ifPresent?.integer(in: 0...86_400) ?? 0)
         self.units = try field["units"].integer(in: 1...UInt64(Int64.max))
+    }
+}
+
+extension AgentConfiguration.Errand.Goal {
+    fileprivate init(_ field: JSONField) throws {
+        self.x = try field["x"].integer(in: 0...511)
+        self.y = try field["y"].integer(in: 0...511)
     }
 }

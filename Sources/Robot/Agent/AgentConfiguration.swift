@@ -69,8 +69,18 @@ public struct AgentConfiguration: Sendable {
         public let batches: Int?
     }
 
-    /// Go somewhere: buy a route over a map, drive it, switch something on there.
+    /// Go somewhere, or to several places in turn: buy a route over a map, drive it, switch something on
+    /// there.
     public struct Errand: Sendable {
+        /// The most places.
+        static let goalLimit = 10_000
+
+        /// A cell of the map.
+        public struct Goal: Sendable {
+            public let x: Int
+            public let y: Int
+        }
+
         /// Thing with the properties `pose` and `battery` and the action `follow`.
         public let base: String
         /// Thing with the property `power`.
@@ -79,8 +89,10 @@ public struct AgentConfiguration: Sendable {
         public let map: FilePath
         /// WebAssembly module that plans.
         public let module: FilePath
-        public let goalX: Int
-        public let goalY: Int
+        /// One place after the other.
+        public let goals: [Goal]
+        /// How long it stays at each before the next.
+        public let pause: Duration
         /// The most units that the job may use.
         public let units: UInt64
     }

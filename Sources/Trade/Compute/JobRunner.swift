@@ -39,6 +39,10 @@ public final class JobRunner: Sendable {
     /// Runs the job, whole. A cancelled task's job ends within milliseconds.
     /// - Throws: `ModuleError`, `JobError`, ``JobRunnerError``, `CancellationError`.
     public func run(_ job: Job, timeline: any Timeline) async throws -> StepJob.Outcome {
+        if timeline.standsStillForWork {
+            try Task.checkCancellation()
+            return try job.run { false }
+        }
         let thread = try await self.enter()
         defer { self.leave(thread) }
         try Task.checkCancellation()

@@ -52,17 +52,11 @@ public struct Directory: Sendable {
     /// reason.
     public func offers() async -> (listed: [ListedOffer], unavailable: [Unavailable]) {
         var answers: [Int: Result<Offer, any Error>] = [:]
-        await withTaskGroup(of: (Int, Result<Offer, any Error>).self) { group in
+        await withTaskGroup(of: Answer.self) { group in
             for (index, provider) in self.providers.enumerated() {
-                group.addTask {
-                    do {
-                        return (index, .success(try await self.offer(of: provider)))
-                    } catch {
-                        return (index, .failure(error))
-                    }
-                }
+                group.addTask { Answer(index: index, result: await self.answer(of: provider)) }
             }
-            for await (index, answer) in group { answers[index] = answer }
+            for await answer in group { answers[answer.index] = answer.result }
         }
         var listed: [ListedOffer] = []
         var unavailable: [Unavailable] = []
@@ -74,6 +68,21 @@ public struct Directory: Sendable {
             }
         }
         return (listed, unavailable)
+    }
+
+    /// What came from the provider with a number. No tuple: of one that is made around the awaited offer the
+    /// optimizer of Swift 6.3 loses the number, and with it the offer.
+    private struct Answer: Sendable {
+        let index: Int
+        let result: Result<Offer, any Error>
+    }
+
+    private func answer(of provider: Provider) async -> Result<Offer, any Error> {
+        do {
+            return .success(try await self.offer(of: provider))
+        } catch {
+            return .failure(error)
+        }
     }
 
     private func offer(of provider: Provider) async throws -> Offer {

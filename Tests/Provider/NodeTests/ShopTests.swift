@@ -186,6 +186,59 @@ import World
         }
     }
 
+    @Test func `what one customer calls a payment is another's to use as well`() async throws {
+        try await TestMarket.with { market in
+            try await market.openShop()
+            let ledger = try await market.robotLedger()
+            let first = try await self.payment(market, market.order(), ledger: ledger)
+            #expect(try await self.send(first, to: market).status == 200)
+            let name = try PaymentPayload(header: first.headers.last?.value ?? "").identifier
+            var second = try await self.payment(market, market.order("another map"), ledger: ledger)
+            let terms = try PaymentPayload(header: second.headers.last?.value ?? "").accepted
+            let payload = try await self.neighboursPayment(market, terms, named: name)
+            second.headers[second.headers.count - 1] = Header(
+                "PAYMENT-SIGNATURE", Base64.standard.encode(payload.bytes))
+            #expect(try await self.send(second, to: market).status == 200)
+            #expect(try await market.tokens(of: market.payTo) == 2_000)
+        }
+    }
+
+    /// Of somebody else who has money.
+    private func neighboursPayment(
+        _ market: TestMarket, _ terms: PaymentRequirements, named name: String?
+    ) async throws -> PaymentPayload {
+        let neighbour = Address(try key(7).publicKey)
+        let treasury = Address(try key(1).publicKey)
+        let tokens = market.tokenAccount(of: neighbour)
+        try await market.cluster.withBank { bank in
+            var funding = try Transaction(
+                TransactionMessage.build(
+                    version: .zero, feePayer: treasury,
+                    instructions: [
+                        .createAssociatedTokenIdempotent(
+                            payer: treasury, owner: neighbour, mint: market.mint),
+                        .mintTo(mint: market.mint, account: tokens, authority: treasury, amount: 5_000),
+                    ], recentBlockhash: bank.latestBlockhash(.processed).blockhash))
+            try funding.sign(with: key(1))
+            #expect(try bank.execute(funding).failure == nil)
+        }
+        let recent = try await market.rpc.latestBlockhash().blockhash
+        var payment = try Transaction(
+            TransactionMessage.build(
+                version: .zero, feePayer: market.sponsor,
+                instructions: [
+                    .setComputeUnitLimit(60_000), .setComputeUnitPrice(microLamports: 1),
+                    .transferChecked(
+                        TokenTransfer(
+                            from: neighbour, to: market.payTo, mint: market.mint, amount: terms.amount,
+                            decimals: 6)),
+                    .memo(terms.memo ?? ""),
+                ], recentBlockhash: recent))
+        try payment.sign(with: key(7))
+        return PaymentPayload(
+            resource: "/", accepted: terms, transaction: payment.bytes, identifier: name)
+    }
+
     @Test func `nobody pays for a body that is not what was ordered`() async throws {
         try await TestMarket.with { market in
             try await market.openShop()

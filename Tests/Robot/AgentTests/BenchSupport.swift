@@ -46,11 +46,11 @@ struct TestBench: Sendable {
             wallet: market.robotWallet, store: self.store)
     }
 
-    /// Runs the behaviour until it has said that it is done, or dies.
-    func run(_ behaviour: any Behaviour, _ death: Death, at step: Int?) async throws {
+    /// Runs the behaviour until it has said often enough that it is done, or dies.
+    func run(_ behaviour: any Behaviour, _ death: Death, at step: Int?, times: Int = 1) async throws {
         let life = death.arm(at: step) { Task { try await behaviour.run(at: self.bench) } }
         _ = try await eventually("the behaviour's end") {
-            let isDone = try await self.events("done").count > 0
+            let isDone = try await self.events("done").count >= times
             return isDone || death.isOver ? true : nil
         }
         life.cancel()

@@ -118,6 +118,23 @@ import World
                     ]
                 ], "/behaviours/errand/goal/x"
             ),
+            (
+                "behaviours",
+                [
+                    "errand": [
+                        "base": "b", "plug": "p", "map": "m", "module": "w", "goal": ["x": 1, "y": 0],
+                        "goals": [["x": 1, "y": 0]], "units": 1,
+                    ]
+                ], "/behaviours/errand/goal"
+            ),
+            (
+                "behaviours",
+                [
+                    "errand": [
+                        "base": "b", "plug": "p", "map": "m", "module": "w", "goals": [], "units": 1,
+                    ]
+                ], "/behaviours/errand/goals"
+            ),
         ] as [(String, JSON, String)])
     func `a value out of bounds is told with its file and its place`(
         member: String, value: JSON, place: String

@@ -47,14 +47,14 @@ import World
     /// A wall with its door at the far end.
     private static let map = "type octile\nheight 3\nwidth 5\nmap\n..@..\n..@..\n.....\n"
 
-    private static func errand(_ market: TestMarket) throws -> ErrandRunner {
+    private static func errand(_ market: TestMarket, goals: [JSON]) throws -> ErrandRunner {
         let map = market.folder.appending("yard.map")
         try DurableFile.write(Array(self.map.utf8), to: map)
         let settings: JSON = [
             "errand": [
                 "base": "base-1", "plug": "plug-1", "map": .string(map.string),
                 "module": .string(Repository.path.appending("Simulator/Jobs/route/route.wasm").string),
-                "goal": ["x": 4, "y": 0], "units": 20_000_000,
+                "goals": .array(goals), "pause_seconds": 5, "units": 20_000_000,
             ]
         ]
         let read = try AgentConfiguration.Behaviours(JSONField(["behaviours": settings]), in: "/")
@@ -72,9 +72,10 @@ import World
 
     private func live(
         _ market: TestMarket, _ yard: Yard, dying step: Int? = nil, isFirst: Bool = false,
+        goals: [JSON] = [["x": 4, "y": 0]],
         _ check: @Sendable (TestBench) async throws -> Void = { _ in }
     ) async throws {
-        let (bus, death, runner) = (MemoryBus(), Death(), try Self.errand(market))
+        let (bus, death, runner) = (MemoryBus(), Death(), try Self.errand(market, goals: goals))
         yard.connect(bus, death)
         let things = [try shipped("mobile-base", "base-1"), try shipped("relay-plug", "plug-1")]
         let store = market.folder.appending("devices.db")
@@ -85,7 +86,7 @@ import World
             let start = try await TestBench(
                 runner, in: market, hub, try ReadingLog(path: nil, timeline: market.timeline),
                 isFirst: isFirst, death: Death())
-            try await start.run(runner, death, at: step)
+            try await start.run(runner, death, at: step, times: goals.count)
             try await check(start)
         }
     }
@@ -115,6 +116,25 @@ import World
             // What is done is not done again.
             try await self.live(market, yard)
             #expect(yard.driven.count == 2 && yard.switched == 1)
+        }
+    }
+
+    @Test func `one place comes after the other, each once, over a restart between them`() async throws {
+        try await TestMarket.with { market in
+            try await self.openShop(market)
+            let yard = Yard()
+            let goals: [JSON] = [["x": 4, "y": 0], ["x": 3, "y": 2]]
+            try await self.live(market, yard, dying: 2, isFirst: true, goals: goals)
+            #expect(yard.driven.count == 2 && yard.switched == 1)
+            try await self.live(market, yard, goals: goals) { start in
+                let (bought, done) = (try await start.events("purchase"), try await start.events("done"))
+                #expect(bought.count == 2 && done.count == 2)
+            }
+            #expect(await market.transfers().count == 2)
+            let ends = try yard.driven.map { try JSONField($0)["path"].elements().last?.value }
+            #expect(ends == [goals[0], goals[1], goals[1]])
+            try await self.live(market, yard, goals: goals)
+            #expect(yard.driven.count == 3 && yard.switched == 2)
         }
     }
 }

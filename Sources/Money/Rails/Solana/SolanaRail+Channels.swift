@@ -114,8 +114,12 @@ extension SolanaRail {
         PaymentPayload(
             resource: quote.required.resource, accepted: quote.requirements,
             payload: ChannelPayment(kind, config: terms.config, voucher: voucher).json,
-            identifier: quote.required.wantsIdentifier ? "\(intent)-\(voucher.voucher.cumulative)" : nil,
+            identifier: quote.required.wantsIdentifier ? self.identifier(intent, voucher) : nil,
             offer: quote.offer?.text, echo: quote.required.echo)
+    }
+
+    private func identifier(_ intent: IntentID, _ voucher: SignedVoucher) -> String {
+        PaymentPayload.name(intent, voucher.voucher.cumulative, of: self.wallet)
     }
 
     /// Signs a deposit and the first voucher of it, and journals both as one payload.
@@ -166,7 +170,7 @@ extension SolanaRail {
             PaymentPayload(
                 resource: old.resource, accepted: old.accepted,
                 payload: ChannelPayment(.voucher, config: content.config, voucher: voucher).json,
-                identifier: old.identifier.map { _ in "\(payment.intent)-\(voucher.voucher.cumulative)" },
+                identifier: old.identifier.map { _ in self.identifier(payment.intent, voucher) },
                 offer: old.offer, echo: echo)
         }
         return (anew, "")

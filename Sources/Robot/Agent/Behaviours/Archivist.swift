@@ -23,15 +23,21 @@ struct Archivist: Behaviour {
             try await self.finish(unfinished, at: bench)
         }
         while try await self.wanted(bench) {
-            // Before looking: what comes in between wakes us.
-            let news = bench.readings.log.news()
-            if let project = try await self.batch(bench) {
-                try await self.finish(project, at: bench)
-            } else {
-                try await bench.timeline.sleep(for: FollowedReadings.interval, or: news)
-            }
+            try await self.finish(try await self.nextBatch(bench), at: bench)
         }
         bench.readings.leave()
+    }
+
+    /// Waits until a batch is full. Each reading wakes it, so nothing is asked of the disk meanwhile: only a
+    /// batch moves the mark.
+    private func nextBatch(_ bench: Workbench) async throws -> Project {
+        let mark = try await bench.readings.mark
+        while true {
+            // Before looking: what comes in between wakes us.
+            let news = bench.readings.log.news()
+            if let project = try await self.batch(after: mark, bench) { return project }
+            try await bench.timeline.sleep(for: FollowedReadings.interval, or: news)
+        }
     }
 
     private func wanted(_ bench: Workbench) async throws -> Bool {
@@ -42,8 +48,8 @@ struct Archivist: Behaviour {
     /// Seals the oldest readings. What is sealed once is kept as it is: sealing again would give other bytes,
     /// another name, and another purchase.
     /// - Returns: nil while there are fewer readings than a batch has.
-    private func batch(_ bench: Workbench) async throws -> Project? {
-        let (log, mark) = (bench.readings.log, try await bench.readings.mark)
+    private func batch(after mark: Int64, _ bench: Workbench) async throws -> Project? {
+        let log = bench.readings.log
         guard log.waiting(after: mark) >= self.settings.readings else { return nil }
         let entries = try log.entries(
             after: mark, limit: self.settings.readings, byteLimit: Self.batchBytes)

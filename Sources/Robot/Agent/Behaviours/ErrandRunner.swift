@@ -7,7 +7,8 @@ internal import Sodium
 internal import SystemPackage
 internal import World
 
-/// The behaviour that goes somewhere: buys a route, checks it, drives it, and switches the plug at its end.
+/// The behaviour that goes somewhere: buys a route, checks it, drives it, and switches the plug at its end;
+/// then to the next place.
 struct ErrandRunner: Behaviour {
     static let name = "errand"
     static let hearsReadings = false
@@ -17,12 +18,20 @@ struct ErrandRunner: Behaviour {
     let runner = JobRunner(width: 1, room: 1)
 
     func run(at bench: Workbench) async throws {
-        guard try await bench.store.finished(kind: Self.name) == 0 else { return }
+        let goals = self.settings.goals
+        let done = try await bench.store.finished(kind: Self.name)
+        for (number, goal) in goals.enumerated().dropFirst(done) {
+            if number > done { try await bench.timeline.sleep(for: self.settings.pause) }
+            try await self.go(to: goal, bench)
+        }
+    }
+
+    private func go(to goal: AgentConfiguration.Errand.Goal, _ bench: Workbench) async throws {
         var project: Project
         if let unfinished = try await bench.store.unfinished(kind: Self.name) {
             project = unfinished
         } else {
-            project = try await self.plan(bench)
+            project = try await self.plan(goal, bench)
         }
         let module = try DurableFile.read(self.settings.module, limit: Job.byteLimit)
         let job = Job(module: module, input: project.bytes, unitLimit: self.settings.units)
@@ -30,7 +39,7 @@ struct ErrandRunner: Behaviour {
         let route = try Route(project.result)
         // The names of the commands follow from the errand: after a crash they are the same commands.
         try await self.command(
-            "drive \(route.cells.count) cells to \(self.settings.goalX),\(self.settings.goalY)",
+            "drive \(route.cells.count) cells to \(goal.x),\(goal.y)",
             id: "errand-\(project.id)-drive", at: bench
         ) { id in
             try await bench.devices.invoke(
@@ -45,7 +54,7 @@ struct ErrandRunner: Behaviour {
     }
 
     /// The job's input: the map, where the base stands, where it shall go, what its battery has.
-    private func plan(_ bench: Workbench) async throws -> Project {
+    private func plan(_ goal: AgentConfiguration.Errand.Goal, _ bench: Workbench) async throws -> Project {
         let map = try GridMap(try DurableFile.read(self.settings.map, limit: 1 << 20))
         while true {
             if let twin = await bench.devices.twin(self.settings.base),
@@ -57,8 +66,7 @@ struct ErrandRunner: Behaviour {
                 let percent = min(max(try JSONField(battery).number(), 0), 100)
                 let input = try map.routeInput(
                     fromX: try place["x"].integer(), fromY: try place["y"].integer(),
-                    toX: self.settings.goalX,
-                    toY: self.settings.goalY, batteryPermille: Int(percent * 10))  // bounded: 0 to 1000
+                    toX: goal.x, toY: goal.y, batteryPermille: Int(percent * 10))  // bounded: 0 to 1000
                 return try await bench.store.open(
                     kind: Self.name, bytes: input, context: self.settings.map.string)
             }
