@@ -20,22 +20,23 @@ struct Archivist: Behaviour {
     /// way.
     func run(at bench: Workbench) async throws {
         if let unfinished = try await bench.store.unfinished(kind: Self.name) {
-            try await self.finish(unfinished, at: bench)
+            try await self.finish(unfinished, try StoredObject(unfinished.bytes), at: bench)
         }
         while try await self.wanted(bench) {
-            try await self.finish(try await self.nextBatch(bench), at: bench)
+            let (project, object) = try await self.nextBatch(bench)
+            try await self.finish(project, object, at: bench)
         }
         bench.readings.leave()
     }
 
     /// Waits until a batch is full. Each reading wakes it, so nothing is asked of the disk meanwhile: only a
     /// batch moves the mark.
-    private func nextBatch(_ bench: Workbench) async throws -> Project {
+    private func nextBatch(_ bench: Workbench) async throws -> (Project, StoredObject) {
         let mark = try await bench.readings.mark
         while true {
             // Before looking: what comes in between wakes us.
             let news = bench.readings.log.news()
-            if let project = try await self.batch(after: mark, bench) { return project }
+            if let batch = try await self.batch(after: mark, bench) { return batch }
             try await bench.timeline.sleep(for: FollowedReadings.interval, or: news)
         }
     }
@@ -48,7 +49,9 @@ struct Archivist: Behaviour {
     /// Seals the oldest readings. What is sealed once is kept as it is: sealing again would give other bytes,
     /// another name, and another purchase.
     /// - Returns: nil while there are fewer readings than a batch has.
-    private func batch(after mark: Int64, _ bench: Workbench) async throws -> Project? {
+    private func batch(
+        after mark: Int64, _ bench: Workbench
+    ) async throws -> (Project, StoredObject)? {
         let log = bench.readings.log
         guard log.waiting(after: mark) >= self.settings.readings else { return nil }
         let entries = try log.entries(
@@ -67,12 +70,13 @@ struct Archivist: Behaviour {
         let project = try await bench.store.open(
             kind: Self.name, bytes: sealed, context: context, mark: last, events: [event])
         bench.readings.taken(upTo: last)
-        return project
+        return (project, object)
     }
 
-    private func finish(_ project: Project, at bench: Workbench) async throws {
+    private func finish(
+        _ project: Project, _ object: StoredObject, at bench: Workbench
+    ) async throws {
         var project = project
-        let object = try StoredObject(project.bytes)
         let summary = ObjectSummary(object)
         let days = self.settings.days
         if project.state == .open {
