@@ -38,11 +38,12 @@ struct Shopper {
         let name = Address(wallet.publicKey(.identity)).description
         let mqtt = MQTTWeb(
             bus: bus, broker: configuration.broker, name: name, timeline: timeline, entropy: SystemEntropy())
+        let web = WebProcess()
         let buyer = Buyer(
             ledger: ledger, wallet: wallet,
-            rpc: RPCClient(urls: chain.rpc, network: chain.network, web: WebProcess()),
+            rpc: RPCClient(urls: chain.rpc, network: chain.network, web: web),
             network: chain.network,
-            web: TransportWeb(http: WebProcess(), mqtt: mqtt), timeline: timeline, entropy: SystemEntropy())
+            web: TransportWeb(http: web, mqtt: mqtt), timeline: timeline, entropy: SystemEntropy())
         try await buyer.reconcileOpenPayments()
         try await buyer.bookDeposits()
         try await withThrowingTaskGroup(of: Void.self) { links in

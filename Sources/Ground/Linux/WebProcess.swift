@@ -138,7 +138,7 @@ final class WebExchanges: Sendable {
         waiting.end(.failure(.cancelled))
     }
 
-    /// Ends the process as soon as nobody waits.
+    /// Ends the process. Who waits for an answer holds its ``WebProcess``, so nobody does.
     func end() { self.state.withLock { $0.helper }?.hangUp() }
 
     /// The thread of one process: hands out its answers, and ends it when it is not needed or not to be

@@ -25,8 +25,7 @@ enum SystemCallFilter {
             SYS_dup, SYS_pipe2, SYS_eventfd2,
             // Files that may be read
             SYS_newfstatat, SYS_statx, SYS_getdents64, SYS_readlinkat, SYS_faccessat, SYS_faccessat2,
-            SYS_statfs,
-            SYS_fstatfs, SYS_getcwd,
+            SYS_statfs, SYS_fstatfs, SYS_getcwd,
             // Memory
             SYS_mmap, SYS_mprotect, SYS_munmap, SYS_mremap, SYS_madvise, SYS_brk, SYS_membarrier,
             // Waiting
@@ -34,9 +33,8 @@ enum SystemCallFilter {
             SYS_clock_nanosleep, SYS_nanosleep, SYS_restart_syscall, SYS_sched_yield,
             // Connections that go out
             SYS_socket, SYS_socketpair, SYS_connect, SYS_bind, SYS_getsockname, SYS_getpeername,
-            SYS_getsockopt,
-            SYS_setsockopt, SYS_sendto, SYS_sendmsg, SYS_sendmmsg, SYS_recvfrom, SYS_recvmsg, SYS_recvmmsg,
-            SYS_shutdown,
+            SYS_getsockopt, SYS_setsockopt, SYS_sendto, SYS_sendmsg, SYS_sendmmsg, SYS_recvfrom, SYS_recvmsg,
+            SYS_recvmmsg, SYS_shutdown,
             // Signals to itself, its own threads, its own end
             SYS_rt_sigaction, SYS_rt_sigprocmask, SYS_rt_sigreturn, SYS_sigaltstack, SYS_set_robust_list,
             SYS_rseq, SYS_exit, SYS_exit_group,
@@ -62,17 +60,24 @@ enum SystemCallFilter {
         static func argument(_ index: UInt32) -> UInt32 { 16 + 8 * index }
     }
 
+    // SECCOMP_RET_ALLOW, SECCOMP_RET_ERRNO and SECCOMP_RET_KILL_PROCESS of linux/seccomp.h.
     private static let allow = Self.end(0x7fff_0000)
     private static func refuse(_ code: Int32) -> sock_filter {
         Self.end(0x0005_0000 | UInt32(bitPattern: code))
     }
+    private static let kill = Self.end(0x8000_0000)
+
+    /// CLONE_THREAD of linux/sched.h.
+    private static let thread: UInt32 = 0x0001_0000
+    /// FIONBIO of asm-generic/ioctls.h.
+    private static let withoutWaiting: UInt32 = 0x5421
 
     private static var program: [sock_filter] {
         var program = [
             // Numbers mean other calls to other architectures, such as the older one of the same machine.
             Self.load(Place.architecture),
             Self.jump(JumpKind.equal, depai_audit_architecture, ifSo: 1, ifNot: 0),
-            Self.end(0x8000_0000),
+            Self.kill,
             Self.load(Place.number),
         ]
         for call in Self.calls {
@@ -84,7 +89,7 @@ enum SystemCallFilter {
             SYS_openat, argument: 2, JumpKind.shares, writing, then: Self.refuse(EACCES), else: Self.allow)
         // A thread, no process. Of the newer call the flags lie in memory, where no filter looks.
         program += Self.when(
-            SYS_clone, argument: 0, JumpKind.shares, 0x0001_0000, then: Self.allow, else: Self.refuse(EPERM))
+            SYS_clone, argument: 0, JumpKind.shares, Self.thread, then: Self.allow, else: Self.refuse(EPERM))
         program += [
             Self.jump(JumpKind.equal, UInt32(bitPattern: SYS_clone3), ifSo: 0, ifNot: 1), Self.refuse(ENOSYS),
         ]
@@ -94,7 +99,8 @@ enum SystemCallFilter {
             else: Self.allow)
         // Without waiting; no device's own commands.
         program += Self.when(
-            SYS_ioctl, argument: 1, JumpKind.equal, 0x5421, then: Self.allow, else: Self.refuse(ENOTTY))
+            SYS_ioctl, argument: 1, JumpKind.equal, Self.withoutWaiting, then: Self.allow,
+            else: Self.refuse(ENOTTY))
         // Its own limits and its own end only.
         program += Self.when(
             SYS_prlimit64, argument: 0, JumpKind.equal, 0, then: Self.allow, else: Self.refuse(EPERM))

@@ -85,7 +85,7 @@ extension Shop {
                 try await kind.check()
             } else {
                 try await kind.check()
-                let identifier = payload.identifier.map { "\(payment.config.payer) \($0)" } ?? key
+                let identifier = Self.identifier(of: payload, by: payment.config.payer, signed: key)
                 guard try !self.sales.isTaken(identifier: identifier, byOtherThan: key) else {
                     throw Refusal(status: 409, reason: "the identifier belongs to another payment")
                 }

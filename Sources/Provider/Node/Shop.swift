@@ -221,10 +221,8 @@ public actor Shop {
             throw X402Error.malformed("the payload holds no transaction")
         }
         let key = Hex.encode(SHA256.digest(of: transaction.messageBytes))
-        // A name is its customer's own: nobody takes it from him by using it first. Who names no purchase is
-        // known by what he signed: the nonce makes every message another one.
         let payer = (try? ExactPayment(decoding: transaction.message))?.payer
-        let identifier = payload.identifier.map { "\(payer?.description ?? "") \($0)" } ?? key
+        let identifier = Self.identifier(of: payload, by: payer, signed: key)
         let paid = Paid(
             key: key, identifier: identifier, payload: payload, requirements: requirements,
             resource: resource)
@@ -233,6 +231,12 @@ public actor Shop {
             try await self.alone("identifier \(identifier)") { try await self.sell(kind, paid, request) }
         }
         return (answer ?? nil) ?? Self.busyAnswer
+    }
+
+    /// What a sale is known by. A name is its customer's own: nobody takes it from him by using it first. Who
+    /// names no purchase is known by what he signed: the nonce makes every message another one.
+    static func identifier(of payload: PaymentPayload, by payer: Address?, signed key: String) -> String {
+        payload.identifier.map { "\(payer?.description ?? "") \($0)" } ?? key
     }
 
     /// A payment on the chain, and what it is for.

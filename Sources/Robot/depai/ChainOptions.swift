@@ -116,10 +116,10 @@ struct ChainOptions: ParsableArguments {
         let keystore = try home.keystore()
         let ledger = try home.openLedger(keystore, timeline: timeline)
         let wallet = try keystore.unlock(passphrase: try passphrase.read(for: keystore.address))
-        let links = BrokerLinks(known: broker)
+        let (links, web) = (BrokerLinks(known: broker), WebProcess())
         let buyer = Buyer(
-            on: rails, ledger: ledger, wallet: wallet, over: WebProcess(),
-            web: TransportWeb(http: WebProcess(), mqtt: links), timeline: timeline, entropy: SystemEntropy())
+            on: rails, ledger: ledger, wallet: wallet, over: web,
+            web: TransportWeb(http: web, mqtt: links), timeline: timeline, entropy: SystemEntropy())
         return try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await links.run() }
             defer { group.cancelAll() }

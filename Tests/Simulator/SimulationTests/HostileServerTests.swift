@@ -12,6 +12,8 @@ import World
 /// led elsewhere.
 @Suite(.endsHangs)
 struct HostileServerTests {
+    private static let web = WebProcess(program: Repository.program("depai-web").string)
+
     /// A server of a few lines: to every connection it sends pieces, one each `pause`, and hangs up.
     private final class Server: Sendable {
         let port: Int
@@ -50,8 +52,7 @@ struct HostileServerTests {
         request.bodyLimit = bodyLimit
         let result: Result<WebResponse, WebError>
         do throws(WebError) {
-            result = .success(
-                try await WebProcess(program: Repository.program("depai-web").string).send(request))
+            result = .success(try await Self.web.send(request))
         } catch {
             result = .failure(error)
         }
@@ -106,7 +107,7 @@ struct HostileServerTests {
             WebRequest("GET", "http://"),
         ] {
             do throws(WebError) {
-                _ = try await WebProcess(program: Repository.program("depai-web").string).send(request)
+                _ = try await Self.web.send(request)
                 Issue.record("\(request.url) was sent")
             } catch {
                 guard case .refused = error else {

@@ -16,6 +16,7 @@ struct ConfigurationCheck {
     private let home: Home
     private let path: FilePath
     private let asks: Bool
+    private let web = WebProcess()
 
     /// - Parameter asks: whether broker and chain are asked.
     init(_ home: Home, _ path: FilePath, asks: Bool) {
@@ -151,11 +152,10 @@ struct ConfigurationCheck {
     }
 
     private func chain(_ chain: ChainSettings) async -> [Finding] {
-        let web = WebProcess()
         var findings: [Finding] = []
         for (url, name) in chain.rpc.map({ ($0, "rpc") }) + chain.witnesses.map({ ($0, "rpc witness") }) {
             do {
-                let genesis = try await RPCClient(url: url, web: web).genesisHash()
+                let genesis = try await RPCClient(url: url, web: self.web).genesisHash()
                 findings.append(
                     genesis == chain.network.genesisHash
                         ? .good(name, "\(url) is on \(chain.network.chainID)")
@@ -179,7 +179,7 @@ struct ConfigurationCheck {
             + settings.witnesses.map({ ($0, "stellar rpc witness") })
         {
             do throws(StellarRPCError) {
-                let rpc = StellarRPC(urls: [url], network: settings.network, web: WebProcess())
+                let rpc = StellarRPC(urls: [url], network: settings.network, web: self.web)
                 let ledger = try await rpc.latestLedger()
                 findings.append(.good(name, "\(url) is on \(settings.network), at ledger \(ledger)"))
             } catch {
