@@ -161,7 +161,7 @@ let package = Package(
             "Node",
             [
                 "Rails", "Payments", "Storage", "Compute", "Market", "Ledger", "Wallet", "Statements",
-                "Solana", "Wasm", "World", "Encoding", "Sodium",
+                "Wasm", "World", "Encoding", "Sodium",
                 "Database", "Home", system, hummingbird, lifecycle, logging,
             ]),
         Wing.robot.library(
@@ -278,8 +278,8 @@ let package = Package(
             of: "Node",
             [
                 "PaymentSupport", "TestSupport", "Linux", "Rails", "Payments", "Storage", "Compute", "Market",
-                "Wallet", "Ledger", "Solana", "SimulatedChain", "World", "Encoding", "Sodium", "Database",
-                system, hummingbird,
+                "Wallet", "Ledger", "Statements", "Solana", "SimulatedChain", "World", "Encoding", "Sodium",
+                "Database", system, hummingbird,
             ]),
         Wing.ground.tests(of: "Encoding", ["TestSupport"]),
         Wing.ground.tests(of: "Sodium", ["Encoding"]),

@@ -56,7 +56,7 @@ import Testing
         "Ground/Linux/MosquittoProperties.swift": 5,
         "Ground/Linux/SystemTimeline.swift": 2,
         "Trade/Market/Offer.swift": 1,
-        "Provider/Node/NodeConfiguration.swift": 1,
+        "Money/Rails/SellingSettings.swift": 1,
         "Provider/Node/SalesBook.swift": 3,
         "Provider/Node/Shop+Channels.swift": 1,
         "Provider/Node/Shop+Storage.swift": 2,

@@ -9,7 +9,7 @@ internal import Market
 internal import NIOCore
 internal import Payments
 internal import Rails
-internal import Solana
+internal import Sodium
 internal import Wallet
 public import World
 
@@ -49,11 +49,11 @@ public struct NodeServer: Sendable {
     package func sell(_ serve: @escaping @Sendable (Shop) async throws -> Void) async throws {
         let lock = try self.home.lock()
         defer { lock.release() }
-        let (shop, facilitator, books) = try await self.openShop()
+        let shop = try await self.openShop()
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await serve(shop) }
             group.addTask { await shop.ledger.run() }
-            group.addTask { try await self.sweep(shop, facilitator, books) }
+            group.addTask { try await self.sweep(shop) }
             try await group.next()
             group.cancelAll()
         }
@@ -67,7 +67,7 @@ public struct NodeServer: Sendable {
                 group.addTask { try await self.serve(shop, listen, ready) }
             }
             if let bus = self.bus {
-                let name = Address(shop.offer.identity).description
+                let name = Base58.encode(shop.offer.identity.bytes)
                 let server = TopicServer(shop: shop, bus: bus, name: name)
                 group.addTask { try await self.watch(server) }
                 group.addTask {
@@ -134,23 +134,19 @@ public struct NodeServer: Sendable {
     /// How often open fees are looked after.
     private static let sweepInterval: Duration = .seconds(15)
 
-    private func sweep(_ shop: Shop, _ facilitator: Facilitator, _ books: Reconciler) async throws {
+    private func sweep(_ shop: Shop) async throws {
         try await shop.deleteStrays()
         var waiting = ""
         var told: Set<BookFault> = []
         while true {
             do {
                 try await shop.expire()
-                let faults = Set(try await facilitator.sweep() + shop.redeem())
+                let faults = Set(try await shop.keepBooks())
                 // Said once, and anew when it comes back.
                 for fault in faults.subtracting(told) {
                     self.logger.warning("passed over", metadata: ["what": "\(fault)"])
                 }
                 told = faults
-                // Rent of channels that ended comes back.
-                _ = try await books.bookDeposits(
-                    of: SolanaNames.sol(on: self.configuration.chain.network),
-                    account: facilitator.feePayer, mint: nil)
                 waiting = ""
             } catch  where endsTheProgram(error) {
                 throw error
@@ -165,45 +161,30 @@ public struct NodeServer: Sendable {
         }
     }
 
-    private func openShop() async throws -> (Shop, Facilitator, Reconciler) {
-        let chain = self.configuration.chain
+    private func openShop() async throws -> Shop {
         let keystore = try self.home.keystore()
         let wallet = try self.home.unlock(passphraseFile: self.configuration.passphraseFile)
         let ledger = try self.home.openLedger(keystore, timeline: self.timeline)
-        let rpc = RPCClient(
-            urls: chain.rpc, network: chain.network, web: self.web, timeline: self.timeline)
-        let mint = try Address(self.configuration.mint)
-        let payTo = Address(wallet.publicKey(.payment))
-        let token = try await rpc.tokenMint(at: mint)
-        if let bad = token.unsafeExtension {
-            throw NodeError.unsafeToken(mint.description, extension: bad.description)
+        let (storage, compute) = (self.configuration.storage, self.configuration.compute)
+        let rails = try await self.configuration.selling.open(
+            ledger: ledger, wallet: wallet, web: self.web, timeline: self.timeline,
+            sellingFrom: Offer.leastPrice(storage, compute))
+        let balances = try await ledger.read { try $0.balances() }
+        for balance in balances where balance.available > 0 {
+            let amount = "\(balance.asset.decimal(balance.available)) \(balance.asset.symbol)"
+            self.logger.info("has", metadata: ["amount": "\(amount)"])
         }
-        let account = Address.associatedToken(owner: payTo, mint: mint, tokenProgram: token.tokenProgram)
-        guard try await rpc.tokenBalance(of: account) != nil else {
-            throw NodeError.noTokenAccount(
-                account.description, owner: payTo.description, mint: mint.description)
+        let accepts = rails.map { rail in
+            Offer.Acceptance(
+                network: rail.network, asset: rail.assetName, payTo: rail.payTo,
+                decimals: rails.count > 1 ? rail.asset.decimals : nil)
         }
-        let facilitator = Facilitator(
-            ledger: ledger, wallet: wallet, rpc: rpc, network: chain.network, timeline: self.timeline)
-        let books = Reconciler(ledger: ledger, rpc: rpc)
-        let fees = try await books.bookDeposits(
-            of: SolanaNames.sol(on: chain.network), account: facilitator.feePayer, mint: nil)
-        self.logger.info("can sponsor", metadata: ["lamports": "\(fees)"])
-        let asset = Asset(
-            id: SolanaNames.token(mint, on: chain.network), symbol: self.configuration.symbol,
-            decimals: self.configuration.decimals)
-        let offer = Offer(
-            name: self.configuration.name, identity: wallet.publicKey(.identity),
-            network: chain.network.chainID,
-            asset: mint.description, payTo: payTo.description, storage: self.configuration.storage,
-            compute: self.configuration.compute)
-        let shop = try Shop(
-            offer: offer, asset: asset, home: self.home.path, ledger: ledger, wallet: wallet,
-            facilitator: facilitator,
-            timeline: self.timeline, channels: self.configuration.channels,
-            tokenProgram: token.tokenProgram,
+        return try Shop(
+            offer: Offer(
+                name: self.configuration.name, identity: wallet.publicKey(.identity), accepts: accepts,
+                storage: storage, compute: compute),
+            home: self.home.path, ledger: ledger, wallet: wallet, rails: rails, timeline: self.timeline,
             onFault: { [logger] in logger.error("a request failed", metadata: ["reason": "\($0)"]) })
-        return (shop, facilitator, books)
     }
 
     private static func answer(_ request: Request, from shop: Shop) async throws -> Response {
@@ -229,21 +210,5 @@ public struct NodeServer: Sendable {
         return Response(
             status: .init(code: answer.status), headers: fields,
             body: ResponseBody(byteBuffer: ByteBuffer(bytes: answer.body)))
-    }
-}
-
-/// Why a node does not start.
-public enum NodeError: Error, CustomStringConvertible {
-    case noTokenAccount(String, owner: String, mint: String)
-    /// Its transfers can do something else than they say.
-    case unsafeToken(String, extension: String)
-
-    public var description: String {
-        switch self {
-        case .noTokenAccount(let account, let owner, let mint):
-            "nobody can pay yet: create the token account \(account) of \(owner) for \(mint)"
-        case .unsafeToken(let mint, let name):
-            "prices in \(mint) are not safe: the token has the extension \(name)"
-        }
     }
 }

@@ -46,7 +46,7 @@ struct SalesBook: ~Copyable {
             sale TEXT PRIMARY KEY, cid TEXT NOT NULL, size INTEGER NOT NULL, days INTEGER NOT NULL,
             stored_at INTEGER NOT NULL
         ) STRICT;
-        """, Self.channelTable, Self.channelActivity
+        """, Self.channelTable, Self.channelActivity, Self.channelNetwork
     )
 
     init(path: FilePath?) throws {

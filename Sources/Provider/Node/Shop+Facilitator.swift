@@ -1,8 +1,6 @@
 internal import Encoding
 internal import Market
 internal import Payments
-internal import Rails
-internal import Solana
 internal import World
 
 /// The facilitator's HTTP interface (x402 v2). It sponsors payments to this shop only: a stranger's payments
@@ -12,24 +10,22 @@ internal import World
 /// closes are the shop's own business, for which it needs no interface; nobody else pays for them with our
 /// lamports.
 extension Shop {
-    var supported: JSON {
-        self.facilitator.supported(
-            schemes: ["exact"] + (self.channelSales == nil ? [] : [BatchSettlement.scheme]))
-    }
+    var supported: JSON { FacilitatorSupport.json(self.rails.map(\.supported)) }
 
     func verify(_ request: ShopRequest) async throws -> ShopResponse {
         do {
-            let (payload, requirements) = try self.read(request)
-            guard case .channel(let payment) = try payload.content else {
-                let payment = try await self.facilitator.verify(payload, against: requirements)
-                return .json(200, ["isValid": true, "payer": .string(payment.payer.description)])
+            let (payload, requirements, rail) = try self.read(request)
+            guard let channels = try Self.channels(of: payload, on: rail) else {
+                try await rail.verify(payload, against: requirements)
+                return .json(
+                    200, ["isValid": true, "payer": .string(try rail.signed(payload).payer ?? "")])
             }
-            let channel = try await self.inspect(payment, payload, requirements).channel
+            let payment = try channels.read(payload)
+            let channel = try await self.inspect(payment, payload, requirements, channels).channel
             return .json(
                 200,
                 [
-                    "isValid": true, "payer": .string(payment.config.payer.description),
-                    "extra": channel.chainStanding.json,
+                    "isValid": true, "payer": .string(payment.payer), "extra": channel.chainStanding.json,
                 ])
         } catch let error as X402Error {
             return .json(
@@ -42,44 +38,48 @@ extension Shop {
     }
 
     func settle(_ request: ShopRequest) async throws -> ShopResponse {
+        var network = self.rails.first?.network ?? ""
         do {
-            let (payload, requirements) = try self.read(request)
-            if case .channel(let payment) = try payload.content {
-                let id = payment.voucher.voucher.channel.description
-                return try await self.alone(id) {
-                    .json(200, try await self.settle(payment, payload, requirements).json)
-                } ?? Self.busyAnswer
+            let (payload, requirements, rail) = try self.read(request)
+            network = rail.network
+            guard let channels = try Self.channels(of: payload, on: rail) else {
+                return .json(200, try await self.sponsor(payload, requirements, on: rail).json)
             }
-            return .json(200, try await self.sponsor(payload, requirements).json)
+            let payment = try channels.read(payload)
+            return try await self.alone(payment.channel) {
+                .json(200, try await self.settle(payment, payload, requirements, rail, channels).json)
+            } ?? Self.busyAnswer
         } catch let error as X402Error {
-            let failure = SettlementResponse(
-                failure: error.code, message: "\(error)", payer: nil, network: self.offer.network)
-            return .json(200, failure.json)
+            return .json(200, SettlementResponse(error, on: network).json)
         }
     }
 
     /// Brings a payment to the chain at our cost, once, and only if it brings more than it costs.
     func sponsor(
-        _ payload: PaymentPayload, _ requirements: PaymentRequirements
+        _ payload: PaymentPayload, _ requirements: PaymentRequirements, on rail: any SellingRail
     ) async throws -> SettlementResponse {
-        guard requirements.amount >= self.offer.leastPrice else {
+        let least = self.amount(Offer.leastPrice(self.offer.storage, self.offer.compute), on: rail) ?? .max
+        guard requirements.amount >= least else {
             throw X402Error.invalid(
                 code: "invalid_payment_requirements",
-                reason: "payments below \(self.offer.leastPrice) are not sponsored")
+                reason: "payments below \(least) are not sponsored")
         }
+        let signed = try rail.signed(payload)
+        let payer = signed.payer ?? ""
         // What was sponsored before is asked about again, at no further cost.
-        if try await !self.facilitator.knows(payload) {
-            let payment = try await self.facilitator.verify(payload, against: requirements)
-            try self.fees.lend(payment.networkFee, to: payment.payer, at: self.timeline.now.milliseconds)
+        if try await !rail.knows(payload) {
+            try await rail.verify(payload, against: requirements)
+            try self.fees[rail.network, default: FeeGuard(rail.transferBounds)].lend(
+                signed.cost, to: payer, for: signed.key, at: self.timeline.now.milliseconds)
         }
-        let settlement = try await self.facilitator.settle(payload, against: requirements)
-        if settlement.success, let payment = try? ExactPayment(of: payload) {
-            self.fees.earned(payment.networkFee, from: payment.payer)
-        }
+        let settlement = try await rail.settle(payload, against: requirements)
+        if settlement.success { self.fees[rail.network]?.earned(signed.key, from: payer) }
         return settlement
     }
 
-    private func read(_ request: ShopRequest) throws -> (PaymentPayload, PaymentRequirements) {
+    private func read(
+        _ request: ShopRequest
+    ) throws -> (PaymentPayload, PaymentRequirements, any SellingRail) {
         let limits = JSON.Limits(bytes: 256 << 10)
         let source = try JSONSource(request.body, limits: limits)
         let root = JSONField(source.value)
@@ -87,47 +87,56 @@ extension Shop {
             throw root["paymentPayload"].fault("missing")
         }
         let requirements = try PaymentRequirements(facilitator: root["paymentRequirements"])
-        guard requirements.payTo == self.offer.payTo else {
+        guard let rail = self.rail(on: requirements.network), sameBytes(requirements.payTo, rail.payTo) else {
+            let accounts = self.rails.map { "\($0.payTo) on \($0.network)" }
             throw X402Error.invalid(
                 code: "invalid_payment_requirements",
-                reason: "only payments to \(self.offer.payTo) are sponsored")
+                reason: "only payments to \(accounts.joined(separator: ", ")) are sponsored")
         }
-        return (try PaymentPayload(bytes: Array(payload.text.utf8)), requirements)
+        return (try PaymentPayload(bytes: Array(payload.text.utf8)), requirements, rail)
     }
 
     // MARK: Channels
+
+    /// What reads a payment from a channel; nil for a payment of its own.
+    private static func channels(
+        of payload: PaymentPayload, on rail: any SellingRail
+    ) throws(X402Error) -> (any ChannelSelling)? {
+        guard payload.accepted.channel != nil else { return nil }
+        guard let channels = rail.channels else {
+            throw .invalid(code: "invalid_payment_requirements", reason: "no channels are used here")
+        }
+        return channels
+    }
 
     /// Applies the rules that a sale applies, without moving anything.
     /// - Returns: the channel as it is, or would be with its deposit, and the lamports that the deposit
     /// takes.
     func inspect(
-        _ payment: ChannelPayment, _ payload: PaymentPayload, _ requirements: PaymentRequirements
+        _ payment: VoucherPayment, _ payload: PaymentPayload, _ requirements: PaymentRequirements,
+        _ channels: any ChannelSelling
     ) async throws -> (channel: SoldChannel, cost: UInt64) {
-        guard let own = self.channelRequirements(requirements.amount), requirements.json == own.json,
-            payload.accepted.json == requirements.json
-        else {
+        let own = channels.requirements(requirements.amount, correcting: nil)
+        guard requirements.json == own.json, payload.accepted.json == requirements.json else {
             throw X402Error.invalid(
                 code: "invalid_payment_requirements", reason: "the accepted terms are not the offered ones")
         }
-        let id = try self.identity(of: payment, requirements)
         let known: SoldChannel?
-        if let booked = try self.sales.channel(id) {
+        if let booked = try self.sales.channel(payment.channel) {
             known = booked
         } else {
-            known = try await self.facilitator.channel(id, of: payment.config).map {
-                SoldChannel(id, payment.config, $0)
+            known = try await channels.account(of: payment.channel, payment.facts).map {
+                SoldChannel(payment.channel, on: requirements.network, payment.facts, $0)
             }
         }
-        if case .deposit(let amount, _) = payment.kind {
-            try self.checkLeast(amount)
+        if case .deposit(let amount) = payment.kind {
+            try self.checkLeast(amount, channels)
             let empty = SoldChannel(
-                id: id, config: payment.config, deposit: 0, charged: 0, claimed: 0, signature: nil,
-                isOpen: true, owedSince: 0, activeAt: 0)
+                payment.channel, on: requirements.network, payment.facts,
+                ChannelState(deposit: 0, settled: 0, phase: .open))
             let filled = try (known ?? empty).filled(with: amount)
-            try self.check(payment.voucher, price: requirements.amount, filled)
-            return (
-                filled, try await self.facilitator.verifyDeposit(payment, into: id, against: requirements)
-            )
+            try self.check(payment, price: requirements.amount, filled)
+            return (filled, try await channels.verify(payment, against: requirements))
         }
         guard let known else {
             throw X402Error.invalid(
@@ -135,33 +144,32 @@ extension Shop {
         }
         // A refund pays nothing: its voucher says what is charged already.
         let price = payment.kind == .refund ? 0 : requirements.amount
-        try self.check(payment.voucher, price: price, known)
+        try self.check(payment, price: price, known)
         return (known, 0)
     }
 
     /// Brings a deposit to the chain. A voucher moves nothing: whoever serves for it has to keep it.
     private func settle(
-        _ payment: ChannelPayment, _ payload: PaymentPayload, _ requirements: PaymentRequirements
+        _ payment: VoucherPayment, _ payload: PaymentPayload, _ requirements: PaymentRequirements,
+        _ rail: any SellingRail, _ channels: any ChannelSelling
     ) async throws -> SettlementResponse {
-        let payer = payment.config.payer.description
         switch payment.kind {
-        case .deposit(let amount, _):
-            let id = try self.identity(of: payment, requirements)
-            let settlement = try await self.deposit(payment, payload, into: id, requirements)
+        case .deposit(let amount):
+            let settlement = try await self.deposit(payment, payload, requirements, rail, channels)
             guard settlement.success,
-                let account = try await self.facilitator.channel(id, of: payment.config)
+                let state = try await channels.account(of: payment.channel, payment.facts)
             else { return settlement }
-            try self.sales.adopt(id, payment.config, account, at: self.timeline.now.milliseconds)
-            let channel = SoldChannel(id, payment.config, account)
+            let channel = SoldChannel(payment.channel, on: rail.network, payment.facts, state)
+            try self.sales.adopt(channel, at: self.timeline.now.milliseconds)
             return SettlementResponse(
-                transaction: settlement.transaction, payer: payer, network: self.offer.network,
+                transaction: settlement.transaction, payer: payment.payer, network: rail.network,
                 amount: String(amount), extra: ["channelState": channel.chainStanding.json])
         case .voucher:
-            let channel = try await self.inspect(payment, payload, requirements).channel
+            let channel = try await self.inspect(payment, payload, requirements, channels).channel
             return SettlementResponse(
-                transaction: "", payer: payer, network: self.offer.network, amount: "",
+                transaction: "", payer: payment.payer, network: rail.network, amount: "",
                 extra: [
-                    "commitmentId": .string(payment.voucher.commitment),
+                    "commitmentId": .string(payment.commitment),
                     "chargedAmount": .string(String(requirements.amount)),
                     "channelState": channel.chainStanding.json,
                 ])
@@ -170,12 +178,5 @@ extension Shop {
                 code: BatchSettlement.prefix + "close_authorization",
                 reason: "a channel is closed by the shop itself: send the refund to a resource of it")
         }
-    }
-}
-
-extension Offer {
-    /// The least that anything costs here, and never nothing: for less no fee is paid.
-    var leastPrice: UInt64 {
-        max(1, [self.storage?.minimum, self.compute?.minimum].compactMap(\.self).min() ?? 1)
     }
 }

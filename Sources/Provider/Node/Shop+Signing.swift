@@ -21,11 +21,11 @@ extension Shop {
     /// Says that a sale was paid and worked for.
     /// - Parameter transaction: nil for a voucher.
     func receipt(
-        _ payer: String, _ resource: String, _ sale: SalesBook.Sale, transaction: String?
+        _ payer: String, _ resource: String, _ sale: SalesBook.Sale, on network: String, transaction: String?
     ) async throws -> String {
         try await self.wallet.jws(
             try OfferReceipt.receipt(
-                from: payer, for: resource, on: self.offer.network, transaction: transaction,
+                from: payer, for: resource, on: network, transaction: transaction,
                 issuedAt: sale.openedAt / 1_000)
         ).text
     }

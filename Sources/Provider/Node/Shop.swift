@@ -1,16 +1,14 @@
 internal import Compute
 internal import Database
 internal import Encoding
-public import Ledger
-public import Market
-internal import Payments
-public import Rails
+package import Ledger
+package import Market
+package import Payments
 internal import Sodium
-public import Solana
 internal import Statements
 internal import Storage
-public import SystemPackage
-public import Wallet
+package import SystemPackage
+package import Wallet
 public import World
 
 /// A request to the shop, whatever carried it.
@@ -88,18 +86,16 @@ public actor Shop {
     let offer: Offer
     let ledger: PaymentLedger
     let wallet: UnlockedWallet
-    let facilitator: Facilitator
-    let asset: Asset
+    /// Where money is taken; prices are in what the first asks for.
+    let rails: [any SellingRail]
     let timeline: any Timeline
     let blobs: FilePath
     let sales: SalesBook
-    let channelSales: ChannelSales?
-    let tokenProgram: Address
     /// Payments that are being worked on at this moment, by the digest of their message, and channels.
     private var busy: Set<String> = []
     private var signedOffer: ShopResponse?
-    var fees = FeeGuard(.transfers)
-    var rents = FeeGuard(.channels)
+    /// What is at risk for transfers and for deposits, by network.
+    var (fees, rents): ([String: FeeGuard], [String: FeeGuard]) = ([:], [:])
     /// Told what goes wrong inside: customers learn only that something did.
     private let onFault: @Sendable (String) -> Void
 
@@ -108,22 +104,17 @@ public actor Shop {
 
     /// - Parameters:
     ///   - home: folder of the sales book and the stored objects.
-    ///   - asset: what the offer's prices are in.
-    ///   - channels: on what terms vouchers are taken; nil takes none.
-    ///   - tokenProgram: of the asset's mint.
-    public init(
-        offer: Offer, asset: Asset, home: FilePath, ledger: PaymentLedger, wallet: UnlockedWallet,
-        facilitator: Facilitator, timeline: any Timeline, channels: ChannelSales? = nil,
-        tokenProgram: Address = .tokenProgram, onFault: @escaping @Sendable (String) -> Void = { _ in }
+    ///   - rails: where the offer says that it is paid, in its order.
+    package init(
+        offer: Offer, home: FilePath, ledger: PaymentLedger, wallet: UnlockedWallet,
+        rails: [any SellingRail], timeline: any Timeline,
+        onFault: @escaping @Sendable (String) -> Void = { _ in }
     ) throws {
         self.onFault = onFault
-        self.tokenProgram = tokenProgram
-        self.channelSales = channels.map { $0.worth(atLeast: offer.leastPrice) }
         self.offer = offer
-        self.asset = asset
         self.ledger = ledger
         self.wallet = wallet
-        self.facilitator = facilitator
+        self.rails = rails
         self.timeline = timeline
         self.blobs = home.appending("blobs")
         try DurableFile.createFolder(self.blobs)
@@ -133,12 +124,7 @@ public actor Shop {
     /// Answers one request. Never throws: what goes wrong is an answer.
     public func respond(to request: ShopRequest) async -> ShopResponse {
         do {
-            if let header = request.headers[X402.signatureHeader.lowercased()],
-                case .channel(let payment)? = try? PaymentPayload(header: header).content,
-                payment.kind == .refund
-            {
-                return try await self.refund(payment, self.resource(request))
-            }
+            if let refund = self.refund(in: request) { return try await self.refund(refund) }
             let parts = request.path.split(separator: "/").map(String.init)
             switch (request.method, parts.count) {
             case ("GET", 2) where parts == ["v1", "offer"]:
@@ -162,7 +148,7 @@ public actor Shop {
             return .error(error.status, error.reason)
         } catch let error as JSONError {
             return .error(400, "\(error)")
-        } catch let error as RPCError {
+        } catch let error as any ChainError {
             self.onFault("\(error)")
             return .error(503, "the chain does not answer; ask again")
         } catch {
@@ -199,114 +185,99 @@ public actor Shop {
     }
 
     private func sell(_ kind: some SaleKind, _ request: ShopRequest) async throws -> ShopResponse {
-        let requirements = PaymentRequirements(
-            network: self.offer.network, amount: kind.price, asset: self.offer.asset, payTo: self.offer.payTo,
-            maxTimeoutSeconds: 60, feePayer: self.facilitator.feePayer.description, memo: request.memo,
-            paymentFlow: "upfront")
         let resource = self.resource(request)
         guard let header = request.headers[X402.signatureHeader.lowercased()] else {
-            let accepts = [requirements] + (self.channelRequirements(kind.price).map { [$0] } ?? [])
-            let required = try await self.signed(resource, accepts)
+            let required = try await self.signed(resource, self.accepts(kind.price, memo: request.memo))
             var response = ShopResponse.json(402, [:])
             response.headers.append(Header(X402.requiredHeader, required.header))
             return response
         }
         let payload = try PaymentPayload(header: header)
-        if case .channel(let payment) = try payload.content {
-            return try await self.sell(kind, for: payment, payload, request, resource)
+        let rail = try self.rail(of: payload)
+        guard let amount = self.amount(kind.price, on: rail) else { throw Self.otherTerms }
+        let sale = Sale(rail: rail, payload: payload, amount: amount, resource: resource)
+        guard payload.accepted.channel == nil else {
+            return try await self.sell(kind, by: sale, request)
         }
-        guard case .exact(let bytes) = try payload.content,
-            let transaction = try? Transaction(decoding: bytes)
-        else {
-            throw X402Error.malformed("the payload holds no transaction")
-        }
-        let key = Hex.encode(SHA256.digest(of: transaction.messageBytes))
-        let payer = (try? ExactPayment(decoding: transaction.message))?.payer
-        let identifier = Self.identifier(of: payload, by: payer, signed: key)
-        let paid = Paid(
-            key: key, identifier: identifier, payload: payload, requirements: requirements,
-            resource: resource)
+        let signed = try rail.signed(payload)
+        let identifier = Self.identifier(of: payload, by: signed.payer, signed: signed.key)
         // Two payments at once under one name: one of them waits, or it would be settled and never noted.
-        let answer = try await self.alone(key) {
-            try await self.alone("identifier \(identifier)") { try await self.sell(kind, paid, request) }
+        let answer = try await self.alone(signed.key) {
+            try await self.alone("identifier \(identifier)") {
+                try await self.sell(kind, sale, signed.key, identifier, request)
+            }
         }
         return (answer ?? nil) ?? Self.busyAnswer
     }
 
-    /// What a sale is known by. A name is its customer's own: nobody takes it from him by using it first. Who
-    /// names no purchase is known by what he signed: the nonce makes every message another one.
-    static func identifier(of payload: PaymentPayload, by payer: Address?, signed key: String) -> String {
-        payload.identifier.map { "\(payer?.description ?? "") \($0)" } ?? key
-    }
-
-    /// A payment on the chain, and what it is for.
-    private struct Paid {
-        /// The digest of its message.
-        let key: String
-        let identifier: String
+    /// A payment, on what network it came, and what it is for.
+    struct Sale {
+        let rail: any SellingRail
         let payload: PaymentPayload
-        let requirements: PaymentRequirements
+        /// The price there.
+        let amount: UInt64
         let resource: String
     }
+
+    /// What a sale is known by. A name is its customer's own: nobody takes it from him by using it first. Who
+    /// names no purchase is known by what he signed: the nonce makes every message another one.
+    static func identifier(of payload: PaymentPayload, by payer: String?, signed key: String) -> String {
+        payload.identifier.map { "\(payer ?? "") \($0)" } ?? key
+    }
+
+    static let otherTerms = Refusal(status: 409, reason: "the payment was made for other terms")
 
     /// Settles, works, stores the answer: each step only once, and each from where a crash left it. Before
     /// the payment is settled nothing of it is stored here.
     private func sell(
-        _ kind: some SaleKind, _ paid: Paid, _ request: ShopRequest
+        _ kind: some SaleKind, _ sale: Sale, _ key: String, _ identifier: String, _ request: ShopRequest
     ) async throws -> ShopResponse {
-        let known = try self.sales.sale(paid.key)
+        let known = try self.sales.sale(key)
         if let known {
-            guard known.payload == paid.payload.bytes else {
+            guard known.payload == sale.payload.bytes else {
                 throw Refusal(status: 409, reason: "the payment was changed")
             }
             guard known.isFor(request) else {
                 throw Refusal(status: 409, reason: "the payment was for another request")
             }
-            if known.state == .done { return try await self.answer(known, for: paid.resource) }
+            if known.state == .done { return try await self.answer(known, for: sale.resource) }
         } else {
-            guard try !self.sales.isTaken(identifier: paid.identifier, byOtherThan: paid.key) else {
+            guard try !self.sales.isTaken(identifier: identifier, byOtherThan: key) else {
                 throw Refusal(status: 409, reason: "the identifier belongs to another payment")
             }
         }
         // After a crash the payment is already settled, or may be: it buys what it was made for, nothing
         // dearer.
-        guard paid.payload.accepted.json == paid.requirements.json else {
-            throw Refusal(status: 409, reason: "the payment was made for other terms")
-        }
+        let requirements = sale.rail.requirements(sale.amount, memo: request.memo)
+        guard sale.payload.accepted.json == requirements.json else { throw Self.otherTerms }
         try await kind.check()
         if known?.state != .settled {
-            let settlement = try await self.settled(paid.payload, paid.requirements)
+            let settlement = try await self.settled(sale.payload, requirements, on: sale.rail)
             guard settlement.success else {
-                return try await self.refuse(settlement, paid.resource, [paid.requirements])
+                return try await self.refuse(settlement, sale.resource, [requirements])
             }
-            try self.note(settlement, of: paid, request)
+            if known == nil {
+                try self.sales.open(
+                    key, identifier: identifier, subject: request.subject, payload: sale.payload.bytes,
+                    transaction: settlement.transaction, at: self.timeline.now.milliseconds)
+            } else {
+                try self.sales.markSettled(key, transaction: settlement.transaction)
+            }
         }
-        guard let sale = try self.sales.sale(paid.key) else { throw Self.lostSale }
+        guard let booked = try self.sales.sale(key) else { throw Self.lostSale }
         try await self.ledger.earn(
-            kind.price, asset: self.asset, purpose: kind.purpose, reference: sale.transaction)
-        return try await self.work(kind, paid.key, sale.transaction, paid.resource)
-    }
-
-    private func note(
-        _ settlement: SettlementResponse, of paid: Paid, _ request: ShopRequest
-    ) throws {
-        guard try self.sales.sale(paid.key) == nil else {
-            return try self.sales.markSettled(paid.key, transaction: settlement.transaction)
-        }
-        try self.sales.open(
-            paid.key, identifier: paid.identifier, subject: request.subject, payload: paid.payload.bytes,
-            transaction: settlement.transaction, at: self.timeline.now.milliseconds)
+            sale.amount, asset: sale.rail.asset, purpose: kind.purpose, reference: booked.transaction)
+        return try await self.work(kind, key, booked.transaction, sale.resource)
     }
 
     /// Brings a payment to the chain that is worth its fee. What is wrong with it is an answer, as in x402.
     private func settled(
-        _ payload: PaymentPayload, _ requirements: PaymentRequirements
+        _ payload: PaymentPayload, _ requirements: PaymentRequirements, on rail: any SellingRail
     ) async throws -> SettlementResponse {
         do {
-            return try await self.sponsor(payload, requirements)
+            return try await self.sponsor(payload, requirements, on: rail)
         } catch let error as X402Error {
-            return SettlementResponse(
-                failure: error.code, message: "\(error)", payer: nil, network: self.offer.network)
+            return SettlementResponse(error, on: rail.network)
         }
     }
 
@@ -334,24 +305,25 @@ public actor Shop {
     /// Who comes while the same is worked on.
     static let busyAnswer = ShopResponse.error(409, "this payment is being worked on; ask again")
 
-    private func resource(_ request: ShopRequest) -> String { request.base + request.target }
+    func resource(_ request: ShopRequest) -> String { request.base + request.target }
 
     /// What was worked for a payment, with the receipt. The same sale has the same receipt, byte for byte.
     func answer(_ sale: SalesBook.Sale, for resource: String) async throws -> ShopResponse {
         let payload = try PaymentPayload(bytes: sale.payload)
+        let rail = try self.rail(of: payload)
         let settlement: SettlementResponse
-        switch try payload.content {
-        case .exact(let bytes):
-            let message = try Transaction(decoding: bytes).message
-            let payer = try ExactPayment(decoding: message).payer.description
-            settlement = SettlementResponse(
-                transaction: sale.transaction, payer: payer, network: self.offer.network,
-                receipt: try await self.receipt(payer, resource, sale, transaction: sale.transaction))
-        case .channel(let payment):
-            let payer = payment.config.payer.description
+        if let channels = rail.channels, payload.accepted.channel != nil {
+            let payment = try channels.read(payload)
             settlement = try self.settlement(
-                of: payment, charged: payload.accepted.amount,
-                receipt: try await self.receipt(payer, resource, sale, transaction: nil))
+                of: payment, on: rail.network, charged: payload.accepted.amount,
+                receipt: try await self.receipt(
+                    payment.payer, resource, sale, on: rail.network, transaction: nil))
+        } else {
+            let payer = try rail.signed(payload).payer ?? ""
+            settlement = SettlementResponse(
+                transaction: sale.transaction, payer: payer, network: rail.network,
+                receipt: try await self.receipt(
+                    payer, resource, sale, on: rail.network, transaction: sale.transaction))
         }
         return ShopResponse(
             status: sale.status,

@@ -103,9 +103,10 @@ public struct Directory: Sendable {
         price: (Offer) -> UInt64?
     ) -> [(offer: ListedOffer, price: UInt64)] {
         offers.compactMap { listed in
-            guard !identities.contains(listed.provider.identity),
-                !payees.contains(ExactText(listed.offer.payTo)), let price = price(listed.offer)
-            else { return nil }
+            let isAvoided =
+                identities.contains(listed.provider.identity)
+                || listed.offer.accepts.contains { payees.contains(ExactText($0.payTo)) }
+            guard !isAvoided, let price = price(listed.offer) else { return nil }
             return (listed, price)
         }.sorted { left, right in
             left.price != right.price

@@ -2,21 +2,40 @@ public import Encoding
 public import Sodium
 public import Statements
 
-/// What a provider sells and for how much, `depai.offer/1`; the body of a ``Signed`` by its identity key.
+/// What a provider sells, for how much, and where it is paid; the body of a ``Signed`` by its identity key.
+/// With one way to be paid it is `depai.offer/1`, which robots of every age read, with several
+/// `depai.offer/2`.
 public struct Offer: Sendable, Equatable {
     public static let schema = "depai.offer/1"
+    /// Of an offer with several ways to be paid.
+    public static let listSchema = "depai.offer/2"
 
     /// For people; the identity is the name that counts.
     public let name: String
     public let identity: PublicKey
-    /// CAIP-2.
-    public let network: String
-    /// Mint address.
-    public let asset: String
-    /// Base58 owner that is paid.
-    public let payTo: String
+    /// Where it is paid, at least one; prices are in atomic units of the first.
+    public let accepts: [Acceptance]
     public let storage: StoragePrice?
     public let compute: ComputePrice?
+
+    /// One way to be paid.
+    public struct Acceptance: Sendable, Hashable {
+        /// CAIP-2.
+        public let network: String
+        /// As the network names it: a mint, a contract.
+        public let asset: String
+        /// The account that is paid.
+        public let payTo: String
+        /// Of the asset; nil where it is the only one.
+        public let decimals: Int?
+
+        public init(network: String, asset: String, payTo: String, decimals: Int?) {
+            self.network = network
+            self.asset = asset
+            self.payTo = payTo
+            self.decimals = decimals
+        }
+    }
 
     /// Price of keeping bytes, in atomic units.
     public struct StoragePrice: Sendable, Equatable {
@@ -78,19 +97,21 @@ public struct Offer: Sendable, Equatable {
         return amount
     }
 
+    /// The least that anything costs at these prices, and never nothing: for less no fee is paid.
+    public static func leastPrice(_ storage: StoragePrice?, _ compute: ComputePrice?) -> UInt64 {
+        max(1, [storage?.minimum, compute?.minimum].compactMap(\.self).min() ?? 1)
+    }
+
     /// The longest name, in characters.
     package static let nameLimit = 64
 
     public init(
-        name: String, identity: PublicKey, network: String, asset: String, payTo: String,
-        storage: StoragePrice?,
+        name: String, identity: PublicKey, accepts: [Acceptance], storage: StoragePrice?,
         compute: ComputePrice?
     ) {
         self.name = name
         self.identity = identity
-        self.network = network
-        self.asset = asset
-        self.payTo = payTo
+        self.accepts = accepts
         self.storage = storage
         self.compute = compute
     }
@@ -106,10 +127,20 @@ extension Offer: Signable {
     /// What the provider signs.
     public var json: JSON {
         var offer: JSON = [
-            "schema": .string(Self.schema), "name": .string(self.name),
-            "identity": .string(Base58.encode(self.identity.bytes)), "network": .string(self.network),
-            "asset": .string(self.asset), "payTo": .string(self.payTo),
+            "name": .string(self.name), "identity": .string(Base58.encode(self.identity.bytes)),
         ]
+        if let only = self.accepts.first, self.accepts.count == 1 {
+            offer["schema"] = .string(Self.schema)
+            for (name, value) in only.members { offer[name] = value }
+        } else {
+            offer["schema"] = .string(Self.listSchema)
+            offer["accepts"] = .array(
+                self.accepts.map { way in
+                    var json: JSON = ["decimals": JSON(way.decimals ?? 0)]
+                    for (name, value) in way.members { json[name] = value }
+                    return json
+                })
+        }
         if let storage {
             offer["storage"] = [
                 "perMebibyteDay": .string(String(storage.perMebibyteDay)),
@@ -129,16 +160,12 @@ extension Offer: Signable {
     }
 
     public init(_ field: JSONField) throws {
-        guard try field["schema"].string() == Self.schema else {
-            throw field["schema"].fault("expected \(Self.schema)")
-        }
         let name = try field["name"].string()
         guard name.isPlain(limit: Self.nameLimit) else { throw field["name"].fault("no name to show") }
         self.init(
             name: name,
             identity: try PublicKey(try Base58.decode(try field["identity"].string())),
-            network: try field["network"].string(),
-            asset: try field["asset"].string(), payTo: try field["payTo"].string(),
+            accepts: try Acceptance.list(field),
             storage: try field["storage"].ifPresent.map { field in
                 StoragePrice(
                     perMebibyteDay: try Self.amount(field["perMebibyteDay"]),
@@ -152,5 +179,33 @@ extension Offer: Signable {
                     maximumUnits: try field["maximumUnits"].decimal(),
                     unitRule: try field["unitRule"].string())
             })
+    }
+}
+
+extension Offer.Acceptance {
+    /// What both forms of an offer say of it.
+    fileprivate var members: [(String, JSON)] {
+        [("network", .string(self.network)), ("asset", .string(self.asset)), ("payTo", .string(self.payTo))]
+    }
+
+    private init(_ field: JSONField, decimals: Int?) throws(JSONError) {
+        self.init(
+            network: try field["network"].string(), asset: try field["asset"].string(),
+            payTo: try field["payTo"].string(), decimals: decimals)
+    }
+
+    fileprivate static func list(_ offer: JSONField) throws(JSONError) -> [Self] {
+        switch try offer["schema"].string() {
+        case Offer.schema: return [try Self(offer, decimals: nil)]
+        case Offer.listSchema:
+            let ways = try offer["accepts"].elements()
+            guard (2...16).contains(ways.count) else {
+                throw offer["accepts"].fault("2 to 16 ways to be paid")
+            }
+            var list: [Self] = []
+            for way in ways { list.append(try Self(way, decimals: try way["decimals"].integer(in: 0...18))) }
+            return list
+        default: throw offer["schema"].fault("expected \(Offer.schema) or \(Offer.listSchema)")
+        }
     }
 }

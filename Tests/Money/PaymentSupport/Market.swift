@@ -230,8 +230,12 @@ package struct TestMarket: Sendable {
 
     package var offer: Offer {
         Offer(
-            name: "node a", identity: self.nodeWallet.publicKey(.identity), network: self.network.chainID,
-            asset: self.mint.description, payTo: self.payTo.description,
+            name: "node a", identity: self.nodeWallet.publicKey(.identity),
+            accepts: [
+                Offer.Acceptance(
+                    network: self.network.chainID, asset: self.mint.description,
+                    payTo: self.payTo.description, decimals: nil)
+            ],
             storage: Offer.StoragePrice(
                 perMebibyteDay: 100, minimum: 1_000, maximumBytes: StoredObject.byteLimit),
             compute: Offer.ComputePrice(
@@ -241,15 +245,20 @@ package struct TestMarket: Sendable {
     /// Opens the shop on its home, as after a start, and connects it.
     @discardableResult
     package func openShop(
-        channels: ChannelSales? = nil, onFault: @escaping @Sendable (String) -> Void = { _ in }
+        channels: ChannelSales? = nil, feeCap: String? = nil, also rails: [any SellingRail] = [],
+        timeline: (any Timeline)? = nil,
+        onFault: @escaping @Sendable (String) -> Void = { _ in }
     ) async throws -> (shop: Shop, ledger: PaymentLedger) {
         // A channel's rent is the sponsor's, until it ends.
-        let ledger = try await self.nodeLedger(feeCap: channels == nil ? "20000" : "5000000")
+        let ledger = try await self.nodeLedger(
+            feeCap: feeCap ?? (channels == nil ? "20000" : "5000000"))
+        let rail = SolanaSelling(
+            facilitator: self.facilitator(ledger), wallet: self.nodeWallet, asset: self.asset,
+            mint: self.mint, tokenProgram: self.tokenProgram, channels: channels,
+            sellingFrom: Offer.leastPrice(self.offer.storage, self.offer.compute))
         let shop = try Shop(
-            offer: self.offer, asset: self.asset, home: self.folder.appending("node"), ledger: ledger,
-            wallet: self.nodeWallet,
-            facilitator: self.facilitator(ledger), timeline: self.timeline, channels: channels,
-            tokenProgram: self.tokenProgram, onFault: onFault)
+            offer: self.offer, home: self.folder.appending("node"), ledger: ledger, wallet: self.nodeWallet,
+            rails: [rail] + rails, timeline: timeline ?? self.timeline, onFault: onFault)
         self.web.change { $0.shop = shop }
         return (shop, ledger)
     }

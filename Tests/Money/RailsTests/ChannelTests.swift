@@ -255,10 +255,10 @@ import World
             let ledger = try await market.robotLedger()
             let buyer = market.buyer(ledger)
             #expect(self.end(try await buyer.buy(market.order("1", channel: Self.opening))) == "answered 200")
-            try await shop.redeem()
+            try await shop.keepBooks()
             #expect(try await market.tokens(of: market.payTo) == 0)
             try await market.timeline.pass(slots: 200)
-            try await shop.redeem()
+            try await shop.keepBooks()
             #expect(try await market.tokens(of: market.payTo) == 1_000)
             #expect(try await self.balance(market, node).earned == 1_000)
             #expect(self.end(try await buyer.buy(market.order("2"))) == "answered 200")
@@ -275,7 +275,7 @@ import World
                 #expect(try bank.execute(transaction).failure == nil)
             }
             try await market.timeline.pass(slots: 5)
-            try await shop.redeem()
+            try await shop.keepBooks()
             #expect(try await market.tokens(of: market.payTo) == 2_000)
             guard case .closed(2_000, 8_000, _) = try await buyer.closeChannel(id.description) else {
                 Issue.record("the end was not seen")

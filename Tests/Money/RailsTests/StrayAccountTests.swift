@@ -40,7 +40,7 @@ import World
     /// The seller closes the idle channel; the robot has not looked yet.
     private func close(_ scene: Scene) async throws {
         try await scene.market.timeline.pass(slots: 2_000)
-        #expect(try await scene.shop.redeem().isEmpty)
+        #expect(try await scene.shop.keepBooks().isEmpty)
         try await scene.market.timeline.pass(slots: 40)
     }
 

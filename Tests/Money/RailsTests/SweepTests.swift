@@ -93,7 +93,7 @@ import World
             do {
                 let answer: JSON
                 if request.method == "GET", request.url == "http://sponsor/supported" {
-                    answer = self.facilitator.supported(schemes: ["exact"])
+                    answer = FacilitatorSupport.json([self.facilitator.supported(schemes: ["exact"])])
                 } else {
                     let root = JSONField(try JSON.read(request.body))
                     let payload = try #require(root["paymentPayload"].value)

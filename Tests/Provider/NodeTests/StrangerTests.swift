@@ -101,11 +101,11 @@ import World
                 _ = bank.airdrop(890_880, to: bad)
             }
             try await market.timeline.pass(slots: 2_000)
-            let faults = try await customer.shop.redeem()
+            let faults = try await customer.shop.keepBooks()
             #expect(faults.map(\.subject) == ["channel \(bad)"])
             #expect(try await market.tokens(of: market.payTo) == 1_000)
             // It is gone for good, and said once.
-            #expect(try await customer.shop.redeem().isEmpty)
+            #expect(try await customer.shop.keepBooks().isEmpty)
         }
     }
 
@@ -172,12 +172,7 @@ import World
     @Test func `a stranger that does not pay leaves no row`() async throws {
         try await TestMarket.with { market in
             // Its fee would be refused by the owner's policy.
-            let ledger = try await market.nodeLedger(feeCap: "9999")
-            let shop = try Shop(
-                offer: market.offer, asset: market.asset, home: market.folder.appending("node"),
-                ledger: ledger, wallet: market.nodeWallet, facilitator: market.facilitator(ledger),
-                timeline: market.timeline)
-            market.web.change { $0.shop = shop }
+            let (shop, ledger) = try await market.openShop(feeCap: "9999")
             let before = try await self.traces(ledger)
             for number in 0..<5 {
                 var request = try market.order("map \(number)").request

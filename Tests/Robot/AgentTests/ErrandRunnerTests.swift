@@ -62,12 +62,7 @@ import World
     }
 
     private func openShop(_ market: TestMarket) async throws {
-        let ledger = try await market.nodeLedger()
-        let shop = try Shop(
-            offer: market.offer, asset: market.asset, home: market.folder.appending("node"), ledger: ledger,
-            wallet: market.nodeWallet, facilitator: market.facilitator(ledger),
-            timeline: UnhurriedTimeline(market.timeline))
-        market.web.change { $0.shop = shop }
+        try await market.openShop(timeline: UnhurriedTimeline(market.timeline))
     }
 
     private func live(

@@ -1,4 +1,4 @@
-public import Encoding
+internal import Encoding
 public import Ledger
 public import Payments
 internal import Sodium
@@ -37,20 +37,16 @@ public struct Facilitator: Sendable {
     /// The address that sponsors: account 0 of every transaction.
     public var feePayer: Address { Address(self.wallet.publicKey(.sponsor)) }
 
-    /// The answer of `GET /supported`.
-    public func supported(schemes: [String]) -> JSON {
-        [
-            "kinds": .array(
-                schemes.map { scheme in
-                    [
-                        "x402Version": JSON(X402.version), "scheme": .string(scheme),
-                        "network": .string(self.network.chainID),
-                        "extra": ["feePayer": .string(self.feePayer.description)],
-                    ]
-                }),
-            "extensions": [.string(X402.identifierExtension), .string(OfferReceipt.name)],
-            "signers": ["solana:*": [.string(self.feePayer.description)]],
-        ]
+    /// What `GET /supported` says about it.
+    package func supported(schemes: [String]) -> FacilitatorSupport {
+        FacilitatorSupport(
+            kinds: schemes.map { scheme in
+                [
+                    "x402Version": JSON(X402.version), "scheme": .string(scheme),
+                    "network": .string(self.network.chainID),
+                    "extra": ["feePayer": .string(self.feePayer.description)],
+                ]
+            }, signers: ("solana:*", [self.feePayer.description]))
     }
 
     /// Checks a payment against the requirements without moving anything: `POST /verify`.
