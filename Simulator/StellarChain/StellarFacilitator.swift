@@ -154,3 +154,42 @@ extension StellarNode {
         self.settling[envelope.authorization.payment.signedHash] = nil
     }
 }
+
+extension StellarFacilitator {
+    /// Answers its HTTP interface (x402 v2): `POST /verify` and `POST /settle`.
+    ///
+    /// - Parameter what: the last part of the path.
+    /// - Throws: `JSONError` for what is no such request.
+    package func respond(
+        to what: String, _ body: [UInt8], timeline: (any Timeline)? = nil
+    ) async throws -> [UInt8] {
+        let root = JSONField(try JSON.read(body, limits: JSON.Limits(bytes: 256 << 10)))
+        let (text, terms) = try (
+            root["paymentPayload"]["payload"]["transaction"].string(),
+            StellarTerms(root["paymentRequirements"])
+        )
+        guard what == "settle" else {
+            let reason = await self.verify(text, against: terms)
+            var answer: JSON = ["isValid": .bool(reason == nil)]
+            if let reason { answer["invalidReason"] = .string(reason) }
+            return Array(answer.text.utf8)
+        }
+        let outcome = try await self.settle(text, against: terms, timeline: timeline)
+        var answer: JSON = [
+            "success": .bool(outcome.errorReason == nil), "transaction": .string(outcome.transaction),
+            "network": .string(await self.node.ledger.network.chainID),
+        ]
+        if let reason = outcome.errorReason { answer["errorReason"] = .string(reason) }
+        if let payer = outcome.payer { answer["payer"] = .string(payer.description) }
+        return Array(answer.text.utf8)
+    }
+}
+
+extension StellarTerms {
+    fileprivate init(_ field: JSONField) throws {
+        self.init(
+            asset: try StellarAddress(try field["asset"].string()),
+            payTo: try StellarAddress(try field["payTo"].string()), amount: try field["amount"].decimal(),
+            maxTimeoutSeconds: try field["maxTimeoutSeconds"].integer())
+    }
+}

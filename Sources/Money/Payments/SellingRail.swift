@@ -13,6 +13,9 @@ package protocol SellingRail: Sendable {
     var assetName: String { get }
     /// The account that is paid, as x402 names it.
     var payTo: String { get }
+    /// Whether a signed payment says what it is for. Where it does not, the shop writes that down before the
+    /// payment can happen.
+    var carriesMemo: Bool { get }
     /// How much may be at risk for customers, in the smallest unit of what fees are paid in.
     var transferBounds: FeeBounds { get }
     /// How vouchers are taken; nil where they are not.

@@ -78,18 +78,28 @@ public struct PaymentRequirements: Sendable, Equatable {
         feePayer: String,
         memo: String?, paymentFlow: String
     ) {
+        var extra: JSON = ["feePayer": .string(feePayer), "paymentFlow": .string(paymentFlow)]
+        if let memo { extra["memo"] = .string(memo) }
+        self.init(
+            network: network, amount: amount, asset: asset, payTo: payTo,
+            maxTimeoutSeconds: maxTimeoutSeconds, extra: extra)
+    }
+
+    /// Asks for one payment, with what the network's scheme has to say besides.
+    package init(
+        network: String, amount: UInt64, asset: String, payTo: String, maxTimeoutSeconds: Int, extra: JSON
+    ) {
         self.scheme = "exact"
         self.network = network
         self.amount = amount
         self.asset = asset
         self.payTo = payTo
         self.maxTimeoutSeconds = maxTimeoutSeconds
-        self.feePayer = feePayer
-        self.memo = memo
-        self.paymentFlow = paymentFlow
+        let field = JSONField(extra)
+        self.feePayer = try? field["feePayer"].string()
+        self.memo = try? field["memo"].string()
+        self.paymentFlow = (try? field["paymentFlow"].string()) ?? "authorization"
         self.channel = nil
-        var extra: JSON = ["feePayer": .string(feePayer), "paymentFlow": .string(paymentFlow)]
-        if let memo { extra["memo"] = .string(memo) }
         self.json = [
             "scheme": "exact", "network": .string(network), "amount": .string(String(amount)),
             "asset": .string(asset), "payTo": .string(payTo), "maxTimeoutSeconds": JSON(maxTimeoutSeconds),

@@ -87,6 +87,14 @@ extension StellarRPC {
         }
     }
 
+    /// Whether an account's authorization with this nonce happened (`getLedgerEntries`). The ledger keeps
+    /// that until the authorization's last ledger.
+    public func isUsed(nonce: Int64, of address: StellarAddress) async throws(StellarRPCError) -> Bool {
+        try await self.withOneNode { (node) async throws(StellarRPCError) in
+            try await node.entry(.nonce(address, nonce)).entry != nil
+        }
+    }
+
     private func entry<Value>(
         _ key: StellarLedgerKey, _ read: ([UInt8]) throws(StellarError) -> Value
     ) async throws(StellarRPCError) -> Value? {

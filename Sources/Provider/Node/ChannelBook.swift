@@ -19,9 +19,6 @@ extension SalesBook {
         UPDATE channel SET active_at = CAST(strftime('%s', 'now') AS INTEGER) * 1000;
         """
 
-    /// Channels of an older book are all on one network.
-    static let channelNetwork = "ALTER TABLE channel ADD COLUMN network TEXT NOT NULL DEFAULT '';"
-
     borrowing func channel(_ id: String) throws -> SoldChannel? {
         try self.channels("WHERE id = ?", .text(id)).first
     }

@@ -25,7 +25,7 @@ struct SalesBook: ~Copyable {
     }
 
     enum State: String {
-        /// Verified; the facilitator has it. Written by older versions only.
+        /// Verified, and on its way to a chain that does not keep what it is for.
         case settling
         /// Paid; the work may have begun.
         case settled
@@ -46,15 +46,17 @@ struct SalesBook: ~Copyable {
             sale TEXT PRIMARY KEY, cid TEXT NOT NULL, size INTEGER NOT NULL, days INTEGER NOT NULL,
             stored_at INTEGER NOT NULL
         ) STRICT;
-        """, Self.channelTable, Self.channelActivity, Self.channelNetwork
+        """, Self.channelTable, Self.channelActivity, Self.networks
     )
+
+    /// Channels of an older book are all on one network.
+    private static let networks = """
+        ALTER TABLE channel ADD COLUMN network TEXT NOT NULL DEFAULT '';
+        CREATE INDEX sale_settling ON sale (opened_at) WHERE state = 'settling';
+        """
 
     init(path: FilePath?) throws {
         let database = try Connection.open(path, Self.schema)
-        // What an older version noted before it was paid, and nobody came back for.
-        try database.run(
-            "DELETE FROM sale WHERE state = 'settling' AND opened_at < (SELECT MAX(opened_at) FROM sale) - ?",
-            .integer(86_400_000))
         self.database = database
     }
 
@@ -86,19 +88,26 @@ struct SalesBook: ~Copyable {
         ).isEmpty
     }
 
-    /// Notes a payment that the chain has, before the work for it begins. A payment that was not settled
-    /// leaves nothing here, whoever sent it.
+    /// Notes a payment before the work for it begins. One that was not settled leaves nothing here, whoever
+    /// sent it.
     borrowing func open(
-        _ key: String, identifier: String, subject: String, payload: [UInt8], transaction: String,
-        at now: Int64
+        _ key: String, identifier: String, subject: String, payload: [UInt8], _ state: State,
+        transaction: String, at now: Int64
     ) throws {
         try self.database.run(
             """
             INSERT INTO sale (key, identifier, target, payload, state, chain_transaction, opened_at)
-            VALUES (?, ?, ?, ?, 'settled', ?, ?)
+            VALUES (?, ?, ?, ?, ?, ?, ?)
             """,
-            .text(key), .text(identifier), .text(subject), .blob(payload), .text(transaction),
-            .integer(now))
+            .text(key), .text(identifier), .text(subject), .blob(payload), .text(state.rawValue),
+            .text(transaction), .integer(now))
+    }
+
+    /// Takes back the notes of payments that were to come before `moment`, in milliseconds since 1970, and
+    /// cannot come any more.
+    borrowing func forgetUnpaid(before moment: Int64) throws {
+        try self.database.run(
+            "DELETE FROM sale WHERE state = 'settling' AND opened_at < ?", .integer(moment))
     }
 
     borrowing func markSettled(_ key: String, transaction: String) throws {

@@ -20,6 +20,8 @@ extension Shop {
     }
 
     func expire(at now: Int64) throws {
+        try self.sales.forgetUnpaid(
+            before: Timestamp(milliseconds: now).adding(seconds: -86_400).milliseconds)
         let end = Timestamp(milliseconds: now).adding(seconds: -Self.grace.components.seconds).milliseconds
         for cid in try self.sales.expired(before: end, limit: Self.portion) {
             try DurableFile.remove(self.blobs.appending(cid))

@@ -55,8 +55,10 @@ extension Shop {
     }
 
     /// Brings a payment to the chain at our cost, once, and only if it brings more than it costs.
+    /// - Parameter note: writes down what it is for, before it can happen; nil where that is known.
     func sponsor(
-        _ payload: PaymentPayload, _ requirements: PaymentRequirements, on rail: any SellingRail
+        _ payload: PaymentPayload, _ requirements: PaymentRequirements, on rail: any SellingRail,
+        _ note: (() throws -> Void)? = nil
     ) async throws -> SettlementResponse {
         let least = self.amount(Offer.leastPrice(self.offer.storage, self.offer.compute), on: rail) ?? .max
         guard requirements.amount >= least else {
@@ -71,6 +73,10 @@ extension Shop {
             try await rail.verify(payload, against: requirements)
             try self.fees[rail.network, default: FeeGuard(rail.transferBounds)].lend(
                 signed.cost, to: payer, for: signed.key, at: self.timeline.now.milliseconds)
+            try note?()
+        } else if note != nil {
+            throw X402Error.invalid(
+                code: "invalid_transaction_state", reason: "the payment happened before it was shown here")
         }
         let settlement = try await rail.settle(payload, against: requirements)
         if settlement.success { self.fees[rail.network]?.earned(signed.key, from: payer) }
@@ -87,8 +93,14 @@ extension Shop {
             throw root["paymentPayload"].fault("missing")
         }
         let requirements = try PaymentRequirements(facilitator: root["paymentRequirements"])
-        guard let rail = self.rail(on: requirements.network), sameBytes(requirements.payTo, rail.payTo) else {
-            let accounts = self.rails.map { "\($0.payTo) on \($0.network)" }
+        // Elsewhere others do that.
+        let rails = self.rails.filter { !$0.supported.kinds.isEmpty }
+        guard
+            let rail = rails.first(where: {
+                sameBytes($0.network, requirements.network) && sameBytes($0.payTo, requirements.payTo)
+            })
+        else {
+            let accounts = rails.map { "\($0.payTo) on \($0.network)" }
             throw X402Error.invalid(
                 code: "invalid_payment_requirements",
                 reason: "only payments to \(accounts.joined(separator: ", ")) are sponsored")

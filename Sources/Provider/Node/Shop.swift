@@ -252,16 +252,23 @@ public actor Shop {
         guard sale.payload.accepted.json == requirements.json else { throw Self.otherTerms }
         try await kind.check()
         if known?.state != .settled {
-            let settlement = try await self.settled(sale.payload, requirements, on: sale.rail)
+            let open = { (state: SalesBook.State, transaction: String) in
+                try self.sales.open(
+                    key, identifier: identifier, subject: request.subject, payload: sale.payload.bytes, state,
+                    transaction: transaction, at: self.timeline.now.milliseconds)
+            }
+            // What it pays for is in no block: who comes with it after a crash may have found it there.
+            let isNoted = known != nil || !sale.rail.carriesMemo
+            let note: (() throws -> Void)? =
+                known == nil && isNoted ? { try open(.settling, "") } : nil
+            let settlement = try await self.settled(sale.payload, requirements, on: sale.rail, note)
             guard settlement.success else {
                 return try await self.refuse(settlement, sale.resource, [requirements])
             }
-            if known == nil {
-                try self.sales.open(
-                    key, identifier: identifier, subject: request.subject, payload: sale.payload.bytes,
-                    transaction: settlement.transaction, at: self.timeline.now.milliseconds)
-            } else {
+            if isNoted {
                 try self.sales.markSettled(key, transaction: settlement.transaction)
+            } else {
+                try open(.settled, settlement.transaction)
             }
         }
         guard let booked = try self.sales.sale(key) else { throw Self.lostSale }
@@ -272,10 +279,11 @@ public actor Shop {
 
     /// Brings a payment to the chain that is worth its fee. What is wrong with it is an answer, as in x402.
     private func settled(
-        _ payload: PaymentPayload, _ requirements: PaymentRequirements, on rail: any SellingRail
+        _ payload: PaymentPayload, _ requirements: PaymentRequirements, on rail: any SellingRail,
+        _ note: (() throws -> Void)?
     ) async throws -> SettlementResponse {
         do {
-            return try await self.sponsor(payload, requirements, on: rail)
+            return try await self.sponsor(payload, requirements, on: rail, note)
         } catch let error as X402Error {
             return SettlementResponse(error, on: rail.network)
         }

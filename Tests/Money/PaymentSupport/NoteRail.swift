@@ -11,6 +11,7 @@ package final class NoteRail: SellingRail {
     package let asset: Asset
     package let assetName = "note"
     package let payTo = "the shop"
+    package let carriesMemo = false
     package let transferBounds = FeeBounds(payer: 10, strangers: 100)
     package let channels: (any ChannelSelling)? = nil
 
@@ -21,7 +22,9 @@ package final class NoteRail: SellingRail {
     }
     private let state = Mutex(State())
 
-    package init(decimals: Int) { self.asset = Asset(id: "note:1/slip44:1", symbol: "NOTE", decimals: decimals) }
+    package init(decimals: Int) {
+        self.asset = Asset(id: "note:1/slip44:1", symbol: "NOTE", decimals: decimals)
+    }
 
     /// Whether the network does not answer.
     package var isSilent: Bool {
@@ -49,8 +52,7 @@ package final class NoteRail: SellingRail {
     }
 
     package var supported: FacilitatorSupport {
-        FacilitatorSupport(
-            kinds: [["scheme": "exact", "network": .string(self.network)]], signers: ("note:*", ["nobody"]))
+        FacilitatorSupport(kinds: [], signers: ("note:*", ["nobody"]))
     }
 
     /// A payment that this network takes.

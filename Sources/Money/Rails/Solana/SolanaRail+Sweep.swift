@@ -16,14 +16,8 @@ public enum Sponsor: Sendable {
         switch self {
         case .own(let facilitator): return facilitator.feePayer
         case .service(let url, let web):
-            let response = try await web.send(WebRequest("GET", url + "/supported"))
-            let kinds = JSONField(try JSON.read(response.body, limits: X402.limits))[
-                "kinds"]
-            for kind in try kinds.elements()
-            where try kind["scheme"].string() == "exact" && kind["network"].string() == network.chainID {
-                return try Address(try kind["extra"]["feePayer"].string())
-            }
-            return nil
+            let kind = try await RemoteFacilitator(url: url, web: web).kind("exact", on: network.chainID)
+            return try kind.map { try Address(try $0["extra"]["feePayer"].string()) }
         }
     }
 
@@ -34,17 +28,7 @@ public enum Sponsor: Sendable {
         switch self {
         case .own(let facilitator): return try await facilitator.settle(payload, against: requirements)
         case .service(let url, let web):
-            // As they are, to the byte: strict facilitators compare.
-            let body =
-                "{\"x402Version\":\(X402.version),"
-                + "\"paymentPayload\":\(String(decoding: payload.bytes, as: UTF8.self)),"
-                + "\"paymentRequirements\":\(requirements.text)}"
-            let response = try await web.send(
-                WebRequest(
-                    "POST", url + "/settle", headers: [Header("Content-Type", "application/json")],
-                    body: Array(body.utf8)))
-            return try SettlementResponse(
-                JSONField(try JSON.read(response.body, limits: X402.limits)))
+            return try await RemoteFacilitator(url: url, web: web).settle(payload, requirements)
         }
     }
 }

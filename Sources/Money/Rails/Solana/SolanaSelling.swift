@@ -37,6 +37,7 @@ package struct SolanaSelling: SellingRail {
     package var network: String { self.facilitator.network.chainID }
     package var assetName: String { self.mint.description }
     package var payTo: String { self.owner.description }
+    package var carriesMemo: Bool { true }
     /// A transfer costs some 10,000 lamports.
     package var transferBounds: FeeBounds { FeeBounds(payer: 200_000, strangers: 20_000_000) }
 

@@ -10,8 +10,9 @@ public struct StellarSettings: Sendable {
     /// URLs of further nodes, which must agree before a payment counts as dead or failed.
     public let witnesses: [String]
 
-    public init(_ field: JSONField) throws(JSONError) {
-        try field.only(["network", "rpc", "rpc_witnesses"])
+    /// - Parameter members: what somebody else reads beside it.
+    public init(_ field: JSONField, also members: Set<String> = []) throws(JSONError) {
+        try field.only(members.union(["network", "rpc", "rpc_witnesses"]))
         let name = try field["network"].string()
         let chainID = name.hasPrefix("stellar:") ? name : "stellar:\(name)"
         guard let network = StellarNetwork(chainID: chainID) else {
