@@ -38,7 +38,8 @@ package struct RemoteFacilitator: Sendable {
         _ payload: PaymentPayload, _ requirements: PaymentRequirements
     ) async throws -> SettlementResponse {
         try SettlementResponse(
-            JSONField(try JSON.read(try await self.ask("settle", payload, requirements), limits: X402.limits)))
+            JSONField(try JSON.read(try await self.ask("settle", payload, requirements), limits: X402.limits))
+        )
     }
 
     private func ask(

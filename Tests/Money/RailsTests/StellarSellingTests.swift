@@ -42,7 +42,9 @@ import World
 
         func send(_ request: WebRequest) async throws(WebError) -> WebResponse {
             guard request.url.hasPrefix("http://facilitator/") else {
-                guard request.url != StellarScene.nodeURL else { return try await self.scene.web.send(request) }
+                guard request.url != StellarScene.nodeURL else {
+                    return try await self.scene.web.send(request)
+                }
                 return try await self.market.web.send(request)
             }
             let faults = self.faults.withLock { $0 }
@@ -94,11 +96,19 @@ import World
             return try await buyer.buy(self.market.order(text, ceiling: 10_000))
         }
 
-        /// The last payment that went to the shop, for another request.
+        /// The last payment that went to the shop, as it stands in the ledger, for another request.
         func theft(of text: String) async throws -> WebResponse {
             var request = try self.market.order(text).request
-            let header = try #require(self.market.web.change { $0.payments.last })
-            request.headers.append(Header(X402.signatureHeader, header))
+            let asked = try await self.send(request)
+            let header = try #require(asked.headers.first { $0.name == X402.requiredHeader })
+            let terms = try PaymentRequired(header: header.value).accepts.first {
+                $0.network == "stellar:testnet"
+            }
+            let stolen = try PaymentPayload(header: #require(self.market.web.change { $0.payments.last }))
+            let payload = PaymentPayload(
+                resource: stolen.resource, accepted: try #require(terms), payload: stolen.payload,
+                identifier: nil)
+            request.headers.append(Header(X402.signatureHeader, Base64.standard.encode(payload.bytes)))
             return try await self.send(request)
         }
     }
@@ -180,8 +190,6 @@ import World
         try await self.with { town in
             let (_, robot) = (try await town.openShop(), try await town.ledger())
             // The shop is cut off, and the facilitator settles what a thief hands to it.
-            town.market.web.change { $0.impostor = { _ in WebResponse(status: 500, headers: [], body: []) } }
-            let asked = try town.market.order().request
             town.market.web.change { state in
                 state.impostor = { request in
                     request.headers.contains { $0.name == X402.signatureHeader }
@@ -195,7 +203,7 @@ import World
             _ = try await RemoteFacilitator(url: "http://facilitator", web: town).settle(
                 payload, payload.accepted)
             #expect(try await town.scene.holdings() == [StellarScene.money - 10_000, 10_000])
-            var request = asked
+            var request = try town.market.order().request
             request.headers.append(Header(X402.signatureHeader, header))
             #expect(try await town.send(request).status == 402)
         }
