@@ -1,3 +1,4 @@
+internal import ChainNodes
 internal import Compute
 internal import Database
 internal import Encoding
@@ -162,7 +163,7 @@ public actor Shop {
             return .error(error.status, error.reason)
         } catch let error as JSONError {
             return .error(400, "\(error)")
-        } catch let error as RPCError {
+        } catch let error as ChainNodeError {
             self.onFault("\(error)")
             return .error(503, "the chain does not answer; ask again")
         } catch {
