@@ -19,10 +19,6 @@ package struct ChainClient: Sendable {
     private static let rounds = 4
     /// The longest wait between two rounds, whatever a node asks for: who waits longer holds the robot up.
     private static let longestWait = Duration.seconds(5)
-    /// For each exchange.
-    private static let timeout = Duration.seconds(15)
-    /// The longest answer that is read, in bytes.
-    private static let bodyLimit = 1 << 20
 
     private let urls: [String]
     private let dialect: ChainDialect
@@ -60,8 +56,7 @@ package struct ChainClient: Sendable {
         var round = 1
         while true {
             do throws(ChainNodeError) {
-                let result = try await self.exchange(method, parameters)
-                let value = try Self.reading { () throws(JSONError) in try read(result) }
+                let value = try await self.exchange(method, parameters, read)
                 stay.hasAnswered.store(true, ordering: .relaxed)
                 return value
             } catch {
@@ -142,65 +137,18 @@ package struct ChainClient: Sendable {
     private func checkNetwork() async throws(ChainNodeError) {
         guard let expected = self.dialect.network else { return }
         let (method, parameters) = self.dialect.networkQuestion
-        let answer = try await self.exchange(method, parameters)
-        guard try Self.reading({ () throws(JSONError) in try self.dialect.isNetwork(answer) }) else {
+        guard try await self.exchange(method, parameters, self.dialect.isNetwork) else {
             throw .otherNetwork(url: self.url, expected: expected)
         }
     }
 
-    private func exchange(_ method: String, _ parameters: JSON) async throws(ChainNodeError) -> JSONField {
-        var request: JSON = ["jsonrpc": "2.0", "id": 1, "method": .string(method)]
-        if parameters != .null { request["params"] = parameters }
+    private func exchange<Value>(
+        _ method: String, _ parameters: JSON, _ read: (JSONField) throws(JSONError) -> Value
+    ) async throws(ChainNodeError) -> Value {
         let response: WebResponse
         do throws(WebError) {
-            response = try await self.web.send(
-                WebRequest(
-                    "POST", self.url, headers: [Header("Content-Type", "application/json")],
-                    body: Array(request.text.utf8), timeout: Self.timeout, bodyLimit: Self.bodyLimit))
+            response = try await self.web.send(JSONRPC.request(method, parameters, to: self.url))
         } catch { throw .transport(error) }
-        return try Self.result(of: response)
-    }
-
-    private static func result(of response: WebResponse) throws(ChainNodeError) -> JSONField {
-        let answer: JSONField
-        do throws(JSONError) {
-            answer = JSONField(try JSON.read(response.body, limits: JSON.Limits(bytes: self.bodyLimit)))
-        } catch { throw response.status == 200 ? .malformed(error) : self.refusal(response) }
-        if let error = answer["error"].ifPresent {
-            let (code, message) = try self.reading { () throws(JSONError) in
-                (try error["code"].integer(Int.self), try error["message"].string().plain())
-            }
-            guard code != 429 else { throw .limited(after: self.pause(response)) }
-            throw .server(code: code, message: message, data: error["data"].value)
-        }
-        guard response.status == 200 else { throw self.refusal(response) }
-        return try self.reading { () throws(JSONError) in
-            guard try answer["id"].integer(Int.self) == 1 else {
-                throw answer["id"].fault("an answer to another call")
-            }
-            // Null is a result, too; no member at all is not.
-            guard answer["result"].value != nil else {
-                throw answer["result"].fault("neither result nor error")
-            }
-            return answer["result"]
-        }
-    }
-
-    private static func refusal(_ response: WebResponse) -> ChainNodeError {
-        switch response.status {
-        case 429, 503: .limited(after: self.pause(response))
-        default: .status(response.status)
-        }
-    }
-
-    /// `Retry-After` in seconds; a date is not read.
-    private static func pause(_ response: WebResponse) -> Duration? {
-        response.header("Retry-After").flatMap { UInt32($0) }.map { .seconds(Int64($0)) }
-    }
-
-    private static func reading<Value>(
-        _ read: () throws(JSONError) -> Value
-    ) throws(ChainNodeError) -> Value {
-        do throws(JSONError) { return try read() } catch { throw .malformed(error) }
+        return try JSONRPC.read(response, read)
     }
 }

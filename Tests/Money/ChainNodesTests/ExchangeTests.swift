@@ -29,7 +29,7 @@ import World
         #expect(request.headers.contains { $0.name == "Content-Type" && $0.value == "application/json" })
         let call = try JSON.read(request.body)
         #expect(call["jsonrpc"] == "2.0" && call["id"] == 1 && call["method"] == "m")
-        #expect(call["params"] == (parameters == .null ? nil : parameters))
+        #expect(call["params"] == (parameters == .null ? JSON?.none : parameters))
     }
 
     private func failure(_ answer: Nodes.Answer) async -> ChainNodeError? {

@@ -23,7 +23,7 @@ extension Facilitator {
 
     /// Checks the same without moving anything, and asks the chain whether it would take it.
     /// - Returns: the lamports that it takes from us, rent included.
-    /// - Throws: `X402Error` with the code of the broken rule, `ChainNodeError` when the chain cannot be asked.
+    /// - Throws: `X402Error` with the code of the broken rule, `ChainNodeError` when no node answers.
     @discardableResult
     public func verifyDeposit(
         _ payment: ChannelPayment, into channel: Address, against requirements: PaymentRequirements

@@ -57,7 +57,7 @@ public struct Facilitator: Sendable {
     /// Checks a payment against the requirements without moving anything: `POST /verify`.
     ///
     /// - Returns: who pays, and how much.
-    /// - Throws: `X402Error` with the code of the broken rule, `ChainNodeError` when the chain cannot be asked.
+    /// - Throws: `X402Error` with the code of the broken rule, `ChainNodeError` when no node answers.
     public func verify(_ payload: PaymentPayload, against requirements: PaymentRequirements) async throws
         -> ExactPayment
     {

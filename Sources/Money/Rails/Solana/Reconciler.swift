@@ -46,7 +46,7 @@ public struct Reconciler: Sendable {
     /// - Parameters:
     ///   - hint: a transaction id that somebody claims; checked like everything else.
     ///   - account: the token account that pays.
-    /// - Throws: `ChainNodeError` when the chain cannot be asked; then nothing is known and nothing is booked.
+    /// - Throws: `ChainNodeError` when no node answers; then nothing is known and nothing is booked.
     public func reconcile(_ payment: JournalledPayment, hint: String?, account: Address) async throws
         -> Finding
     {
