@@ -121,12 +121,13 @@ let package = Package(
         Wing.ground.program("depai-web", ["Exchanges", "World", "CCurl", "CLinux"]),
         Wing.trust.library("Statements", ["Encoding", "Sodium"]),
         Wing.money.library("Ledger", ["Statements", "World", "Encoding", "Sodium", "Database", system]),
+        Wing.money.library("ChainNodes", ["World", "Encoding"]),
         Wing.things.library("Messaging", ["World", "Database", system]),
         // Floor 3
         Wing.things.library("Devices", ["Messaging", "World", "Encoding", "Database", system]),
         Wing.things.library("VDA5050", ["Messaging", "World", "Encoding", "Database", system]),
-        Wing.money.library("Solana", ["World", "Encoding", "Sodium"]),
-        Wing.money.library("Stellar", ["World", "Encoding", "Sodium"]),
+        Wing.money.library("Solana", ["ChainNodes", "World", "Encoding", "Sodium"]),
+        Wing.money.library("Stellar", ["ChainNodes", "World", "Encoding", "Sodium"]),
         Wing.money.library(
             "Wallet",
             [
@@ -137,7 +138,11 @@ let package = Package(
             "Payments",
             ["Statements", "Wallet", "Ledger", "World", "Encoding", "Sodium", "Database"]),
         Wing.money.library(
-            "Rails", ["Payments", "Wallet", "Ledger", "Solana", "Stellar", "World", "Encoding", "Sodium"]),
+            "Rails",
+            [
+                "Payments", "Wallet", "Ledger", "Solana", "Stellar", "ChainNodes", "World", "Encoding",
+                "Sodium",
+            ]),
         Wing.robot.library(
             "Home",
             [
@@ -175,15 +180,15 @@ let package = Package(
         Wing.robot.library(
             "Console",
             [
-                "Payments", "Home", "Solana", "Ledger", "Wallet", "Encoding", "Sodium", "Database", "Linux",
-                "World", system, logging,
+                "Payments", "Home", "ChainNodes", "Ledger", "Wallet", "Encoding", "Sodium", "Database",
+                "Linux", "World", system, logging,
             ]),
         Wing.robot.program(
             "depai",
             [
                 "Console", "Agent", "Control", "Home", "Rails", "Payments", "Devices", "Solana", "Stellar",
-                "Ledger",
-                "Wallet", "Statements", "Encoding", "Sodium", "Database", "Linux", "World", "CQREncode",
+                "ChainNodes", "Ledger", "Wallet", "Statements", "Encoding", "Sodium", "Database", "Linux",
+                "World", "CQREncode",
                 arguments, system,
             ]),
         Wing.robot.program(
@@ -255,9 +260,8 @@ let package = Package(
             name: "PaymentSupport",
             dependencies: [
                 "TestSupport", "Node", "Storage", "Market", "Rails", "Payments", "Wallet", "Statements",
-                "Ledger", "Solana",
-                "SimulatedChain", "World",
-                "Encoding", "Sodium", "Database", system,
+                "Ledger", "Solana", "ChainNodes", "SimulatedChain", "World", "Encoding", "Sodium", "Database",
+                system,
             ],
             path: "Tests/Money/PaymentSupport", swiftSettings: strict),
         Wing.money.tests(
@@ -270,9 +274,8 @@ let package = Package(
             of: "Rails",
             [
                 "PaymentSupport", "TestSupport", "Payments", "Node", "Storage", "Wallet", "Statements",
-                "Ledger", "Solana", "Stellar", "SimulatedChain", "StellarChain", "World", "Encoding",
-                "Sodium",
-                system,
+                "Ledger", "Solana", "Stellar", "ChainNodes", "SimulatedChain", "StellarChain", "World",
+                "Encoding", "Sodium", system,
             ]),
         Wing.provider.tests(
             of: "Node",
@@ -298,10 +301,14 @@ let package = Package(
                 "TestSupport", subprocess, "Ledger", "Statements", "Solana", "World", "Encoding", "Sodium",
                 "Database", system,
             ]),
-        Wing.money.tests(of: "Solana", ["TestSupport", "World", "Encoding", "Sodium"]),
-        Wing.money.tests(of: "Stellar", ["TestSupport", "World", "Encoding", "Sodium", subprocess]),
-        Wing.simulator.tests(of: "SimulatedChain", ["TestSupport", "Solana", "World", "Encoding", "Sodium"]),
-        Wing.simulator.tests(of: "StellarChain", ["TestSupport", "Stellar", "World", "Encoding", "Sodium"]),
+        Wing.money.tests(of: "ChainNodes", ["World", "Encoding"]),
+        Wing.money.tests(of: "Solana", ["TestSupport", "ChainNodes", "World", "Encoding", "Sodium"]),
+        Wing.money.tests(
+            of: "Stellar", ["TestSupport", "ChainNodes", "World", "Encoding", "Sodium", subprocess]),
+        Wing.simulator.tests(
+            of: "SimulatedChain", ["TestSupport", "Solana", "ChainNodes", "World", "Encoding", "Sodium"]),
+        Wing.simulator.tests(
+            of: "StellarChain", ["TestSupport", "Stellar", "ChainNodes", "World", "Encoding", "Sodium"]),
         .target(
             name: "ThingSupport",
             dependencies: ["TestSupport", "Devices", "Messaging", "World", "Encoding", system],

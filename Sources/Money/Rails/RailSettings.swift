@@ -1,3 +1,4 @@
+internal import ChainNodes
 public import Encoding
 package import Ledger
 package import Payments
@@ -60,3 +61,5 @@ extension Buyer {
         self.init(ledger: ledger, rails: rails, web: web, timeline: timeline)
     }
 }
+
+extension ChainNodeError: ChainError {}

@@ -1,38 +1,32 @@
+public import ChainNodes
 import Encoding
 
 extension RPCClient {
     /// `getGenesisHash`: compare it with ``Network/genesisHash`` before paying anything.
-    public func genesisHash() async throws(RPCError) -> String {
-        try await self.call("getGenesisHash", []) { result throws(JSONError) in try result.string() }
+    public func genesisHash() async throws(ChainNodeError) -> String {
+        try await self.nodes.call("getGenesisHash", []) { result throws(JSONError) in try result.string() }
     }
 
     /// `getSlot`.
-    public func slot(_ commitment: Commitment = .confirmed) async throws(RPCError) -> UInt64 {
-        try await self.call("getSlot", [Self.options(commitment)]) { result throws(JSONError) in
+    public func slot(_ commitment: Commitment = .confirmed) async throws(ChainNodeError) -> UInt64 {
+        try await self.nodes.call("getSlot", [Self.options(commitment)]) { result throws(JSONError) in
             try result.integer()
         }
     }
 
     /// `getBlockHeight`.
-    public func blockHeight(_ commitment: Commitment = .confirmed) async throws(RPCError) -> UInt64 {
-        var failure: RPCError?
-        for _ in self.urls {
-            let height = try await self.call("getBlockHeight", [Self.options(commitment)]) {
-                result throws(JSONError) in try result.integer(UInt64.self)
-            }
-            do throws(RPCError) {
-                try self.checkProgress(height, commitment)
-                return height
-            } catch { failure = error }
-        }
-        throw failure ?? .status(0)
+    public func blockHeight(_ commitment: Commitment = .confirmed) async throws(ChainNodeError) -> UInt64 {
+        try await self.nodes.height(
+            "getBlockHeight", [Self.options(commitment)], of: commitment.rawValue
+        ) { result throws(JSONError) in try result.integer() }
     }
 
     /// `getLatestBlockhash`. A hash that is only processed may belong to a fork that vanishes.
-    public func latestBlockhash(_ commitment: Commitment = .confirmed) async throws(RPCError)
+    public func latestBlockhash(_ commitment: Commitment = .confirmed) async throws(ChainNodeError)
         -> LatestBlockhash
     {
-        try await self.call("getLatestBlockhash", [Self.options(commitment)]) { result throws(JSONError) in
+        try await self.nodes.call("getLatestBlockhash", [Self.options(commitment)]) {
+            result throws(JSONError) in
             let text = try result["value"]["blockhash"].address()
             return LatestBlockhash(
                 blockhash: Blockhash(exactly: text.bytes),
@@ -44,32 +38,35 @@ extension RPCClient {
     /// `isBlockhashValid`.
     public func isBlockhashValid(
         _ blockhash: Blockhash, _ commitment: Commitment = .confirmed
-    ) async throws(RPCError) -> Bool {
-        try await self.call(
+    ) async throws(ChainNodeError) -> Bool {
+        try await self.nodes.call(
             "isBlockhashValid", [.string(blockhash.description), Self.options(commitment)]
         ) { result throws(JSONError) in try result["value"].bool() }
     }
 
     /// `getMinimumBalanceForRentExemption`: lamports that an account of `space` bytes must keep.
-    public func minimumBalanceForRentExemption(space: Int) async throws(RPCError) -> UInt64 {
-        try await self.call("getMinimumBalanceForRentExemption", [JSON(space)]) {
+    public func minimumBalanceForRentExemption(space: Int) async throws(ChainNodeError) -> UInt64 {
+        try await self.nodes.call("getMinimumBalanceForRentExemption", [JSON(space)]) {
             result throws(JSONError) in try result.integer()
         }
     }
 
     /// `getFirstAvailableBlock`: the slot of the oldest block that the node still has. What lies before it is
     /// not in its history, whatever a list says.
-    public func firstAvailableBlock() async throws(RPCError) -> UInt64 {
-        try await self.call("getFirstAvailableBlock", []) { result throws(JSONError) in try result.integer() }
+    public func firstAvailableBlock() async throws(ChainNodeError) -> UInt64 {
+        try await self.nodes.call("getFirstAvailableBlock", []) { result throws(JSONError) in
+            try result.integer()
+        }
     }
 
     // MARK: Accounts
 
     /// `getBalance`: lamports, 0 where there is no account.
-    public func balance(of address: Address, _ commitment: Commitment = .confirmed) async throws(RPCError)
+    public func balance(of address: Address, _ commitment: Commitment = .confirmed)
+        async throws(ChainNodeError)
         -> UInt64
     {
-        try await self.call("getBalance", [.string(address.description), Self.options(commitment)]) {
+        try await self.nodes.call("getBalance", [.string(address.description), Self.options(commitment)]) {
             result throws(JSONError) in try result["value"].integer()
         }
     }
@@ -77,9 +74,9 @@ extension RPCClient {
     /// `getTokenAccountBalance`; nil when the account does not exist.
     public func tokenBalance(
         of account: Address, _ commitment: Commitment = .confirmed
-    ) async throws(RPCError) -> TokenBalance? {
-        do throws(RPCError) {
-            return try await self.call(
+    ) async throws(ChainNodeError) -> TokenBalance? {
+        do throws(ChainNodeError) {
+            return try await self.nodes.call(
                 "getTokenAccountBalance", [.string(account.description), Self.options(commitment)]
             ) { result throws(JSONError) in
                 TokenBalance(
@@ -100,9 +97,9 @@ extension RPCClient {
     /// `getAccountInfo`; nil when the account does not exist.
     public func accountInfo(
         of address: Address, _ commitment: Commitment = .confirmed
-    ) async throws(RPCError) -> AccountInfo? {
+    ) async throws(ChainNodeError) -> AccountInfo? {
         let options = Self.options(commitment, ["encoding": "base64"])
-        return try await self.call("getAccountInfo", [.string(address.description), options]) {
+        return try await self.nodes.call("getAccountInfo", [.string(address.description), options]) {
             result throws(JSONError) in
             // No context, no answer: null in place of the whole result says nothing about the account.
             guard result["context"].exists || result["value"].value != nil else {
@@ -113,19 +110,19 @@ extension RPCClient {
     }
 
     /// The mint at `address`, of SPL Token or Token-2022.
-    /// - Throws: `RPCError.notFound` when there is none.
+    /// - Throws: `ChainNodeError.notFound` when there is none.
     public func tokenMint(
         at address: Address, _ commitment: Commitment = .confirmed
-    ) async throws(RPCError) -> TokenMint {
+    ) async throws(ChainNodeError) -> TokenMint {
         guard let info = try await self.accountInfo(of: address, commitment),
             let mint = try? TokenMint(decoding: info.data, owner: info.owner)
-        else { throw .notFound(address) }
+        else { throw .notFound(account: "\(address)") }
         return mint
     }
 
     /// `requestAirdrop`: only networks for tests give lamports away.
-    public func requestAirdrop(to address: Address, lamports: UInt64) async throws(RPCError) -> String {
-        try await self.call("requestAirdrop", [.string(address.description), JSON(lamports)]) {
+    public func requestAirdrop(to address: Address, lamports: UInt64) async throws(ChainNodeError) -> String {
+        try await self.nodes.call("requestAirdrop", [.string(address.description), JSON(lamports)]) {
             result throws(JSONError) in try result.string()
         }
     }

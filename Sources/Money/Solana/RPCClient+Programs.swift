@@ -1,3 +1,4 @@
+public import ChainNodes
 import Encoding
 
 /// What has to be true of an account's data for ``RPCClient/programAccounts(of:where:_:)`` to find it.
@@ -24,10 +25,10 @@ extension RPCClient {
     /// it: an error says nothing about whether there are any.
     public func programAccounts(
         of program: Address, where filters: [AccountFilter], _ commitment: Commitment = .confirmed
-    ) async throws(RPCError) -> [(address: Address, account: AccountInfo)] {
+    ) async throws(ChainNodeError) -> [(address: Address, account: AccountInfo)] {
         let options = Self.options(
             commitment, ["encoding": "base64", "filters": .array(filters.map(\.json))])
-        return try await self.call("getProgramAccounts", [.string(program.description), options]) {
+        return try await self.nodes.call("getProgramAccounts", [.string(program.description), options]) {
             result throws(JSONError) in
             var found: [(address: Address, account: AccountInfo)] = []
             for line in try result.elements() {
@@ -40,7 +41,7 @@ extension RPCClient {
     /// All payment channels that `payer` pays into, those that ended left out once their account is gone.
     public func channels(
         paidBy payer: Address, _ commitment: Commitment = .confirmed
-    ) async throws(RPCError) -> [(address: Address, account: ChannelAccount)] {
+    ) async throws(ChainNodeError) -> [(address: Address, account: ChannelAccount)] {
         let found = try await self.programAccounts(
             of: .paymentChannelsProgram,
             where: [

@@ -1,3 +1,4 @@
+public import ChainNodes
 import Encoding
 
 extension RPCClient {
@@ -11,14 +12,14 @@ extension RPCClient {
     public func send(
         _ transaction: [UInt8], skipPreflight: Bool = false, preflightCommitment: Commitment = .confirmed,
         maxRetries: Int? = nil, minimumContextSlot: UInt64? = nil
-    ) async throws(RPCError) -> String {
+    ) async throws(ChainNodeError) -> String {
         var options: JSON = [
             "encoding": "base64", "skipPreflight": .bool(skipPreflight),
             "preflightCommitment": .string(preflightCommitment.rawValue),
         ]
         options["maxRetries"] = maxRetries.map { JSON($0) }
         options["minContextSlot"] = minimumContextSlot.map { JSON($0) }
-        return try await self.call(
+        return try await self.nodes.call(
             "sendTransaction", [.string(Base64.standard.encode(transaction)), options]
         ) {
             result throws(JSONError) in try result.string()
@@ -29,14 +30,14 @@ extension RPCClient {
     public func simulate(
         _ transaction: [UInt8], sigVerify: Bool, replaceRecentBlockhash: Bool = false,
         _ commitment: Commitment = .confirmed
-    ) async throws(RPCError) -> SimulationResult {
+    ) async throws(ChainNodeError) -> SimulationResult {
         let options = Self.options(
             commitment,
             [
                 "encoding": "base64", "sigVerify": .bool(sigVerify),
                 "replaceRecentBlockhash": .bool(replaceRecentBlockhash),
             ])
-        return try await self.call(
+        return try await self.nodes.call(
             "simulateTransaction", [.string(Base64.standard.encode(transaction)), options]
         ) { result throws(JSONError) in
             let value = result["value"]
@@ -50,9 +51,9 @@ extension RPCClient {
 
     /// `getSignatureStatuses` with history, at most 256 ids. Nil: the node knows nothing of it, which proves
     /// nothing while the blockhash lives.
-    public func signatureStatuses(of ids: [String]) async throws(RPCError) -> [SignatureStatus?] {
+    public func signatureStatuses(of ids: [String]) async throws(ChainNodeError) -> [SignatureStatus?] {
         precondition(ids.count <= Self.statusLimit, "nodes take at most 256 ids in one question")
-        return try await self.call(
+        return try await self.nodes.call(
             "getSignatureStatuses", [.array(ids.map { .string($0) }), ["searchTransactionHistory": true]]
         ) { result throws(JSONError) in
             let values = try result["value"].elements()
@@ -84,12 +85,13 @@ extension RPCClient {
     /// `getTransaction`; nil when the node does not have it at this commitment.
     public func transaction(
         _ id: String, _ commitment: Commitment = .confirmed
-    ) async throws(RPCError) -> ConfirmedTransaction? {
+    ) async throws(ChainNodeError) -> ConfirmedTransaction? {
         // Versions that we do not read are asked for as well: their bytes show that they are somebody else's.
         let options = Self.options(
             commitment,
             ["encoding": "base64", "maxSupportedTransactionVersion": JSON(Self.highestVersion)])
-        return try await self.call("getTransaction", [.string(id), options]) { result throws(JSONError) in
+        return try await self.nodes.call("getTransaction", [.string(id), options]) {
+            result throws(JSONError) in
             guard result.exists else { return nil }
             return ConfirmedTransaction(
                 slot: try result["slot"].integer(), blockTime: try result["blockTime"].ifPresent?.integer(),
@@ -104,11 +106,11 @@ extension RPCClient {
     public func signatures(
         for address: Address, limit: Int = 100, before: String? = nil, until: String? = nil,
         _ commitment: Commitment = .confirmed
-    ) async throws(RPCError) -> [AddressActivity] {
+    ) async throws(ChainNodeError) -> [AddressActivity] {
         var options = Self.options(commitment, ["limit": JSON(limit)])
         options["before"] = before.map { .string($0) }
         options["until"] = until.map { .string($0) }
-        return try await self.call("getSignaturesForAddress", [.string(address.description), options]) {
+        return try await self.nodes.call("getSignaturesForAddress", [.string(address.description), options]) {
             result throws(JSONError) in
             var lines: [AddressActivity] = []
             for line in try result.elements() {

@@ -1,14 +1,19 @@
+public import ChainNodes
 internal import Encoding
 
 extension StellarRPC {
     /// `getLatestLedger`: the last ledger that the node saw closed. Expirations are reckoned from it.
-    public func latestLedger() async throws(StellarRPCError) -> UInt32 {
-        try await self.withOneNode { (node) async throws(StellarRPCError) in try await node.latestLedger() }
+    public func latestLedger() async throws(ChainNodeError) -> UInt32 {
+        try await self.nodes.height("getLatestLedger", .null) { result throws(JSONError) in
+            try result["sequence"].integer()
+        }
     }
 
     /// `getHealth`: which ledgers the node has.
-    public func history() async throws(StellarRPCError) -> StellarHistory {
-        try await self.withOneNode { (node) async throws(StellarRPCError) in try await node.history() }
+    public func history() async throws(ChainNodeError) -> StellarHistory {
+        try await self.nodes.call("getHealth", .null) { result throws(JSONError) in
+            try StellarHistory(result)
+        }
     }
 
     /// Instructions that are added to what a simulation counted: the state may change before it is executed.
@@ -16,27 +21,27 @@ extension StellarRPC {
 
     /// `simulateTransaction` before anybody signs: what the transfer needs. With it, payload and signature
     /// follow from each other without a further question.
-    /// - Throws: `StellarRPCError.simulation` when it would fail now.
-    public func simulate(_ transfer: StellarTransfer) async throws(StellarRPCError) -> StellarSimulation {
+    /// - Throws: `ChainNodeError.simulation` when it would fail now.
+    public func simulate(_ transfer: StellarTransfer) async throws(ChainNodeError) -> StellarSimulation {
         try await self.simulate(StellarEnvelope.probe(transfer)) { resources throws(StellarError) in
             try resources.using(transfer.nonce, of: transfer.from)
         }
     }
 
     /// `simulateTransaction` with the signed entry, which the node checks.
-    /// - Throws: `StellarRPCError.simulation` when it would fail now.
-    public func simulate(_ envelope: StellarEnvelope) async throws(StellarRPCError) -> StellarSimulation {
+    /// - Throws: `ChainNodeError.simulation` when it would fail now.
+    public func simulate(_ envelope: StellarEnvelope) async throws(ChainNodeError) -> StellarSimulation {
         try await self.simulate(envelope.bytes) { resources in resources }
     }
 
     private func simulate(
         _ transaction: [UInt8], _ use: (StellarResources) throws(StellarError) -> StellarResources
-    ) async throws(StellarRPCError) -> StellarSimulation {
+    ) async throws(ChainNodeError) -> StellarSimulation {
         let parameters: JSON = [
             "transaction": .string(Base64.standard.encode(transaction)),
             "resourceConfig": ["instructionLeeway": JSON(Self.leeway)],
         ]
-        let outcome = try await self.call("simulateTransaction", parameters) {
+        let outcome = try await self.nodes.call("simulateTransaction", parameters) {
             result throws(JSONError) -> (StellarSimulation?, String) in
             if let error = try result["error"].ifPresent?.string() { return (nil, error) }
             // What has to be restored first costs somebody a transaction of its own.
@@ -53,11 +58,11 @@ extension StellarRPC {
 
     /// `sendTransaction`: hands a signed transaction on.
     /// - Returns: the id that the node gave it, which the caller compares with its own.
-    public func send(_ transaction: [UInt8]) async throws(StellarRPCError) -> (
+    public func send(_ transaction: [UInt8]) async throws(ChainNodeError) -> (
         status: StellarSending, id: String
     ) {
         let text = Base64.standard.encode(transaction)
-        return try await self.call("sendTransaction", ["transaction": .string(text)]) {
+        return try await self.nodes.call("sendTransaction", ["transaction": .string(text)]) {
             result throws(JSONError) in
             guard let status = StellarSending(rawValue: try result["status"].string()) else {
                 throw result["status"].fault("an unknown status")
@@ -67,67 +72,8 @@ extension StellarRPC {
     }
 
     /// `getTransaction`; nil when the node does not have it.
-    public func transaction(_ id: String) async throws(StellarRPCError) -> StellarLanded? {
-        try await self.withOneNode { (node) async throws(StellarRPCError) in try await node.transaction(id) }
-    }
-
-    /// An account's lumens and sequence number (`getLedgerEntries`); nil when there is no such account.
-    public func account(_ address: StellarAddress) async throws(StellarRPCError) -> StellarAccount? {
-        try await self.entry(.account(address)) { bytes throws(StellarError) in
-            try StellarAccount(decoding: bytes, of: address)
-        }
-    }
-
-    /// What an account holds of an asset (`getLedgerEntries`); nil when it does not trust it.
-    public func trustline(
-        of address: StellarAddress, _ asset: StellarAsset
-    ) async throws(StellarRPCError) -> StellarTrustline? {
-        try await self.entry(.trustline(address, asset)) { bytes throws(StellarError) in
-            try StellarTrustline(decoding: bytes, of: address, asset)
-        }
-    }
-
-    /// Whether an account's authorization with this nonce happened (`getLedgerEntries`). The ledger keeps
-    /// that until the authorization's last ledger.
-    public func isUsed(nonce: Int64, of address: StellarAddress) async throws(StellarRPCError) -> Bool {
-        try await self.withOneNode { (node) async throws(StellarRPCError) in
-            try await node.entry(.nonce(address, nonce)).entry != nil
-        }
-    }
-
-    private func entry<Value>(
-        _ key: StellarLedgerKey, _ read: ([UInt8]) throws(StellarError) -> Value
-    ) async throws(StellarRPCError) -> Value? {
-        try await self.withOneNode { (node) async throws(StellarRPCError) -> Value? in
-            guard let entry = try await node.entry(key).entry else { return nil }
-            do throws(StellarError) { return try read(entry.xdr) } catch {
-                throw .malformed(.value(pointer: "/entries/0/xdr", reason: error.description))
-            }
-        }
-    }
-}
-
-extension StellarRPC.Node {
-    func passphrase() async throws(StellarRPCError) -> String {
-        try await self.ask("getNetwork", .null) { result throws(JSONError) in
-            try result["passphrase"].string()
-        }
-    }
-
-    func latestLedger() async throws(StellarRPCError) -> UInt32 {
-        let latest = try await self.ask("getLatestLedger", .null) { result throws(JSONError) in
-            try result["sequence"].integer(UInt32.self)
-        }
-        try self.rpc.checkProgress(latest, of: self.url)
-        return latest
-    }
-
-    func history() async throws(StellarRPCError) -> StellarHistory {
-        try await self.ask("getHealth", .null) { result throws(JSONError) in try StellarHistory(result) }
-    }
-
-    func transaction(_ id: String) async throws(StellarRPCError) -> StellarLanded? {
-        try await self.ask("getTransaction", ["hash": .string(id)]) { result throws(JSONError) in
+    public func transaction(_ id: String) async throws(ChainNodeError) -> StellarLanded? {
+        try await self.nodes.call("getTransaction", ["hash": .string(id)]) { result throws(JSONError) in
             let succeeded: Bool
             switch try result["status"].string() {
             case "NOT_FOUND": return nil
@@ -142,11 +88,44 @@ extension StellarRPC.Node {
         }
     }
 
+    /// An account's lumens and sequence number (`getLedgerEntries`); nil when there is no such account.
+    public func account(_ address: StellarAddress) async throws(ChainNodeError) -> StellarAccount? {
+        try await self.entry(.account(address)) { bytes throws(StellarError) in
+            try StellarAccount(decoding: bytes, of: address)
+        }
+    }
+
+    /// What an account holds of an asset (`getLedgerEntries`); nil when it does not trust it.
+    public func trustline(
+        of address: StellarAddress, _ asset: StellarAsset
+    ) async throws(ChainNodeError) -> StellarTrustline? {
+        try await self.entry(.trustline(address, asset)) { bytes throws(StellarError) in
+            try StellarTrustline(decoding: bytes, of: address, asset)
+        }
+    }
+
+    /// Whether an account's authorization with this nonce happened (`getLedgerEntries`). The ledger keeps
+    /// that until the authorization's last ledger.
+    public func isUsed(nonce: Int64, of address: StellarAddress) async throws(ChainNodeError) -> Bool {
+        try await self.entry(.nonce(address, nonce)).entry != nil
+    }
+
+    private func entry<Value>(
+        _ key: StellarLedgerKey, _ read: ([UInt8]) throws(StellarError) -> Value
+    ) async throws(ChainNodeError) -> Value? {
+        try await self.withOneNode { (node) async throws(ChainNodeError) -> Value? in
+            guard let entry = try await node.entry(key).entry else { return nil }
+            do throws(StellarError) { return try read(entry.xdr) } catch {
+                throw .malformed(.value(pointer: "/entries/0/xdr", reason: error.description))
+            }
+        }
+    }
+
     /// The entry at a place, and the ledger that the node answered for.
-    func entry(_ key: StellarLedgerKey) async throws(StellarRPCError) -> (entry: LedgerEntry?, latest: UInt32)
+    func entry(_ key: StellarLedgerKey) async throws(ChainNodeError) -> (entry: LedgerEntry?, latest: UInt32)
     {
         let text = Base64.standard.encode(key.xdr)
-        return try await self.ask("getLedgerEntries", ["keys": [.string(text)]]) {
+        return try await self.nodes.call("getLedgerEntries", ["keys": [.string(text)]]) {
             result throws(JSONError) in
             let latest = try result["latestLedger"].integer(UInt32.self)
             // "None" is an empty list; nothing at all says nothing.
@@ -174,7 +153,7 @@ extension StellarRPC.Node {
     static let eventLimit = 100
 
     /// `getEvents`: what the token reports about transfers from `payment`'s payer to its payee.
-    func transfers(like payment: StellarPayment, from start: EventStart) async throws(StellarRPCError)
+    func transfers(like payment: StellarPayment, from start: EventStart) async throws(ChainNodeError)
         -> EventPage
     {
         let names: [SorobanValue] = [.symbol("transfer"), .address(payment.from), .address(payment.to)]
@@ -197,7 +176,7 @@ extension StellarRPC.Node {
         case .cursor(let cursor): pagination["cursor"] = .string(cursor)
         }
         parameters["pagination"] = pagination
-        return try await self.ask("getEvents", parameters) { result throws(JSONError) in
+        return try await self.nodes.call("getEvents", parameters) { result throws(JSONError) in
             var events: [TransferEvent] = []
             for field in try result["events"].elements() {
                 events.append(

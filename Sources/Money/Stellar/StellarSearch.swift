@@ -1,3 +1,4 @@
+public import ChainNodes
 internal import Encoding
 
 /// Looks for one payment in the history that one node shows.
@@ -52,8 +53,8 @@ public struct StellarSearch: Sendable {
     }
 
     /// - Parameter hint: a transaction id that somebody claims; checked like everything else.
-    /// - Throws: `StellarRPCError` when no node can be asked; then nothing is known.
-    public func find(hint: String? = nil) async throws(StellarRPCError) -> Finding {
+    /// - Throws: `ChainNodeError` when no node can be asked; then nothing is known.
+    public func find(hint: String? = nil) async throws(ChainNodeError) -> Finding {
         let found = try await self.find(hint, asking: self.rpc)
         switch found {
         case .settled, .open: return found
@@ -67,8 +68,8 @@ public struct StellarSearch: Sendable {
         }
     }
 
-    private func find(_ hint: String?, asking rpc: StellarRPC) async throws(StellarRPCError) -> Finding {
-        try await rpc.withOneNode { (node) async throws(StellarRPCError) in
+    private func find(_ hint: String?, asking rpc: StellarRPC) async throws(ChainNodeError) -> Finding {
+        try await rpc.withOneNode { (node) async throws(ChainNodeError) in
             var pass = Pass(payment: self.payment, firstLedger: self.firstLedger, node: node)
             return try await pass.find(hint)
         }
@@ -78,20 +79,20 @@ public struct StellarSearch: Sendable {
     private struct Pass {
         let payment: StellarPayment
         let firstLedger: UInt32
-        let node: StellarRPC.Node
+        let node: StellarRPC
         private var fetched = 0
         private var looked: Set<String> = []
         /// Something could not be read, or was not shown.
         private var doubts = false
         private var failure: (transaction: String, reason: String)?
 
-        init(payment: StellarPayment, firstLedger: UInt32, node: StellarRPC.Node) {
+        init(payment: StellarPayment, firstLedger: UInt32, node: StellarRPC) {
             self.payment = payment
             self.firstLedger = firstLedger
             self.node = node
         }
 
-        mutating func find(_ hint: String?) async throws(StellarRPCError) -> Finding {
+        mutating func find(_ hint: String?) async throws(ChainNodeError) -> Finding {
             // The ledger is read first: what happened before it is visible in what follows.
             let latest = try await self.node.latestLedger()
             if let hint, let id = Self.id(hint),
@@ -113,12 +114,12 @@ public struct StellarSearch: Sendable {
         }
 
         /// Whether the ledger shows no use of the nonce, as a node says that is past the expiration.
-        private func isUnused() async throws(StellarRPCError) -> Bool {
+        private func isUnused() async throws(ChainNodeError) -> Bool {
             let (entry, latest) = try await self.node.entry(.nonce(self.payment.from, self.payment.nonce))
             return entry == nil && latest > self.payment.expiration
         }
 
-        private mutating func search(_ range: ClosedRange<UInt32>) async throws(StellarRPCError) -> Finding? {
+        private mutating func search(_ range: ClosedRange<UInt32>) async throws(ChainNodeError) -> Finding? {
             var first = range.lowerBound
             for _ in 0..<windowLimit {
                 let last = first + min(window - 1, range.upperBound - first)
@@ -132,8 +133,8 @@ public struct StellarSearch: Sendable {
 
         private mutating func searchWindow(
             _ range: ClosedRange<UInt32>
-        ) async throws(StellarRPCError) -> Finding? {
-            var start = StellarRPC.Node.EventStart.ledgers(range)
+        ) async throws(ChainNodeError) -> Finding? {
+            var start = StellarRPC.EventStart.ledgers(range)
             for _ in 0..<pageLimit {
                 let page = try await self.node.transfers(like: self.payment, from: start)
                 guard page.history.oldest <= range.lowerBound, page.history.latest >= range.upperBound else {
@@ -152,7 +153,7 @@ public struct StellarSearch: Sendable {
                     }
                 }
                 let isPast = page.events.last.map { $0.ledger > range.upperBound } ?? false
-                if page.events.count < StellarRPC.Node.eventLimit || isPast { return nil }
+                if page.events.count < StellarRPC.eventLimit || isPast { return nil }
                 start = .cursor(page.cursor)
             }
             self.doubts = true
@@ -166,7 +167,7 @@ public struct StellarSearch: Sendable {
         ///   - isListed: it has to be there.
         private mutating func look(
             at id: String, didTransfer: Bool, isListed: Bool
-        ) async throws(StellarRPCError) -> Finding? {
+        ) async throws(ChainNodeError) -> Finding? {
             guard !(isListed && self.looked.contains(id)) else { return nil }
             guard self.fetched < fetchLimit else {
                 self.doubts = true

@@ -1,3 +1,4 @@
+internal import ChainNodes
 internal import Database
 internal import Encoding
 internal import Home
@@ -5,7 +6,6 @@ internal import Ledger
 internal import Linux
 internal import Payments
 internal import Sodium
-internal import Solana
 internal import Wallet
 internal import World
 
@@ -45,9 +45,9 @@ package struct Failure: Error {
                 hint: "free some space or replace the disk, then start again")
         case let error as LedgerError: self.init(1, "\(error)", hint: nil)
         case let error as HomeError: self.init(error)
-        case RPCError.otherNetwork:
+        case ChainNodeError.otherNetwork:
             self.init(1, "\(error)", hint: "check --network and --rpc")
-        case let error as RPCError:
+        case let error as ChainNodeError:
             self.init(9, "the chain does not answer: \(error)", hint: "check rpc in the configuration")
         case let fault as CashierFault: self.init(fault)
         case let error as FileError: self.init(1, "\(error)", hint: nil)

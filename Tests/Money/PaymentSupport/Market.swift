@@ -1,3 +1,4 @@
+internal import ChainNodes
 import Database
 package import Encoding
 import Glibc
@@ -103,7 +104,9 @@ package struct TestMarket: Sendable {
         for (lamports, address) in [
             (10_000_000_000, treasury), (Self.lamports, Address(node.publicKey(.sponsor))),
         ] {
-            guard bank.airdrop(lamports, to: address) != nil else { throw RPCError.notFound(address) }
+            guard bank.airdrop(lamports, to: address) != nil else {
+                throw ChainNodeError.notFound(account: "\(address)")
+            }
         }
         let tokens = Address.associatedToken(owner: robot, mint: mint, tokenProgram: program)
         let message = try TransactionMessage.build(
@@ -126,7 +129,7 @@ package struct TestMarket: Sendable {
         try transaction.sign(with: key(1))
         try transaction.sign(with: key(4))
         let entry = try bank.execute(transaction)
-        guard entry.failure == nil else { throw RPCError.notFound(mint) }
+        guard entry.failure == nil else { throw ChainNodeError.notFound(account: "\(mint)") }
     }
 
     // MARK: Policies and ledgers

@@ -1,3 +1,4 @@
+import ChainNodes
 import Encoding
 import Ledger
 import Node
@@ -281,7 +282,7 @@ import World
             }
             #expect(try await third.read { try $0.channels().isEmpty })
             market.web.change { $0.rpcSilent = true }
-            await #expect(throws: RPCError.self) { try await buyer.recoverChannels() }
+            await #expect(throws: ChainNodeError.self) { try await buyer.recoverChannels() }
         }
     }
 }

@@ -15,12 +15,10 @@ struct ScriptedWeb: Web {
     var method: String
     var answer: String
     var status = 200
-    var failure: WebError?
     /// Parameters that the request must have.
     var parameters: String?
 
     func send(_ request: WebRequest) async throws(WebError) -> WebResponse {
-        if let failure { throw failure }
         guard let call = try? JSON.read(request.body), call["method"] == .string(self.method),
             call["jsonrpc"] == "2.0", call["id"] == 1, request.method == "POST",
             request.header("content-type") == "application/json"

@@ -1,3 +1,4 @@
+import ChainNodes
 import Encoding
 import Stellar
 import Synchronization
@@ -72,7 +73,7 @@ import World
                 "an entry has to be restored first"
             ),
         ] {
-            await #expect(throws: StellarRPCError.simulation(expected)) {
+            await #expect(throws: ChainNodeError.simulation(expected)) {
                 try await self.client(["simulateTransaction": result]).simulate(envelope)
             }
         }
@@ -96,19 +97,19 @@ import World
                     readOnly: [.account(transfer.from), .instance(transfer.token)],
                     readWrite: [.nonce(transfer.from, Golden.nonce)], instructions: 1, fee: 7))
         for nonces: [Int64] in [[], [1, 2]] {
-            await #expect(throws: StellarRPCError.self) {
+            await #expect(throws: ChainNodeError.self) {
                 try await self.client(answer(nonces)).simulate(transfer)
             }
         }
     }
 
     @Test(arguments: [
-        "", #""result":null"#, #""result":[]"#, #""result":{"sequence":"7"}"#, #""result":{"sequence":-1}"#,
-        #""result":{"sequence":4294967296}"#, #""result":{"sequence":1.5}"#, #""error":{}"#, #""error":7"#,
+        #""result":null"#, #""result":[]"#, #""result":{"sequence":"7"}"#, #""result":{"sequence":-1}"#,
+        #""result":{"sequence":4294967296}"#, #""result":{"sequence":1.5}"#,
     ])
     func `an unusable answer is an error`(_ result: String) async throws {
         let rpc = self.client(["getLatestLedger": result])
-        let error = await #expect(throws: StellarRPCError.self) { try await rpc.latestLedger() }
+        let error = await #expect(throws: ChainNodeError.self) { try await rpc.latestLedger() }
         guard case .malformed? = error?.reason else {
             Issue.record("\(String(describing: error))")
             return
@@ -123,7 +124,7 @@ import World
             #"[{"key":"\#(key)","xdr":""}]"#, #"[{"key":"\#(key)","xdr":"AAAAAQAAAAA="}]"#,
         ] {
             let rpc = self.client(["getLedgerEntries": #""result":{"entries":\#(entries),"latestLedger":9}"#])
-            await #expect(throws: StellarRPCError.self, "\(entries)") {
+            await #expect(throws: ChainNodeError.self, "\(entries)") {
                 try await rpc.trustline(of: owner, StellarNetwork.testnet.usdc)
             }
         }
@@ -132,15 +133,19 @@ import World
             #expect(try await rpc.trustline(of: owner, StellarNetwork.testnet.usdc) == nil)
         }
         let missing = self.client(["getLedgerEntries": #""result":{"latestLedger":9}"#])
-        await #expect(throws: StellarRPCError.self) { try await missing.account(owner) }
+        await #expect(throws: ChainNodeError.self) { try await missing.account(owner) }
     }
 
     /// Each node with a network and a ledger of its own; others do not answer.
-    private struct Nodes: Web {
-        var nodes: [String: (StellarNetwork, UInt32)]
+    private final class Nodes: Web {
+        let nodes: Mutex<[String: (StellarNetwork, UInt32)]>
+
+        init(nodes: [String: (StellarNetwork, UInt32)]) { self.nodes = Mutex(nodes) }
 
         func send(_ request: WebRequest) async throws(WebError) -> WebResponse {
-            guard let (network, latest) = self.nodes[request.url] else { throw .unreachable(request.url) }
+            guard let (network, latest) = self.nodes.withLock({ $0[request.url] }) else {
+                throw .unreachable(request.url)
+            }
             let node = ScriptedNode(
                 results: ["getLatestLedger": #""result":{"sequence":\#(latest)}"#],
                 passphrase: network.passphrase)
@@ -148,66 +153,35 @@ import World
         }
     }
 
-    @Test func `who does not answer, or is of another network, is left for the next`() async throws {
+    @Test func `a node shows its passphrase first`() async throws {
         let web = Nodes(nodes: ["http://main": (.pubnet, 9), "http://test": (.testnet, 10)])
-        let urls = ["http://down", "http://main", "http://test"]
+        let urls = ["http://main", "http://test"]
         #expect(try await StellarRPC(urls: urls, network: .testnet, web: web).latestLedger() == 10)
         #expect(try await StellarRPC(urls: urls, network: .pubnet, web: web).latestLedger() == 9)
-        let wrong = await #expect(throws: StellarRPCError.self) {
-            try await StellarRPC(urls: ["http://main"], network: .testnet, web: web).latestLedger()
-        }
-        #expect(wrong == .otherNetwork(url: "http://main", expected: "stellar:testnet"))
         await #expect(
-            throws: StellarRPCError.node(url: "http://down", .transport(.unreachable("http://down")))
-        ) { try await StellarRPC(urls: ["http://down"], network: .testnet, web: web).latestLedger() }
+            throws: ChainNodeError.otherNetwork(url: "http://main", expected: "stellar:testnet")
+        ) { try await StellarRPC(urls: ["http://main"], network: .testnet, web: web).latestLedger() }
+    }
+
+    @Test func `a ledger goes back by no more than honest nodes lie apart`() async throws {
+        let web = Nodes(nodes: ["http://new": (.testnet, 100), "http://old": (.testnet, 39)])
+        let rpc = StellarRPC(urls: ["http://new", "http://old"], network: .testnet, web: web)
+        #expect(try await rpc.latestLedger() == 100)
+        web.nodes.withLock { $0["http://new"] = nil }
+        await #expect(
+            throws: ChainNodeError.wentBack(url: "http://old", kind: "ledger", from: 100, to: 39)
+        ) { try await rpc.latestLedger() }
+        web.nodes.withLock { $0["http://old"] = (.testnet, 40) }
+        #expect(try await rpc.latestLedger() == 40)
     }
 
     @Test func `a refusal of the request ends the asking`() async throws {
-        let invalid = #""error":{"code":-32602,"message":"invalid params"}"#
-        let error = await #expect(throws: StellarRPCError.self) {
-            try await self.client(["getLatestLedger": invalid]).latestLedger()
+        for (code, error) in [
+            (-32_602, ChainNodeError.server(code: -32_602, message: "no")),
+            (-32_600, .node(url: "http://node", .server(code: -32_600, message: "no"))),
+        ] {
+            let rpc = self.client(["getLatestLedger": #""error":{"code":\#(code),"message":"no"}"#])
+            await #expect(throws: error) { try await rpc.latestLedger() }
         }
-        #expect(error == .server(code: -32_602, message: "invalid params"))
-        #expect(error?.description == "invalid params (-32602)" && error?.isCancelled == false)
-    }
-
-    /// Notes how long somebody slept.
-    private final class Clock: Timeline {
-        let slept = Mutex<[Duration]>([])
-        var now: Timestamp { Timestamp(milliseconds: 0, quality: .virtual) }
-        var uptime: Duration { .zero }
-        func sleep(for duration: Duration) async throws { self.slept.withLock { $0.append(duration) } }
-    }
-
-    /// Says a few times that it is asked too often.
-    private final class Busy: Web {
-        let left: Mutex<Int>
-
-        init(_ times: Int) { self.left = Mutex(times) }
-
-        func send(_ request: WebRequest) async throws(WebError) -> WebResponse {
-            let isBusy = self.left.withLock { left in
-                left -= 1
-                return left >= 0
-            }
-            if isBusy { return WebResponse(status: 429, headers: [Header("Retry-After", "2")], body: []) }
-            let node = ScriptedNode(results: ["getLatestLedger": #""result":{"sequence":7}"#])
-            return try await node.send(request)
-        }
-    }
-
-    @Test func `a node that is asked too often is waited for as it says, and not for ever`() async throws {
-        let clock = Clock()
-        func latest(_ web: any Web, _ timeline: (any Timeline)?) async throws -> UInt32 {
-            try await StellarRPC(urls: ["a"], network: .testnet, web: web, timeline: timeline).latestLedger()
-        }
-        #expect(try await latest(Busy(2), clock) == 7)
-        #expect(clock.slept.withLock { $0 } == [.seconds(2), .seconds(2)])
-        for timeline: (any Timeline)? in [nil, clock] {
-            await #expect(throws: StellarRPCError.node(url: "a", .limited(after: .seconds(2)))) {
-                try await latest(Busy(9), timeline)
-            }
-        }
-        #expect(clock.slept.withLock { $0.count } == 5)
     }
 }

@@ -1,3 +1,4 @@
+import ChainNodes
 import Encoding
 import SimulatedChain
 import Solana
@@ -29,7 +30,9 @@ import World
         #expect(try await client.minimumBalanceForRentExemption(space: 165) == 2_039_280)
         #expect(try await client.accountInfo(of: address(2)) == nil)
         #expect(try await client.accountInfo(of: .tokenProgram)?.executable == true)
-        await #expect(throws: RPCError.self) { try await client.requestAirdrop(to: address(3), lamports: 1) }
+        await #expect(throws: ChainNodeError.self) {
+            try await client.requestAirdrop(to: address(3), lamports: 1)
+        }
         #expect(await cluster.transcript().count == 1 + 1 + 2)
     }
 
@@ -45,10 +48,10 @@ import World
         #expect(try await found([.dataSize(165), .bytes(owner, at: 32)]) == [node])
         #expect(try await found([.bytes(owner, at: 33)]).isEmpty)
         #expect(try await found([.bytes([1], at: 10_000)]).isEmpty)
-        await #expect(throws: RPCError.self) {
+        await #expect(throws: ChainNodeError.self) {
             try await found([AccountFilter](repeating: .dataSize(1), count: 5))
         }
-        await #expect(throws: RPCError.self) {
+        await #expect(throws: ChainNodeError.self) {
             try await found([.bytes([UInt8](repeating: 1, count: 129), at: 0)])
         }
     }
@@ -95,8 +98,8 @@ import World
     @Test func `a preflight refuses with the chain's reason`() async throws {
         let (_, client, scene) = try await self.market()
         let hash = try await client.latestBlockhash().blockhash
-        func refusal(_ transaction: Transaction) async -> RPCError? {
-            await #expect(throws: RPCError.self) { try await client.send(transaction.bytes) }
+        func refusal(_ transaction: Transaction) async -> ChainNodeError? {
+            await #expect(throws: ChainNodeError.self) { try await client.send(transaction.bytes) }
         }
         let overdraft = try transaction(
             scene.payment(.max), signers: [Scene.sponsor, Scene.robot], blockhash: hash)
@@ -129,7 +132,7 @@ import World
             scene.payment(5), signers: [Scene.sponsor, Scene.robot], blockhash: hash)
         for _ in 0..<3 { #expect(try await client.send(payment.bytes) == payment.id) }
         await cluster.tick()
-        let error = await #expect(throws: RPCError.self) { try await client.send(payment.bytes) }
+        let error = await #expect(throws: ChainNodeError.self) { try await client.send(payment.bytes) }
         #expect(error?.chainError == "AlreadyProcessed")
         #expect(try await client.send(payment.bytes, skipPreflight: true) == payment.id)
         await cluster.tick()
@@ -183,9 +186,9 @@ import World
         faults.loseAnswerNext = 1
         faults.refuseNext = 1
         await cluster.set(faults)
-        await #expect(throws: RPCError.self) { try await client.slot() }
+        await #expect(throws: ChainNodeError.self) { try await client.slot() }
         let silent = try await payment(3)
-        let lost = await #expect(throws: RPCError.self) { try await client.send(silent.bytes) }
+        let lost = await #expect(throws: ChainNodeError.self) { try await client.send(silent.bytes) }
         #expect(lost?.reason == .server(code: -32603, message: "Internal error", data: nil))
         await cluster.tick(2)
         #expect(try await statuses(silent.id)?.succeeded(at: .confirmed) == true)

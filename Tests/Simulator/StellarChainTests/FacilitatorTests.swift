@@ -1,3 +1,4 @@
+import ChainNodes
 import Encoding
 import Sodium
 import Stellar
@@ -92,13 +93,13 @@ import Testing
     @Test func `money that is not there is not paid`() async throws {
         let scene = try Scene()
         await #expect(
-            throws: StellarRPCError.simulation(
+            throws: ChainNodeError.simulation(
                 "host invocation failed: balance is not sufficient to spend")
         ) { try await scene.envelope(await scene.transfer(10_000_000_001)) }
         let stranger = StellarTransfer(
             network: .testnet, token: scene.token, from: scene.from, to: try address(9), amount: 1, nonce: 1,
             expiration: await scene.latest + 3)
-        await #expect(throws: StellarRPCError.self) { try await scene.envelope(stranger) }
+        await #expect(throws: ChainNodeError.self) { try await scene.envelope(stranger) }
     }
 
     @Test func `what is held is read from the ledger`() async throws {

@@ -1,3 +1,4 @@
+import ChainNodes
 import Encoding
 import Sodium
 import Stellar
@@ -111,7 +112,7 @@ import Testing
         faults.prunedBefore = 0
         faults.refuseNext = 1
         await scene.node.set(faults)
-        await #expect(throws: StellarRPCError.self) { try await search.find() }
+        await #expect(throws: ChainNodeError.self) { try await search.find() }
         guard case .settled = try await search.find() else {
             Issue.record("it happened")
             return
@@ -220,7 +221,7 @@ import Testing
         let wrong = StellarRPC(
             urls: ["http://node"], network: .pubnet, web: MemoryWeb(nodes: ["http://node": scene.node]))
         await #expect(
-            throws: StellarRPCError.otherNetwork(url: "http://node", expected: "stellar:pubnet")
+            throws: ChainNodeError.otherNetwork(url: "http://node", expected: "stellar:pubnet")
         ) { try await wrong.latestLedger() }
     }
 }

@@ -89,7 +89,7 @@ extension RPCClient {
     /// The account of a channel as it is confirmed; nil when there is none. What another program keeps at the
     /// address is no channel: anybody may send lamports to an address that is free.
     ///
-    /// - Throws: `X402Error.invalid` when it is another channel than `config` says; `RPCError`.
+    /// - Throws: `X402Error.invalid` when it is another channel than `config` says; `ChainNodeError`.
     func channel(_ id: Address, of config: ChannelConfig, feePayer: Address) async throws -> ChannelAccount? {
         guard let info = try await self.accountInfo(of: id), info.owner == .paymentChannelsProgram else {
             return nil

@@ -1,3 +1,4 @@
+internal import ChainNodes
 internal import Encoding
 internal import Ledger
 internal import Payments
@@ -133,7 +134,7 @@ struct ChannelWay: Way {
             try await self.rail.foresee(message)
         } catch let error as X402Error {
             return .unpaid(reason: "\(error)")
-        } catch is RPCError {
+        } catch is ChainNodeError {
             return SolanaRail.silentChain
         }
         let deposit: Authorization

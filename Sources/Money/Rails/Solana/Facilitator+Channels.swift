@@ -7,7 +7,7 @@ public import Solana
 /// The chain's side of `batch-settlement`: deposits in, settled money out.
 extension Facilitator {
     /// The account of a channel that we sponsor, as it is confirmed; nil when there is none.
-    /// - Throws: `X402Error` when it is another channel than `config` says, `RPCError`.
+    /// - Throws: `X402Error` when it is another channel than `config` says, `ChainNodeError`.
     public func channel(_ id: Address, of config: ChannelConfig) async throws -> ChannelAccount? {
         try await self.rpc.channel(id, of: config, feePayer: self.feePayer)
     }
@@ -23,7 +23,7 @@ extension Facilitator {
 
     /// Checks the same without moving anything, and asks the chain whether it would take it.
     /// - Returns: the lamports that it takes from us, rent included.
-    /// - Throws: `X402Error` with the code of the broken rule, `RPCError` when the chain cannot be asked.
+    /// - Throws: `X402Error` with the code of the broken rule, `ChainNodeError` when no node answers.
     @discardableResult
     public func verifyDeposit(
         _ payment: ChannelPayment, into channel: Address, against requirements: PaymentRequirements

@@ -1,3 +1,4 @@
+internal import ChainNodes
 internal import Encoding
 public import Ledger
 public import Payments
@@ -52,7 +53,7 @@ public struct Facilitator: Sendable {
     /// Checks a payment against the requirements without moving anything: `POST /verify`.
     ///
     /// - Returns: who pays, and how much.
-    /// - Throws: `X402Error` with the code of the broken rule, `RPCError` when the chain cannot be asked.
+    /// - Throws: `X402Error` with the code of the broken rule, `ChainNodeError` when no node answers.
     public func verify(_ payload: PaymentPayload, against requirements: PaymentRequirements) async throws
         -> ExactPayment
     {
@@ -64,7 +65,7 @@ public struct Facilitator: Sendable {
     /// Whether the chain would take a transaction that passed every rule, and the owner's policy would pay
     /// `cost` lamports for it now. Writes nothing: a stranger's payment leaves a trace in the books only once
     /// it is sponsored.
-    /// - Throws: `X402Error` with the reason why not, `RPCError` when the chain cannot be asked.
+    /// - Throws: `X402Error` with the reason why not, `ChainNodeError` when the chain cannot be asked.
     func foresee(_ transaction: Transaction, cost: UInt64) async throws {
         // Our own signature is still missing, and the payer's was verified by the rules.
         let result = try await self.rpc.simulate(transaction.bytes, sigVerify: false)
@@ -220,7 +221,7 @@ public struct Facilitator: Sendable {
             guard case .send = action else {
                 return .found(try await books.reconcileFee(sponsored, mayBeDead: isRefused))
             }
-            do throws(RPCError) {
+            do throws(ChainNodeError) {
                 _ = try await self.rpc.send(sponsored.payload, skipPreflight: false, maxRetries: 0)
                 isTaken = true
                 return .replied(Purchasing.Reply(isGood: true))

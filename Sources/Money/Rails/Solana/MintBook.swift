@@ -1,3 +1,4 @@
+internal import ChainNodes
 internal import Ledger
 internal import Payments
 internal import Solana
@@ -10,10 +11,10 @@ actor MintBook {
     private var known: [Address: TokenMint] = [:]
 
     /// The mint as the chain had it when it was asked for the first time.
-    /// - Throws: `X402Error.invalid` when there is none; `RPCError` when the chain cannot be asked.
+    /// - Throws: `X402Error.invalid` when there is none; `ChainNodeError` when the chain cannot be asked.
     func mint(at address: Address, from rpc: RPCClient) async throws -> TokenMint {
         if let known = self.known[address] { return known }
-        do throws(RPCError) {
+        do throws(ChainNodeError) {
             let found = try await rpc.tokenMint(at: address)
             if self.known.count < Self.limit { self.known[address] = found }
             return found

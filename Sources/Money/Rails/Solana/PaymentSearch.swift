@@ -1,3 +1,4 @@
+internal import ChainNodes
 internal import Encoding
 internal import Ledger
 internal import Payments
@@ -40,7 +41,7 @@ struct PaymentSearch: Sendable {
     /// - Parameters:
     ///   - hint: a transaction id that somebody claims; checked like everything else.
     ///   - account: the account that pays.
-    mutating func find(hint: String?, account: Address) async throws(RPCError) -> Reconciler.Finding {
+    mutating func find(hint: String?, account: Address) async throws(ChainNodeError) -> Reconciler.Finding {
         let payment = self.payment
         // The height is read first: what landed before it is visible in what follows.
         let height = try await self.rpc.blockHeight(.finalized)
@@ -86,9 +87,9 @@ struct PaymentSearch: Sendable {
     /// Whether the payment's blockhash serves no more, asked in another way than by the height: one wrong
     /// number, from a node of another network behind the same address for instance, must not free money that
     /// can still leave.
-    private func isOver() async throws(RPCError) -> Bool {
+    private func isOver() async throws(ChainNodeError) -> Bool {
         guard let message = try? TransactionMessage(decoding: self.payment.message) else { return false }
-        do throws(RPCError) {
+        do throws(ChainNodeError) {
             guard try await !self.rpc.isBlockhashValid(message.recentBlockhash, .confirmed) else {
                 return false
             }
@@ -106,12 +107,12 @@ struct PaymentSearch: Sendable {
         case unreadable
     }
 
-    private mutating func look(at id: String) async throws(RPCError) -> Look {
+    private mutating func look(at id: String) async throws(ChainNodeError) -> Look {
         if let digest = self.seen[id], digest != self.wanted { return .foreign }
         guard self.fetched < Self.fetchLimit else { return .unreadable }
         self.fetched += 1
         let found: ConfirmedTransaction?
-        do throws(RPCError) {
+        do throws(ChainNodeError) {
             found = try await self.rpc.transaction(id)
         } catch {
             switch error.reason {
@@ -189,7 +190,7 @@ struct AddressHistory {
     }
 
     /// The next page; empty at the end.
-    mutating func next() async throws(RPCError) -> [AddressActivity] {
+    mutating func next() async throws(ChainNodeError) -> [AddressActivity] {
         guard !self.isAtEnd else { return [] }
         var page = try await self.rpc.signatures(
             for: self.account, limit: self.pageSize, before: self.thread?.before)
@@ -214,10 +215,10 @@ struct AddressHistory {
 
     /// Whether nothing from `slot` on is missing in what was read: it went on to before that slot, or to the
     /// end of a list that the node has whole.
-    func reaches(before slot: UInt64) async throws(RPCError) -> Bool {
+    func reaches(before slot: UInt64) async throws(ChainNodeError) -> Bool {
         if let oldest, oldest < slot { return true }
         guard self.isAtEnd, !self.isBroken else { return false }
-        do throws(RPCError) {
+        do throws(ChainNodeError) {
             return try await self.rpc.firstAvailableBlock() <= slot
         } catch {
             // A node that does not say how far back it knows proves nothing.

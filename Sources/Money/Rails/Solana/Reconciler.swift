@@ -1,3 +1,4 @@
+internal import ChainNodes
 internal import Encoding
 public import Ledger
 internal import Payments
@@ -45,7 +46,7 @@ public struct Reconciler: Sendable {
     /// - Parameters:
     ///   - hint: a transaction id that somebody claims; checked like everything else.
     ///   - account: the token account that pays.
-    /// - Throws: `RPCError` when the chain cannot be asked; then nothing is known and nothing is booked.
+    /// - Throws: `ChainNodeError` when no node answers; then nothing is known and nothing is booked.
     public func reconcile(_ payment: JournalledPayment, hint: String?, account: Address) async throws
         -> Finding
     {
@@ -94,8 +95,8 @@ public struct Reconciler: Sendable {
     /// the search began with.
     private func find(
         _ payment: JournalledPayment, hint: String?, account: Address, at rpc: RPCClient
-    ) async throws(RPCError) -> Finding {
-        try await rpc.withOneNode { node async throws(RPCError) in
+    ) async throws(ChainNodeError) -> Finding {
+        try await rpc.withOneNode { node async throws(ChainNodeError) in
             var search = PaymentSearch(for: payment, rpc: node, seen: self.seen)
             return try await search.find(hint: hint, account: account)
         }

@@ -1,3 +1,4 @@
+internal import ChainNodes
 internal import Encoding
 package import Ledger
 package import Payments
@@ -51,7 +52,7 @@ extension SolanaRail {
             return nil
         } catch let error as X402Error {
             return "\(error)"
-        } catch is RPCError {
+        } catch is ChainNodeError {
             return "the chain does not answer; nothing was signed"
         }
     }

@@ -12,7 +12,7 @@ extension SolanaRail {
     /// Vouchers whose answer was lost are cleared up on the way: the seller shows what it accepted.
     ///
     /// - Parameter seller: where the seller is asked; nil where it was bought from.
-    /// - Throws: `LedgerError.unknownChannel`, `RPCError` when the chain cannot be asked.
+    /// - Throws: `LedgerError.unknownChannel`, `ChainNodeError` when the chain cannot be asked.
     package func closeChannel(_ id: String, at seller: String?) async throws -> ChannelClosing {
         try await self.locks.alone(id) { try await self.close(id, at: seller) }
     }

@@ -1,3 +1,4 @@
+internal import ChainNodes
 internal import Encoding
 package import Ledger
 package import Payments
@@ -47,7 +48,7 @@ extension SolanaRail {
                 if account?.status != .open { try await self.ledger.beginClosing(id) }
                 return .channelGoesOn
             }
-        } catch is RPCError {
+        } catch is ChainNodeError {
             return .channelGoesOn
         } catch is X402Error {
             return .channelGoesOn
@@ -66,7 +67,7 @@ extension SolanaRail {
     /// Anybody can name the channel in a transaction: what does not end it, and what cannot be read, is
     /// passed over.
     func end(of channel: Address) async throws -> (settled: UInt64, transaction: String)? {
-        try await self.rpc.withOneNode { node async throws(RPCError) in
+        try await self.rpc.withOneNode { node async throws(ChainNodeError) in
             var history = AddressHistory(account: channel, rpc: node, pageSize: PaymentSearch.pageSize)
             var last: String?
             for _ in 0..<Self.endPages where !history.isAtEnd {
@@ -82,10 +83,10 @@ extension SolanaRail {
     }
 
     /// A transaction's message; nil for one that is not to be had or not to be read.
-    private static func message(_ id: String, at node: RPCClient) async throws(RPCError)
+    private static func message(_ id: String, at node: RPCClient) async throws(ChainNodeError)
         -> TransactionMessage?
     {
-        do throws(RPCError) {
+        do throws(ChainNodeError) {
             return try await node.transaction(id)?.transaction?.message
         } catch {
             if case .server = error.reason { return nil }

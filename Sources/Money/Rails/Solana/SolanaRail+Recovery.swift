@@ -11,7 +11,7 @@ extension SolanaRail {
     /// lost: their deposits are booked as found, what the chain shows as settled as spent, and nothing more
     /// is spent from them. They can be closed, with their sellers or without.
     ///
-    /// - Throws: `RPCError` when the chain cannot be asked; many public nodes do not serve this question.
+    /// - Throws: `ChainNodeError` when no node answers; many public nodes do not serve this question.
     package func recoverChannels() async throws -> [ChannelFinding] {
         var findings: [ChannelFinding] = []
         for (address, account) in try await self.rpc.channels(paidBy: self.address) {

@@ -1,3 +1,4 @@
+internal import ChainNodes
 package import Encoding
 package import Ledger
 package import Payments
@@ -110,11 +111,11 @@ package struct SolanaRail: ExactRail {
     }
 
     /// Asks the chain what it would do with a message before it is signed.
-    /// - Throws: `X402Error` with the chain's reason; `RPCError` when it cannot be asked.
+    /// - Throws: `X402Error` with the chain's reason; `ChainNodeError` when it cannot be asked.
     func foresee(_ message: [UInt8]) async throws {
         let unsigned = try Transaction(try TransactionMessage(decoding: message))
         let result: SimulationResult
-        do throws(RPCError) {
+        do throws(ChainNodeError) {
             result = try await self.rpc.simulate(
                 unsigned.bytes, sigVerify: false, replaceRecentBlockhash: true)
         } catch {
@@ -157,10 +158,6 @@ extension Quote {
 
     /// Whether a voucher pays it.
     var isFromChannel: Bool { self.requirements.channel != nil }
-}
-
-extension RPCError: ChainError {
-    package var isOtherNetwork: Bool { if case .otherNetwork = self { true } else { false } }
 }
 
 extension Buyer {

@@ -1,3 +1,4 @@
+internal import ChainNodes
 package import Encoding
 package import Ledger
 package import Payments
@@ -72,7 +73,7 @@ package struct StellarRail: ExactRail {
                 latestLedger: latest,
                 timeoutSeconds: min(max(quote.requirements.maxTimeoutSeconds, 0), Self.longestLife)))
         let needs: StellarSimulation
-        do throws(StellarRPCError) {
+        do throws(ChainNodeError) {
             needs = try await self.rpc.simulate(transfer)
         } catch {
             guard case .simulation(let reason) = error.reason else { throw error }
@@ -172,8 +173,4 @@ extension PaymentRequirements {
     fileprivate var feesAreSponsored: Bool {
         (try? JSONField(self.json)["extra"]["areFeesSponsored"].bool()) ?? false
     }
-}
-
-extension StellarRPCError: ChainError {
-    package var isOtherNetwork: Bool { if case .otherNetwork = self.reason { true } else { false } }
 }

@@ -1,4 +1,5 @@
 import Agent
+internal import ChainNodes
 import Database
 import Devices
 import Encoding
@@ -178,14 +179,13 @@ struct ConfigurationCheck {
         for (url, name) in settings.rpc.map({ ($0, "stellar rpc") })
             + settings.witnesses.map({ ($0, "stellar rpc witness") })
         {
-            do throws(StellarRPCError) {
+            do throws(ChainNodeError) {
                 let rpc = StellarRPC(urls: [url], network: settings.network, web: self.web)
                 let ledger = try await rpc.latestLedger()
                 findings.append(.good(name, "\(url) is on \(settings.network), at ledger \(ledger)"))
             } catch {
-                let isOther = if case .otherNetwork = error.reason { true } else { false }
                 findings.append(
-                    isOther
+                    error.isOtherNetwork
                         ? .broken(name, "\(error)", "correct network or rpc below stellar in \(self.path)")
                         : .warning(
                             name, "\(url) does not answer: \(error)",

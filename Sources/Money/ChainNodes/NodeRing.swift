@@ -5,7 +5,7 @@ final class NodeRing: Sendable {
     private struct State {
         var current = 0
         var known: Set<Int> = []
-        var heights: [Commitment: (seen: UInt64, contradictions: Int)] = [:]
+        var heights: [String: (seen: UInt64, contradictions: Int)] = [:]
     }
 
     /// Answers in a row after which a greater height, seen before, was the wrong one. Else a single wrong
@@ -31,19 +31,19 @@ final class NodeRing: Sendable {
 
     func know(_ place: Int) { self.state.withLock { _ = $0.known.insert(place) } }
 
-    /// The height that was seen before, if this one lies too far back.
-    func regression(_ height: UInt64, _ commitment: Commitment) -> UInt64? {
+    /// Notes a height: the one that was seen before, if this one lies more than `tolerance` below it.
+    func regression(_ height: UInt64, of kind: String, tolerance: UInt64) -> UInt64? {
         self.state.withLock { state in
-            let (seen, contradictions) = state.heights[commitment] ?? (0, 0)
-            guard height < seen, seen - height > Blockhash.lifetimeBlocks else {
-                state.heights[commitment] = (max(seen, height), 0)
+            let (seen, contradictions) = state.heights[kind] ?? (0, 0)
+            guard height < seen, seen - height > tolerance else {
+                state.heights[kind] = (max(seen, height), 0)
                 return nil
             }
             guard contradictions < Self.mostContradictions else {
-                state.heights[commitment] = (height, 0)
+                state.heights[kind] = (height, 0)
                 return nil
             }
-            state.heights[commitment] = (seen, contradictions + 1)
+            state.heights[kind] = (seen, contradictions + 1)
             return seen
         }
     }
