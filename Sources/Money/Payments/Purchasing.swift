@@ -15,6 +15,8 @@ package struct Purchasing: Sendable {
         case voucher(hasDeposit: Bool)
         /// The chain's, and nothing else comes back: a sweep, the wish to leave a channel.
         case plain
+        /// The chain's. Where the payee's count of the channel is another one, it comes first.
+        case closing
     }
 
     /// How long somebody is tried.
@@ -178,6 +180,7 @@ package struct Purchasing: Sendable {
         case .absent where self.reply?.isRefusal == true: return .end(.unpaid(reason: self.reason))
         case .absent, .open:
             guard self.isSent else { return .send }
+            if self.course == .closing, self.reply?.isGood == false { return .agree }
             if self.course == .voucher(hasDeposit: true) {
                 self.reason = "the deposit is not on the chain yet"
             }
@@ -190,7 +193,7 @@ package struct Purchasing: Sendable {
 
     /// It is paid, and what was bought may be here.
     private mutating func conclude(at now: Duration) -> Action {
-        guard self.course != .plain else { return .end(.paid(reason: self.reason)) }
+        guard self.course != .plain, self.course != .closing else { return .end(.paid(reason: self.reason)) }
         return self.reply?.isGood == true ? .end(.answered) : self.again(at: now)
     }
 

@@ -154,6 +154,31 @@ import World
             [(.begun, .send), (closing, .seeEnd), (.channelGoesOn, .agree), (.nothingNew, Self.pause)])
     }
 
+    @Test func `a channel is closed when the chain shows it, after both sides have counted the same`() {
+        self.expect(
+            .closing,
+            [
+                (.begun, .send), (Self.good, .look(hint: "tx")),
+                (.found(.settled), .end(.paid(reason: ""))),
+            ])
+        self.expect(
+            .closing, within: .tries(3),
+            [
+                (.begun, .send), (Self.bad, .look(hint: nil)), (.found(.open), .agree),
+                (.renewed, Self.pause), (.rested, .send), (.silent("gone"), .look(hint: nil)),
+                (.found(.open), .rest(.seconds(2))), (.rested, .send), (Self.bad, .look(hint: nil)),
+                (.found(.open), .agree),
+                (.disbelieved("no voucher"), .end(.open(reason: "no voucher"))),
+            ])
+        // What it says counts for nothing: it may have closed.
+        self.expect(
+            .closing,
+            [
+                (.begun, .send), (Self.bad, .look(hint: nil)),
+                (.found(.settled), .end(.paid(reason: "status 500"))),
+            ])
+    }
+
     @Test func `what may be on the chain already is looked for before it is sent`() {
         let patience = Purchasing.Patience.until(.seconds(20), every: .milliseconds(200))
         let rest = Purchasing.Action.rest(.milliseconds(200))
@@ -191,7 +216,7 @@ import World
     ) {
         var random = Seeded(seed)
         let courses: [Purchasing.Course] = [
-            .transfer, .plain, .voucher(hasDeposit: true), .voucher(hasDeposit: false),
+            .transfer, .plain, .closing, .voucher(hasDeposit: true), .voucher(hasDeposit: false),
         ]
         let course = courses.randomElement(using: &random) ?? .plain
         var machine = Purchasing(

@@ -285,6 +285,25 @@ import World
         }
     }
 
+    @Test func `a seller that takes no deposit is paid the price alone`() async throws {
+        try await TestMarket.with { market in
+            // Its owner lends nobody the rent of a channel.
+            try await market.openShop(channels: Self.terms, feeCap: "20000")
+            let ledger = try await market.robotLedger()
+            let buyer = market.buyer(ledger)
+            let order = try market.order("1", channel: Self.opening)
+            for _ in 0..<2 {
+                #expect(self.end(try await buyer.buy(order)).hasPrefix("open"))
+                #expect(await market.transfers().isEmpty)
+                try await market.timeline.pass(slots: 400)
+                #expect(self.end(try await buyer.buy(order)).hasPrefix("unpaid"))
+            }
+            #expect(self.end(try await buyer.buy(order)) == "answered 200")
+            #expect(try await market.tokens(of: market.payer) == TestMarket.money - 1_000)
+            try await self.expectBooks(market, ledger, spent: 1_000, escrowed: 0)
+        }
+    }
+
     @Test func `without its seller a channel is closed by the chain`() async throws {
         try await TestMarket.with { market in
             try await market.openShop(channels: Self.terms)

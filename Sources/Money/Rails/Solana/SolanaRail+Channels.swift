@@ -28,12 +28,22 @@ extension SolanaRail {
             guard case .open(let wish) = order.channel, let deposit = wish.atomic(in: quote.asset),
                 deposit >= quote.proposal.amount, deposit <= UInt64(Int64.max)
             else { continue }
+            // A seller that took no deposit for it, twice, takes perhaps the price alone.
+            if exact != nil, try await self.hasFailedToFill(order.purchase) { return exact }
             let plan =
                 fitting.first { !$0.0.isBarred }.map { ChannelWay.Plan.topUp($0.0, $0.1, amount: deposit) }
                 ?? .open(deposit: deposit)
             return ChannelWay(quote, on: self, plan)
         }
         return exact
+    }
+
+    /// Whether the last try at a purchase, and not the first, was the first voucher of a deposit that never
+    /// arrived. Once may be bad luck.
+    private func hasFailedToFill(_ purchase: Purchase) async throws -> Bool {
+        let last = try await self.ledger.peek { try $0.intent(of: purchase) }
+        guard let last, last.round > 0, last.channel != nil else { return false }
+        return last.state == .expired || last.state == .failed
     }
 
     package func alone(

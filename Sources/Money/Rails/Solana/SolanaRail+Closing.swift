@@ -30,44 +30,50 @@ extension SolanaRail {
         guard !url.isEmpty else {
             return .refused(reason: "where its seller is was lost with the ledger")
         }
-        var reason = "the seller never accepted a voucher; nothing shows it what is due"
-        var shown: SignedVoucher?
-        for attempt in 0..<3 {
-            var voucher = shown
-            if voucher == nil { voucher = try await self.lastVoucher(of: id) }
-            if voucher == nil, isFound { voucher = try await self.question(to: id, terms) }
-            guard let last = voucher else { break }
-            let (response, claim, silence) = try await self.web.present(
-                self.refund(terms, last).bytes, with: WebRequest("GET", url))
-            guard let response else {
-                reason = silence ?? reason
-                try await self.timeline.sleep(for: .milliseconds(500 << attempt))
-                continue
-            }
-            if let claim, claim.success {
-                let redeemed = last.voucher.cumulative
-                if let ended = try await self.ended(
-                    record, redeemed: redeemed, transaction: claim.transaction)
-                {
-                    return ended
+        var voucher = try await self.lastVoucher(of: id)
+        if voucher == nil, isFound { voucher = try await self.question(to: id, terms) }
+        guard var voucher else {
+            return .refused(reason: "the seller never accepted a voucher; nothing shows it what is due")
+        }
+        var (last, isTaken, closing): (WebResponse?, Bool, ChannelClosing?) = (nil, false, nil)
+        let end = try await Purchasing.follow(Purchasing(.closing, .tries(3)), on: self.timeline) { action in
+            switch action {
+            case .look(let hint):
+                closing = try await self.ended(
+                    record, redeemed: isTaken ? voucher.voucher.cumulative : nil, transaction: hint)
+                return .found(closing == nil ? .open : .settled)
+            case .agree:
+                guard let last else { return .nothingNew }
+                guard isFound else {
+                    guard try await self.takeUp(id, last) == nil else { return .nothingNew }
+                    voucher = try await self.lastVoucher(of: id) ?? voucher
+                    return .renewed
                 }
-            }
-            reason = response.refusal(claim)
-            guard isFound else {
-                _ = try await self.takeUp(id, response)
-                continue
-            }
-            shown = try await self.believe(id, response)
-            guard shown != nil else {
-                return .refused(reason: "\(reason); the seller shows no voucher of ours for it")
+                guard let shown = try await self.believe(id, last) else {
+                    return .disbelieved(
+                        "\(last.refusal(nil)); the seller shows no voucher of ours for it")
+                }
+                voucher = shown
+                return .renewed
+            default:
+                let (response, claim, silence) = try await self.web.present(
+                    self.refund(terms, voucher).bytes, with: WebRequest("GET", url))
+                (last, isTaken) = (response, claim?.success ?? false)
+                guard let response else { return .silent(silence ?? "") }
+                return .replied(
+                    Purchasing.Reply(
+                        isGood: isTaken, reason: isTaken ? "" : response.refusal(claim), hint: claim?.hint))
             }
         }
-        return .refused(reason: reason)
+        if let closing { return closing }
+        switch end {
+        case .open(let reason), .unpaid(let reason), .paid(let reason): return .refused(reason: reason)
+        case .answered: return .refused(reason: "")
+        }
     }
 
     /// Closes a channel without its seller, step by step: asks the chain, waits for the grace period that
     /// the seller has for its last voucher, seals and fetches the rest. Each call does what can be done now.
-    ///
     package func forceClose(_ id: String) async throws -> ChannelClosing {
         try await self.locks.alone(id) {
             guard let record = try await self.ledger.read({ try $0.channel(id) }) else {

@@ -33,7 +33,7 @@ package struct StellarSelling: SellingRail {
     package var asset: Asset {
         Asset(
             id: StellarNames.token(self.chain.usdcContract, on: self.chain), symbol: "USDC",
-            decimals: Int(StellarAsset.decimals))
+            decimals: Int(clamping: StellarAsset.decimals))
     }
     package var assetName: String { self.chain.usdcContract.description }
     package var payTo: String { self.owner.description }
@@ -120,7 +120,7 @@ package struct StellarSelling: SellingRail {
     /// Ledgers that the customer's node may be ahead of ours.
     private static let tolerance: UInt32 = 2
     /// Ledgers before the expiration in which a payment that was checked here may have happened.
-    private static let span = UInt32(2 * Self.timeoutSeconds / StellarTransfer.ledgerSeconds)
+    private static let span = UInt32(clamping: 2 * Self.timeoutSeconds / StellarTransfer.ledgerSeconds)
 
     /// The facilitator's word is a hint: paid is what the ledger shows.
     package func settle(
