@@ -2,6 +2,7 @@ package import Encoding
 package import Ledger
 package import Sodium
 package import Wallet
+package import World
 
 /// A message that is not signed yet, and when it could be executed.
 package struct UnsignedMessage: Sendable {
@@ -84,6 +85,15 @@ extension ExactRail {
             echo: quote.required.echo)
         return .signed(
             try await self.ledger.journal(signed, payload: payload.bytes, horizon: draft.horizon))
+    }
+}
+
+extension Entropy {
+    /// At most 64 bytes that no other purchase has, also where chance repeats itself, as on a machine that was
+    /// brought back from an image: two purchases with the same signed bytes would be one payment.
+    package func bytes(_ count: Int, for purchase: Purchase) -> [UInt8] {
+        let name = Array("\(purchase.subject.text) \(purchase.series) ".utf8)
+        return Array(BLAKE2b.digest(of: name + self.bytes(32), length: 64).prefix(count))
     }
 }
 

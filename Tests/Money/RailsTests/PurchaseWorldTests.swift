@@ -23,7 +23,7 @@ import World
     /// Where a long run goes on.
     static let first = ProcessInfo.processInfo.environment["DEPAI_ATTACK_SEED"].flatMap { UInt64($0) } ?? 0
     /// Worlds that ended badly once.
-    static let seeds: [UInt64] = [110_474, 201_937, 218_169, 218_512, 301_494]
+    static let seeds: [UInt64] = [110_474, 201_937, 218_169, 218_512, 301_494, 562_864, 573_946]
     private static let terms = ChannelSales(withdrawDelay: 3_600, minDeposit: 1_000, claimSeconds: 60)
 
     @Test func `each thing is paid exactly once, and the books say what the chain says`() async throws {

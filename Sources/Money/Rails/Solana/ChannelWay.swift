@@ -38,11 +38,12 @@ struct ChannelWay: Way {
         case .open(let deposit):
             let recent = try await self.rail.rpc.latestBlockhash(.confirmed)
             let terms = try self.rail.terms(self.quote, at: order.request.url, recent)
-            return (try self.setup(try Self.address(of: terms), terms, deposit, isNew: true, recent), nil)
+            let id = try Self.address(of: terms)
+            return (try self.setup(id, terms, deposit, series: 0, recent), nil)
         case .topUp(let record, let terms, let amount):
             let recent = try await self.rail.rpc.latestBlockhash(.confirmed)
             return (
-                try self.setup(Address(record.id), terms, amount, isNew: false, recent), record.id
+                try self.setup(Address(record.id), terms, amount, series: 1, recent), record.id
             )
         }
     }
@@ -129,7 +130,7 @@ struct ChannelWay: Way {
             Purchase(.deposit(channel: id.description), series: series),
             Terms(payee: quote.proposal.payee, asset: quote.asset, amount: amount),
             note: "escrow for \(order.note)")
-        let message = try self.setup(id, terms, amount, isNew: series == 0, recent)
+        let message = try self.setup(id, terms, amount, series: series, recent)
         do {
             try await self.rail.foresee(message)
         } catch let error as X402Error {
@@ -180,14 +181,15 @@ struct ChannelWay: Way {
 
     /// The message that fills a channel, read back from its bytes by a decoder that shares no code with the
     /// builder.
+    /// - Parameter series: 0 opens the channel, more add to it.
     private func setup(
-        _ id: Address, _ terms: ChannelTerms, _ amount: UInt64, isNew: Bool,
-        _ recent: LatestBlockhash
+        _ id: Address, _ terms: ChannelTerms, _ amount: UInt64, series: UInt32, _ recent: LatestBlockhash
     ) throws -> [UInt8] {
         let rail = self.rail
+        let purchase = Purchase(.deposit(channel: id.description), series: series)
         let bytes = try ChannelSetup.message(
-            opening: isNew, id, terms, amount: amount, memo: rail.memo(for: self.quote),
-            nonce: try rail.nonce(),
+            opening: series == 0, id, terms, amount: amount, memo: rail.memo(for: self.quote, purchase),
+            nonce: try rail.nonce(for: purchase),
             recentBlockhash: recent.blockhash
         ).bytes
         let setup = try ChannelSetup(decoding: try TransactionMessage(decoding: bytes))

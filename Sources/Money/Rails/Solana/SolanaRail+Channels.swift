@@ -76,7 +76,7 @@ extension SolanaRail {
             throw X402Error.malformed("no channel is offered")
         }
         let read = try quote.onSolana
-        var salt = ByteReader(self.entropy.bytes(8))
+        var salt = ByteReader(self.entropy.bytes(8, for: quote.proposal.purchase))
         return ChannelTerms(
             config: ChannelConfig(
                 payer: self.address, payerAuthorizer: self.voucherSigner, receiver: read.payTo,

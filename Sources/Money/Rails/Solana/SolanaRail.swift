@@ -76,8 +76,8 @@ package struct SolanaRail: ExactRail {
         let transfer = ExactTransfer(
             feePayer: read.feePayer, payer: self.address, payTo: read.payTo, mint: read.mint,
             tokenProgram: tokenProgram, amount: quote.proposal.amount,
-            decimals: UInt8(clamping: quote.asset.decimals), memo: self.memo(for: quote),
-            nonce: try self.nonce())
+            decimals: UInt8(clamping: quote.asset.decimals), memo: self.memo(for: quote, quote.proposal.purchase),
+            nonce: try self.nonce(for: quote.proposal.purchase))
         let bytes = try transfer.message(recentBlockhash: recent.blockhash).bytes
         let payment = try ExactPayment(decoding: try TransactionMessage(decoding: bytes))
         try payment.pays(quote.requirements)
@@ -102,11 +102,13 @@ package struct SolanaRail: ExactRail {
     }
 
     /// What the seller asks for, or something that no other payment has.
-    func memo(for quote: Quote) -> String { quote.requirements.memo ?? Hex.encode(self.entropy.bytes(16)) }
+    func memo(for quote: Quote, _ purchase: Purchase) -> String {
+        quote.requirements.memo ?? Hex.encode(self.entropy.bytes(16, for: purchase))
+    }
 
     /// Keeps a message apart from every other; see ``ExactTransfer/nonce``.
-    func nonce() throws -> UInt32 {
-        var reader = ByteReader(self.entropy.bytes(4))
+    func nonce(for purchase: Purchase) throws -> UInt32 {
+        var reader = ByteReader(self.entropy.bytes(4, for: purchase))
         return try reader.little()
     }
 

@@ -65,7 +65,7 @@ package struct StellarRail: ExactRail {
             throw X402Error.malformed("the terms are not Stellar's")
         }
         let latest = try await self.rpc.latestLedger()
-        var number = ByteReader(self.entropy.bytes(8))
+        var number = ByteReader(self.entropy.bytes(8, for: quote.proposal.purchase))
         let transfer = StellarTransfer(
             network: self.chain, token: self.chain.usdcContract, from: self.address, to: payTo,
             amount: terms.amount, nonce: Int64(bitPattern: try number.little(UInt64.self)),
