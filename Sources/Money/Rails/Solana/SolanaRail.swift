@@ -76,7 +76,8 @@ package struct SolanaRail: ExactRail {
         let transfer = ExactTransfer(
             feePayer: read.feePayer, payer: self.address, payTo: read.payTo, mint: read.mint,
             tokenProgram: tokenProgram, amount: quote.proposal.amount,
-            decimals: UInt8(clamping: quote.asset.decimals), memo: self.memo(for: quote, quote.proposal.purchase),
+            decimals: UInt8(clamping: quote.asset.decimals),
+            memo: self.memo(for: quote, quote.proposal.purchase),
             nonce: try self.nonce(for: quote.proposal.purchase))
         let bytes = try transfer.message(recentBlockhash: recent.blockhash).bytes
         let payment = try ExactPayment(decoding: try TransactionMessage(decoding: bytes))
