@@ -89,8 +89,8 @@ extension ExactRail {
 }
 
 extension Entropy {
-    /// At most 64 bytes that no other purchase has, also where chance repeats itself, as on a machine that was
-    /// brought back from an image: two purchases with the same signed bytes would be one payment.
+    /// At most 64 bytes that no other purchase has, also where chance repeats itself, as on a machine that
+    /// was brought back from an image: two purchases with the same signed bytes would be one payment.
     package func bytes(_ count: Int, for purchase: Purchase) -> [UInt8] {
         let name = Array("\(purchase.subject.text) \(purchase.series) ".utf8)
         return Array(BLAKE2b.digest(of: name + self.bytes(32), length: 64).prefix(count))

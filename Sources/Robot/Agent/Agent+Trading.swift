@@ -48,6 +48,9 @@ extension Agent {
                 try await self.behave(behaviours, store) { behaviour in
                     Workbench(
                         devices: parts.devices, readings: parts.readings(for: behaviour, self.timeline),
+                        tools: Toolbox(
+                            devices: DeviceDesk(hub: parts.devices), cashier: till.cashier,
+                            issuer: behaviour.name),
                         timeline: self.timeline, procurement: procurement,
                         storage: StorageClient(web: till.market, entropy: self.entropy), wallet: wallet,
                         store: store)

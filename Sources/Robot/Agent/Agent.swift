@@ -102,7 +102,9 @@ public struct Agent: Sendable {
             }
             if let channel = self.control {
                 let counter = ControlCounter(
-                    wallet: parts.control, devices: DeviceDesk(hub: parts.devices), cashier: till?.cashier)
+                    wallet: parts.control,
+                    tools: Toolbox(
+                        devices: DeviceDesk(hub: parts.devices), cashier: till?.cashier, issuer: nil))
                 group.addTask { try await self.serve(channel, counter, parts.store) }
             } else {
                 self.supervisor?.ready()

@@ -8,14 +8,6 @@ internal import World
 struct DeviceDesk: Sendable {
     let hub: DeviceHub
 
-    func answer(_ root: JSONField) async -> JSON {
-        do {
-            return try await self.perform(try DeviceRequest(root))
-        } catch {
-            return DeviceAnswer.refusal(error)
-        }
-    }
-
     /// A signed one, from outside: the same, while it lives. Afterwards the outcome can still be asked for.
     func answer(_ order: DeviceOrder, at now: Timestamp) async -> JSON {
         let request = order.request.named(by: Base58.encode(order.issuer.bytes))
@@ -34,7 +26,7 @@ struct DeviceDesk: Sendable {
         }
     }
 
-    private func perform(_ request: DeviceRequest) async throws -> JSON {
+    func perform(_ request: DeviceRequest) async throws -> JSON {
         switch request {
         case .list:
             let twins = await self.hub.twins()

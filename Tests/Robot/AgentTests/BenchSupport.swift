@@ -4,6 +4,7 @@ import Encoding
 import Ledger
 import Market
 import PaymentSupport
+import Payments
 import Storage
 import Synchronization
 import SystemPackage
@@ -36,11 +37,16 @@ struct TestBench: Sendable {
             name: behaviour.name, names: behaviour.wantedReadings, log: log, store: self.store,
             timeline: timeline)
         if type(of: behaviour).hearsReadings { try await readings.follow(rests: false) }
+        let buyer = market.buyer(self.ledger)
         self.bench = Workbench(
-            devices: hub, readings: readings, timeline: timeline,
+            devices: hub, readings: readings,
+            tools: Toolbox(
+                devices: DeviceDesk(hub: hub), cashier: Cashier(buyer: buyer, ledger: self.ledger),
+                issuer: behaviour.name),
+            timeline: timeline,
             procurement: Procurement(
                 directory: Directory(providers: [market.provider], web: market.web),
-                buyer: market.buyer(self.ledger), ledger: self.ledger, store: self.store,
+                buyer: buyer, ledger: self.ledger, store: self.store,
                 timeline: market.timeline, channels: .existing, gate: gate),
             storage: StorageClient(web: market.web, entropy: PaymentSupport.CountingEntropy()),
             wallet: market.robotWallet, store: self.store)

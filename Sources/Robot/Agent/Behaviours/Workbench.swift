@@ -11,6 +11,8 @@ public struct Workbench: Sendable {
     /// What the devices say, from before the first message of the robot's first start with this behaviour. A
     /// behaviour that is run again, now or after a crash, gets what it did not take.
     public let readings: FollowedReadings
+    /// What may be asked of the robot, as data: the steps of a plan, and purchases.
+    public let tools: Toolbox
     /// The only clock: whoever waits here also works in virtual time.
     public let timeline: any Timeline
 
