@@ -87,6 +87,11 @@ package struct StellarLedger: Sendable {
         self.tokens[token]?.holdings[holder, default: 0] += 0
     }
 
+    /// Ends that, and what was held is gone.
+    package mutating func distrust(_ token: StellarAddress, by holder: StellarAddress) {
+        self.tokens[token]?.holdings[holder] = nil
+    }
+
     /// Makes new units.
     package mutating func mint(_ token: StellarAddress, to holder: StellarAddress, amount: Int128) {
         self.tokens[token]?.holdings[holder, default: 0] += amount

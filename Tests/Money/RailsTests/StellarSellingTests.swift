@@ -89,6 +89,19 @@ import World
             }
         }
 
+        /// What a seller's configuration says of money.
+        func settings(
+            _ stellar: JSON = [
+                "network": "testnet", "rpc": "http://stellar/", "facilitator": "http://facilitator",
+            ]
+        ) -> JSON {
+            [
+                "network": "devnet", "rpc": .string(TestMarket.rpcURL), "stellar": stellar,
+                "asset": ["mint": .string("\(self.market.mint)"), "symbol": "USD", "decimals": 6],
+                "channels": ["withdraw_delay": 3_600],
+            ]
+        }
+
         /// A thousand of six decimals are ten thousand of seven.
         func buy(_ text: String = "a map", with ledger: PaymentLedger) async throws -> PurchaseEnd {
             let buyer = Buyer(
@@ -137,6 +150,53 @@ import World
             // Bought already: no second payment.
             try self.expectSold(try await town.buy(with: robot), town)
             #expect(try await town.scene.holdings() == [StellarScene.money - 10_000, 10_000])
+        }
+    }
+
+    @Test func `a configuration names where it is paid`() async throws {
+        try await self.with { town in
+            let settings = try SellingSettings(JSONField(town.settings()))
+            let open = {
+                try await settings.open(
+                    ledger: try await town.market.nodeLedger(), wallet: town.market.nodeWallet, web: town,
+                    timeline: town.scene.timeline, sellingFrom: 1)
+            }
+            let rails = try await open()
+            #expect(rails.map(\.network) == [town.market.network.chainID, "stellar:testnet"])
+            #expect(
+                rails.map(\.payTo) == [town.market.payTo.description, town.scene.seller.payTo.description])
+            #expect(
+                rails.map(\.asset.decimals) == [6, 7] && rails.map { $0.channels == nil } == [false, true])
+            await town.scene.node.withLedger {
+                $0.distrust(StellarNetwork.testnet.usdcContract, by: town.scene.seller.payTo)
+            }
+            await #expect(throws: SellingError.self) { try await open() }
+        }
+    }
+
+    @Test func `a configuration that cannot be meant is refused, with its place`() async throws {
+        try await self.with { town in
+            let broken: [(String, JSON)] = [
+                ("/stellar/facilitator", ["network": "testnet", "rpc": "http://stellar/"]),
+                (
+                    "/stellar/facilitator",
+                    ["network": "testnet", "rpc": "http://stellar/", "facilitator": "somewhere"]
+                ),
+                (
+                    "/stellar/network",
+                    ["network": "moonnet", "rpc": "http://stellar/", "facilitator": "http://f"]
+                ),
+                (
+                    "/stellar/fee",
+                    ["network": "testnet", "rpc": "http://stellar/", "facilitator": "http://f", "fee": 1]
+                ),
+            ]
+            for (place, stellar) in broken {
+                let error = #expect(throws: JSONError.self) {
+                    try SellingSettings(JSONField(town.settings(stellar)))
+                }
+                #expect("\(error.map { "\($0)" } ?? "")".contains(place), "\(stellar.text)")
+            }
         }
     }
 
