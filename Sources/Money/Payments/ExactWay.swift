@@ -52,14 +52,7 @@ extension ExactRail {
 
     /// Everything before the first byte of a payment leaves.
     package func prepare(_ quote: Quote) async throws -> Preparation {
-        switch try await self.ledger.authorize(quote.proposal) {
-        case .denied(let denial): return .stopped(.denied(denial))
-        case .waiting(let id, let denial): return .stopped(.waiting(id, denial))
-        case .differs(let record): return .stopped(.denied(record.difference))
-        case .inFlight(let payment): return .signed(payment)
-        case .settled(let record): return .stopped(.unanswered(record.id, reason: "paid before"))
-        case .authorized(let authorization): return try await self.sign(authorization, quote)
-        }
+        try await Preparation.of(quote.proposal, in: self.ledger) { try await self.sign($0, quote) }
     }
 
     private func sign(_ authorization: consuming Authorization, _ quote: Quote) async throws -> Preparation {
@@ -107,10 +100,41 @@ extension PaymentPayload {
     }
 }
 
-/// What came of a wish to pay.
+/// What came of a wish to pay, before the first byte leaves.
 package enum Preparation: Sendable {
+    /// On disk, now or since an earlier life: send it, or look for it.
     case signed(JournalledPayment)
+    /// Paid before.
+    case paid(IntentRecord)
+    /// Nothing was signed.
     case stopped(PurchaseEnd)
+
+    /// Asks the ledger, which reserves; what it allows, and what is not signed yet, `sign` drafts, has signed
+    /// and journals.
+    package static func of(
+        _ proposal: Proposal, from channel: String? = nil, in ledger: PaymentLedger,
+        _ sign: (consuming Authorization) async throws -> Preparation
+    ) async throws -> Preparation {
+        switch try await ledger.authorize(proposal, from: channel) {
+        case .denied(let denial): .stopped(.denied(denial))
+        case .waiting(let id, let denial): .stopped(.waiting(id, denial))
+        case .differs(let record): .stopped(.denied(record.difference))
+        case .inFlight(let payment): .signed(payment)
+        case .settled(let record): .paid(record)
+        case .authorized(let authorization): try await sign(authorization)
+        }
+    }
+
+    /// Goes on with what is on disk.
+    package func followed(
+        by follow: (JournalledPayment) async throws -> PurchaseEnd
+    ) async throws -> PurchaseEnd {
+        switch self {
+        case .signed(let payment): try await follow(payment)
+        case .paid(let record): .unanswered(record.id, reason: "paid before")
+        case .stopped(let end): end
+        }
+    }
 }
 
 /// Paying a quote with one message.
@@ -132,9 +156,6 @@ package struct ExactWay<Exact: ExactRail>: Way {
     package func pay(
         for order: Order, then follow: (JournalledPayment) async throws -> PurchaseEnd
     ) async throws -> PurchaseEnd {
-        switch try await self.rail.prepare(self.quote) {
-        case .signed(let payment): try await follow(payment)
-        case .stopped(let end): end
-        }
+        try await self.rail.prepare(self.quote).followed(by: follow)
     }
 }

@@ -103,6 +103,14 @@ public enum PurchaseEnd: Sendable {
     /// Nobody knows yet. The same order again continues this payment and makes no other.
     case open(IntentID, reason: String)
 
+    /// The rule of the owner's that stopped it.
+    package var denial: Denial? {
+        switch self {
+        case .denied(let denial), .waiting(_, let denial): denial
+        default: nil
+        }
+    }
+
     /// Why it ended so, in words.
     package var reason: String {
         switch self {

@@ -103,20 +103,13 @@ struct ChannelWay: Way {
     private func spend(
         _ id: String, _ terms: ChannelTerms, _ follow: (JournalledPayment) async throws -> PurchaseEnd
     ) async throws -> PurchaseEnd {
-        switch try await self.rail.ledger.authorize(self.quote.proposal, from: id) {
-        case .denied(let denial): return .denied(denial)
-        case .waiting(let id, let denial): return .waiting(id, denial)
-        case .differs(let record): return .denied(record.difference)
-        case .inFlight(let payment): return try await follow(payment)
-        case .settled(let record): return .unanswered(record.id, reason: "paid before")
-        case .authorized(let authorization):
+        try await Preparation.of(self.quote.proposal, from: id, in: self.rail.ledger) { authorization in
             let intent = authorization.intent
-            let payload = { (voucher: SignedVoucher) in
-                self.rail.payload(self.quote, .voucher, terms, voucher, intent)
-            }
-            let payment = try await self.rail.sign(authorization, id, payload)
-            return try await follow(payment)
-        }
+            return .signed(
+                try await self.rail.sign(authorization, id) {
+                    self.rail.payload(self.quote, .voucher, terms, $0, intent)
+                })
+        }.followed(by: follow)
     }
 
     /// Pays with a deposit and the voucher that spends the first of it: both are reserved before either is

@@ -139,16 +139,7 @@ public struct Facilitator: Sendable {
         let payer = (payer ?? self.feePayer).description
         let proposal = self.fee(for: transaction, cost: cost, payer: payer)
         let height = try await self.rpc.blockHeight(.confirmed)
-        let sponsored: JournalledPayment
-        switch try await self.ledger.authorize(proposal) {
-        case .settled(let record):
-            let id = record.transaction ?? ""
-            return try await self.response(about: id, payer: payer) ?? self.pending(id, payer)
-        case .denied(let denial): return self.unsponsored(denial, payer)
-        case .waiting(_, let denial): return self.unsponsored(denial, payer)
-        case .differs(let record): return self.unsponsored(record.difference, payer)
-        case .inFlight(let payment): sponsored = payment
-        case .authorized(let authorization):
+        let prepared = try await Preparation.of(proposal, in: self.ledger) { authorization in
             let signed = try await self.wallet.sign(
                 CheckedMessage(
                     transaction.messageBytes, for: authorization, of: self.wallet,
@@ -157,10 +148,21 @@ public struct Facilitator: Sendable {
             try complete.place(signed.signature, of: self.feePayer)
             try complete.verifySignatures()
             // Later than any blockhash that is valid now.
-            sponsored = try await self.ledger.journal(
-                signed, payload: complete.bytes, horizon: Horizon(last: height + Blockhash.lifetimeBlocks))
+            let horizon = Horizon(last: height + Blockhash.lifetimeBlocks)
+            return .signed(
+                try await self.ledger.journal(signed, payload: complete.bytes, horizon: horizon))
         }
-        return try await self.send(sponsored, payer: payer)
+        switch prepared {
+        case .signed(let sponsored): return try await self.send(sponsored, payer: payer)
+        case .paid(let record):
+            let id = record.transaction ?? ""
+            return try await self.response(about: id, payer: payer) ?? self.pending(id, payer)
+        case .stopped(let end):
+            return SettlementResponse(
+                failure: "unexpected_settle_error",
+                message: "the facilitator does not sponsor: \(end.reason)", payer: payer,
+                network: self.network.chainID)
+        }
     }
 
     /// Reads the transaction of a payload and applies every rule; of the chain only the token's program is
@@ -264,13 +266,6 @@ public struct Facilitator: Sendable {
             }
         }
         return faults
-    }
-
-    private func unsponsored(_ denial: Denial, _ payer: String) -> SettlementResponse {
-        SettlementResponse(
-            failure: "unexpected_settle_error", message: "the facilitator does not sponsor: \(denial)",
-            payer: payer,
-            network: self.network.chainID)
     }
 
     private func pending(_ id: String, _ payer: String, _ reason: String? = nil) -> SettlementResponse {

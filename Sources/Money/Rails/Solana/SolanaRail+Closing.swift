@@ -122,16 +122,7 @@ extension SolanaRail {
         let proposal = Proposal(
             Purchase(.closing(channel: record.id)),
             Terms(payee: record.payee, asset: record.asset, amount: 0), note: "closes a channel")
-        let payment: JournalledPayment
-        switch try await self.ledger.authorize(proposal) {
-        case .denied(let denial): throw denial
-        case .waiting(_, let denial): throw denial
-        case .differs(let other): throw other.difference
-        case .settled(let settled):
-            return SettlementResponse(
-                transaction: settled.transaction ?? "", payer: nil, network: self.network)
-        case .inFlight(let known): payment = known
-        case .authorized(let authorization):
+        let prepared = try await Preparation.of(proposal, in: self.ledger) { authorization in
             let recent = try await self.rpc.latestBlockhash(.confirmed)
             let message = try TransactionMessage.build(
                 version: .zero, feePayer: self.facilitator.feePayer,
@@ -141,8 +132,16 @@ extension SolanaRail {
                 ], recentBlockhash: recent.blockhash)
             let signed = try await self.sign(authorization, message.bytes)
             let transaction = try self.signed(signed.message, signed.signature)
-            payment = try await self.ledger.journal(
-                signed, payload: transaction, horizon: recent.horizon)
+            return .signed(
+                try await self.ledger.journal(signed, payload: transaction, horizon: recent.horizon))
+        }
+        let payment: JournalledPayment
+        switch prepared {
+        case .signed(let signed): payment = signed
+        case .paid(let paid):
+            return SettlementResponse(
+                transaction: paid.transaction ?? "", payer: nil, network: self.network)
+        case .stopped(let end): throw end.denial ?? X402Error.malformed(end.reason)
         }
         try await self.ledger.markSubmitted(payment)
         let settlement = try await self.facilitator.sponsor(

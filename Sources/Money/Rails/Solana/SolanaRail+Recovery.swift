@@ -114,15 +114,14 @@ extension SolanaRail {
         let proposal = Proposal(
             Purchase(.question(channel: id, spent: record.spent)),
             Terms(payee: record.payee, asset: record.asset, amount: 0), note: "asks what is charged")
+        let prepared = try await Preparation.of(proposal, from: id, in: self.ledger) { authorization in
+            .signed(try await self.sign(authorization, id) { self.refund(terms, $0) })
+        }
         let payment: JournalledPayment
-        switch try await self.ledger.authorize(proposal, from: id) {
-        case .denied(let denial): throw denial
-        case .waiting(_, let denial): throw denial
-        case .differs(let record): throw record.difference
-        case .settled: return nil
-        case .inFlight(let known): payment = known
-        case .authorized(let authorization):
-            payment = try await self.sign(authorization, id) { self.refund(terms, $0) }
+        switch prepared {
+        case .signed(let signed): payment = signed
+        case .paid: return nil
+        case .stopped(let end): throw end.denial ?? X402Error.malformed(end.reason)
         }
         try await self.ledger.endQuestion(payment.intent)
         return SignedVoucher(try ChannelVoucher(decoding: payment.message), signature: payment.signature)

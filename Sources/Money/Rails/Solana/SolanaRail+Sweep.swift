@@ -81,9 +81,8 @@ extension SolanaRail {
             requirements: requirements, ceiling: proposal.amount, proposal: proposal)
         switch try await self.prepare(quote) {
         case .signed(let payment): return try await self.finish(payment)
-        case .stopped(.denied(let denial)), .stopped(.waiting(_, let denial)):
-            return .waits(asset: asset, reason: "\(denial)")
-        case .stopped(let purchase): return .waits(asset: asset, reason: purchase.reason)
+        case .paid: return .waits(asset: asset, reason: "paid before")
+        case .stopped(let end): return .waits(asset: asset, reason: end.reason)
         }
     }
 
