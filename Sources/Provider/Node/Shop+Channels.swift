@@ -105,7 +105,6 @@ extension Shop {
     /// has stopped using.
     ///
     /// - Returns: the channels with which something is wrong; they do not hold the others up.
-    @discardableResult
     func redeem(on rail: any SellingRail, _ channels: any ChannelSelling) async throws -> [BookFault] {
         var faults: [BookFault] = []
         // Older books do not name the network: it was the first that they sold on.

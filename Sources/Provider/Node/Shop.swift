@@ -228,7 +228,7 @@ public actor Shop {
     static let otherTerms = Refusal(status: 409, reason: "the payment was made for other terms")
 
     /// Settles, works, stores the answer: each step only once, and each from where a crash left it. Before
-    /// the payment is settled nothing of it is stored here.
+    /// the payment is settled nothing of it is stored here, but what its network does not keep.
     private func sell(
         _ kind: some SaleKind, _ sale: Sale, _ key: String, _ identifier: String, _ request: ShopRequest
     ) async throws -> ShopResponse {

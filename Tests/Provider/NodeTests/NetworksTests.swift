@@ -1,3 +1,4 @@
+import Database
 import Encoding
 import Ledger
 import Market
@@ -90,6 +91,27 @@ import World
             try await market.openShop()
             let alone = try #require(market.web.change { $0.shop })
             #expect(try await Note(market: market, shop: alone, text: "a map").pay(terms).status == 409)
+        }
+    }
+
+    @Test func `a channel of an older book, which names no network, is redeemed on the first`() async throws {
+        try await TestMarket.with { market in
+            let terms = ChannelSales(withdrawDelay: 3_600, minDeposit: 1_000, claimSeconds: 60)
+            try await market.openShop(channels: terms)
+            let robot = try await market.robotLedger()
+            let order = try market.order("1", channel: .open(deposit: .units(10_000)))
+            guard case .answered = try await market.buyer(robot).buy(order) else {
+                Issue.record("it was not sold")
+                return
+            }
+            let book = try Connection(path: market.folder.appending("node/sales.db").string)
+            #expect(
+                try book.query("SELECT network FROM channel").map { $0.text(0) } == [market.network.chainID])
+            try book.run("UPDATE channel SET network = ''")
+            let (shop, _) = try await market.openShop(channels: terms, also: [NoteRail(decimals: 6)])
+            try await market.timeline.pass(slots: 200)
+            #expect(try await shop.keepBooks().isEmpty)
+            #expect(try await market.tokens(of: market.payTo) == 1_000)
         }
     }
 
