@@ -38,3 +38,21 @@ public struct Asset: Sendable, Hashable {
     /// The amount with its symbol, for people.
     public func text(_ atomic: some BinaryInteger) -> String { "\(self.decimal(atomic)) \(self.symbol)" }
 }
+
+extension UInt64 {
+    /// As many whole units of an asset with other decimals, in its atomic units, rounded up; nil when that is
+    /// more than a ledger can hold.
+    package func rescaled(from: Int, to: Int) -> UInt64? {
+        var amount = self
+        for _ in 0..<abs(to - from) {
+            if to > from {
+                let (product, overflow) = amount.multipliedReportingOverflow(by: 10)
+                guard !overflow else { return nil }
+                amount = product
+            } else {
+                amount = amount / 10 + (amount % 10 == 0 ? 0 : 1)
+            }
+        }
+        return Int64(exactly: amount) == nil ? nil : amount
+    }
+}

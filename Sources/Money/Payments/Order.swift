@@ -8,7 +8,8 @@ public struct Order: Sendable {
     /// The most that is paid; a higher price in the 402 is refused.
     public enum Ceiling: Sendable, Hashable {
         /// In atomic units: what the provider offered before.
-        case units(UInt64)
+        /// - decimals: of what it was offered in; nil where that is whatever is asked for.
+        case units(UInt64, decimals: Int? = nil)
         /// In whole units of whatever asset is asked for: "0.05".
         case decimal(String)
         /// What the owner's policy allows.
@@ -17,7 +18,8 @@ public struct Order: Sendable {
         /// In atomic units; nil for a text that is no amount of `asset`.
         package func atomic(in asset: Asset) -> UInt64? {
             switch self {
-            case .units(let units): units
+            case .units(let units, nil): units
+            case .units(let units, let decimals?): units.rescaled(from: decimals, to: asset.decimals)
             case .decimal(let text): asset.atomic(text)
             case .policy: .max
             }
@@ -31,7 +33,7 @@ public struct Order: Sendable {
     public let purchase: Purchase
     /// For people: from whom.
     public let note: String
-    public let ceiling: Ceiling
+    public var ceiling: Ceiling
     /// How often an answer is asked for after the money is gone, before it counts as lost.
     public let tries: Int
     public var channel: ChannelUse

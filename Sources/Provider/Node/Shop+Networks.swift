@@ -51,24 +51,6 @@ extension Shop {
     }
 }
 
-extension UInt64 {
-    /// An amount with other decimals, rounded up; nil when it is more than a ledger can hold.
-    func rescaled(from: Int, to: Int) -> UInt64? {
-        guard from != to else { return self }
-        var amount = self
-        for _ in 0..<abs(to - from) {
-            if to > from {
-                let (product, overflow) = amount.multipliedReportingOverflow(by: 10)
-                guard !overflow else { return nil }
-                amount = product
-            } else {
-                amount = amount / 10 + (amount % 10 == 0 ? 0 : 1)
-            }
-        }
-        return amount <= Offer.highestPrice ? amount : nil
-    }
-}
-
 extension SettlementResponse {
     /// What is wrong with a payment, as an answer.
     init(_ error: X402Error, on network: String) {

@@ -28,6 +28,8 @@ struct Project: Sendable {
     var provider: String?
     /// The most that the chosen provider may charge, in atomic units.
     var ceiling: UInt64
+    /// Of what that is counted in; nil where it is whatever is asked for.
+    var decimals: Int?
     /// What was bought: a route, empty for storage.
     var result: [UInt8]
 }
@@ -121,7 +123,7 @@ actor AgentStore {
             return Project(
                 id: rows.first?.integer(0) ?? 0, kind: kind, state: .open, bytes: bytes, context: context,
                 provider: nil,
-                ceiling: 0, result: [])
+                ceiling: 0, decimals: nil, result: [])
         }
     }
 
@@ -130,9 +132,11 @@ actor AgentStore {
         guard let ceiling = Int64(exactly: project.ceiling) else { throw StoreError.ceiling(project.ceiling) }
         try self.write(events) {
             try self.database.run(
-                "UPDATE project SET state = ?, provider = ?, ceiling = ?, result = ? WHERE id = ?",
-                .text(project.state.rawValue), project.provider.map { .text($0) } ?? .null,
-                .integer(ceiling), .blob(project.result), .integer(project.id))
+                """
+                UPDATE project SET state = ?, provider = ?, ceiling = ?, decimals = ?, result = ? WHERE id = ?
+                """, .text(project.state.rawValue), project.provider.map { .text($0) } ?? .null,
+                .integer(ceiling), project.decimals.map { .integer(Int64($0)) } ?? .null,
+                .blob(project.result), .integer(project.id))
             if project.state == .done { try self.putAway(project) }
         }
     }
@@ -160,7 +164,7 @@ actor AgentStore {
     func unfinished(kind: String) throws -> Project? {
         try self.database.query(
             """
-            SELECT id, kind, state, bytes, context, provider, ceiling, result FROM project
+            SELECT id, kind, state, bytes, context, provider, ceiling, result, decimals FROM project
             WHERE kind = ? AND state <> 'done' ORDER BY id LIMIT 1
             """, .text(kind)
         ).first.flatMap { row in
@@ -169,7 +173,7 @@ actor AgentStore {
                     id: row.integer(0), kind: row.text(1), state: state, bytes: row.blob(3),
                     context: row.text(4),
                     provider: row.optionalText(5), ceiling: UInt64(exactly: row.integer(6)) ?? 0,
-                    result: row.blob(7))
+                    decimals: row.optionalInteger(8).map { Int($0) }, result: row.blob(7))
             }
         }
     }

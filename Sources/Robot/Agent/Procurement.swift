@@ -98,6 +98,7 @@ struct Procurement: Sendable {
     ) async throws -> Offering {
         let name = chosen.name
         var order = want.order(chosen, project.ceiling)
+        order.ceiling = .units(project.ceiling, decimals: project.decimals)
         order.channel = self.channels
         switch try await self.buyer.buy(order) {
         case .answered(let intent, let response):
@@ -221,8 +222,10 @@ struct Procurement: Sendable {
             return Seller(provider: known.provider, name: known.offer.name)
         }
         let losers = try await Losers(self.ledger)
+        let assets = try await self.ledger.peek { try $0.assets() }
         let ranked = Directory.ranked(
-            offers, excluding: avoided.union(losers.identities), payees: losers.payees, price: want.price)
+            offers, excluding: avoided.union(losers.identities), payees: losers.payees, price: want.price
+        ) { $0.decimals(in: assets) }
         let listing =
             ranked.map { "\($0.offer.offer.name) \($0.price)" }
             + unavailable.map { "\($0.provider.url) silent" }
@@ -238,6 +241,7 @@ struct Procurement: Sendable {
         let isNews = said.isNews("offers", "\(name): \(list)")
         project.provider = best.offer.provider.url
         project.ceiling = best.price
+        project.decimals = best.offer.offer.decimals(in: assets)
         try await self.store.save(
             project,
             events: isNews ? [.offers(what: want.what, list: list, chosen: name, price: best.price)] : [])
@@ -264,6 +268,19 @@ struct Procurement: Sendable {
         ]
         try await self.ledger.lose(intent, reason: reason, evidence: evidence.text)
         return .loss(seller: name, reason: reason, intent)
+    }
+}
+
+extension Offer {
+    /// Of what its prices are counted in; nil where it takes nothing that the owner's policy knows, or says
+    /// of that what the policy does not say.
+    func decimals(in assets: [Asset]) -> Int? {
+        let known = self.accepts.compactMap { way in
+            assets.first { $0.id.hasPrefix("\(way.network)/") && $0.id.hasSuffix(":\(way.asset)") }
+                .map { (said: way.decimals ?? $0.decimals, isSo: way.decimals ?? $0.decimals == $0.decimals) }
+        }
+        guard let first = known.first, known.allSatisfy(\.isSo) else { return nil }
+        return self.accepts.first?.decimals ?? first.said
     }
 }
 

@@ -31,7 +31,9 @@ public struct AgentView: ~Copyable {
         CREATE TABLE mark (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT;
         INSERT INTO mark SELECT 'archive', MIN(seq) - 1 FROM reading HAVING COUNT(*) > 0;
         DROP TABLE reading;
-        """
+        """,
+        // Of what the ceiling is counted in; null where that is whatever is asked for.
+        "ALTER TABLE project ADD COLUMN decimals INTEGER"
     )
 
     public init(path: FilePath) throws { self.database = try Connection.read(path, Self.schema) }

@@ -93,26 +93,35 @@ public struct Directory: Sendable {
         return try Signed<Offer>(response.body, from: provider.identity).body
     }
 
-    /// Sorts by `price`, cheapest first; equal prices by identity, so that the order never depends on chance.
+    /// Sorts by price, cheapest first; equal prices by identity, so that the order never depends on chance.
     /// Offers without a price and excluded providers are left out.
     /// - Parameters:
     ///   - identities: who is not asked, whatever account they want to be paid at.
     ///   - payees: accounts that are not paid, whoever names them.
+    ///   - price: in atomic units.
+    ///   - decimals: of what an offer's prices are counted in; those where nobody knows it come last.
     public static func ranked(
         _ offers: [ListedOffer], excluding identities: Set<PublicKey>, payees: Set<ExactText> = [],
-        price: (Offer) -> UInt64?
+        price: (Offer) -> UInt64?, decimals: (Offer) -> Int?
     ) -> [(offer: ListedOffer, price: UInt64)] {
-        offers.compactMap { listed in
+        let priced = offers.compactMap { listed -> (offer: ListedOffer, price: UInt64, value: UInt128)? in
             let isAvoided =
                 identities.contains(listed.provider.identity)
                 || listed.offer.accepts.contains { payees.contains(ExactText($0.payTo)) }
             guard !isAvoided, let price = price(listed.offer) else { return nil }
-            return (listed, price)
-        }.sorted { left, right in
-            left.price != right.price
-                ? left.price < right.price
+            let value = decimals(listed.offer).map { Self.value(of: price, decimals: $0) }
+            return (listed, price, value ?? .max)
+        }
+        return priced.sorted { left, right in
+            (left.value, left.price) != (right.value, right.price)
+                ? (left.value, left.price) < (right.value, right.price)
                 : left.offer.provider.identity.bytes.lexicographicallyPrecedes(
                     right.offer.provider.identity.bytes)
-        }
+        }.map { ($0.offer, $0.price) }
+    }
+
+    /// In units with 18 decimals, the most that an asset has.
+    private static func value(of price: UInt64, decimals: Int) -> UInt128 {
+        (decimals..<18).reduce(UInt128(price)) { value, _ in value * 10 }
     }
 }

@@ -149,14 +149,37 @@ import World
         }
     }
 
+    @Test func `prices are compared by what they are worth`() throws {
+        let prices: [(name: String, price: UInt64, decimals: Int?)] = [
+            ("cheap", 9_000, 7), ("dear", 1_000, 6), ("unknown", 1, nil), ("dearest", .max, 18),
+            ("free", 0, 0),
+        ]
+        let offers = try prices.enumerated().map { index, entry in
+            ListedOffer(
+                provider: Provider(url: "http://\(entry.name)", identity: try key(UInt8(index)).publicKey),
+                offer: Offer(
+                    name: entry.name, identity: try key(3).publicKey, accepts: Self.ways, storage: nil,
+                    compute: nil))
+        }
+        func entry(_ offer: Offer) -> (name: String, price: UInt64, decimals: Int?)? {
+            prices.first { $0.name == offer.name }
+        }
+        let ranked = Directory.ranked(
+            offers, excluding: [], price: { entry($0)?.price }, decimals: { entry($0)?.decimals })
+        #expect(ranked.map(\.offer.offer.name) == ["free", "cheap", "dear", "dearest", "unknown"])
+    }
+
     @Test func `whoever is not to be paid is not paid on any network`() throws {
         let listed = ListedOffer(
             provider: Provider(url: "http://a", identity: try key(3).publicKey),
             offer: try self.offer(Self.ways))
-        #expect(Directory.ranked([listed], excluding: []) { _ in 1 }.count == 1)
+        #expect(Directory.ranked([listed], excluding: [], price: { _ in 1 }, decimals: { _ in 6 }).count == 1)
         for payee in ["one", "two"] {
             #expect(
-                Directory.ranked([listed], excluding: [], payees: [ExactText(payee)]) { _ in 1 }.isEmpty)
+                Directory.ranked(
+                    [listed], excluding: [], payees: [ExactText(payee)], price: { _ in 1 },
+                    decimals: { _ in 6 }
+                ).isEmpty)
         }
     }
 }

@@ -153,4 +153,45 @@ import World
             #expect(try await self.buy(market, procurement, store))
         }
     }
+
+    // MARK: What a price is counted in
+
+    private static let dollars = [
+        Asset(id: "solana:1/token:mint", symbol: "USD", decimals: 6),
+        Asset(id: "stellar:1/token:contract", symbol: "USDC", decimals: 7),
+    ]
+
+    private func offer(_ ways: [(network: String, asset: String, decimals: Int?)]) throws -> Offer {
+        Offer(
+            name: "a", identity: try key(3).publicKey,
+            accepts: ways.map {
+                Offer.Acceptance(network: $0.network, asset: $0.asset, payTo: "x", decimals: $0.decimals)
+            }, storage: nil, compute: nil)
+    }
+
+    @Test func `the policy says what a price is counted in, the seller only which asset`() throws {
+        let (mint, contract) = (("solana:1", "mint"), ("stellar:1", "contract"))
+        let cases: [(ways: [(String, String, Int?)], decimals: Int?)] = [
+            ([(mint.0, mint.1, nil)], 6), ([(contract.0, contract.1, nil)], 7),
+            ([(mint.0, mint.1, 6), (contract.0, contract.1, 7)], 6),
+            // Prices are in the first, also where only the second can be paid.
+            ([("other:1", "coin", 9), (contract.0, contract.1, 7)], 9),
+            ([("other:1", "coin", nil)], nil), ([("solana:2", "mint", nil)], nil),
+            ([("solana:1", "int", nil)], nil),
+            // One that says what the policy does not say is not believed in anything.
+            ([(mint.0, mint.1, 0), (contract.0, contract.1, 7)], nil),
+            ([(mint.0, mint.1, 6), (contract.0, contract.1, 2)], nil),
+        ]
+        for (ways, decimals) in cases {
+            #expect(try self.offer(ways).decimals(in: Self.dollars) == decimals, "\(ways)")
+        }
+    }
+
+    @Test func `a ceiling is worth the same in every asset`() {
+        #expect(Order.Ceiling.units(1_000).atomic(in: Self.dollars[1]) == 1_000)
+        #expect(Order.Ceiling.units(1_000, decimals: 6).atomic(in: Self.dollars[0]) == 1_000)
+        #expect(Order.Ceiling.units(1_000, decimals: 6).atomic(in: Self.dollars[1]) == 10_000)
+        #expect(Order.Ceiling.units(1_001, decimals: 7).atomic(in: Self.dollars[0]) == 101)
+        #expect(Order.Ceiling.units(.max, decimals: 6).atomic(in: Self.dollars[1]) == nil)
+    }
 }
