@@ -4,18 +4,23 @@ internal import World
 
 /// Doing what a ``Purchasing`` asks for: with the seller of an order, and with the payment's rail.
 extension Buyer {
-    /// Sends the journalled bytes until seller and chain have answered, or patience ends.
+    /// Has a payment prepared, and sends its bytes until seller and chain have answered, or patience ends.
     func follow(
-        _ first: JournalledPayment, _ order: Order, on rail: any Rail
+        _ order: Order, on rail: any Rail, _ prepare: Preparation.Maker
     ) async throws -> PurchaseEnd {
-        var (payment, last) = (first, WebResponse?.none)
-        var deposit =
-            first.channel == nil ? nil : try await self.ledger.read { try $0.deposit(under: first) }
-        let course: Purchasing.Course =
-            payment.channel == nil ? .transfer : .voucher(hasDeposit: deposit != nil)
-        let end = try await Purchasing.follow(
-            Purchasing(course, .tries(order.tries), isPaid: first.state == .settled), on: self.timeline
-        ) { action in
+        var (prepared, deposit): (Preparation?, JournalledPayment?)
+        var last: WebResponse?
+        let end = try await Purchasing.follow(Purchasing(.tries(order.tries)), on: self.timeline) { action in
+            if action == .prepare {
+                let made = try await prepare()
+                prepared = made
+                guard case .signed(let payment) = made else { return .stopped }
+                deposit = try await self.deposit(under: payment)
+                let course: Purchasing.Course =
+                    payment.channel == nil ? .transfer : .voucher(hasDeposit: deposit != nil)
+                return .prepared(course, isPaid: payment.state == .settled)
+            }
+            guard case .signed(let payment)? = prepared else { return .stopped }
             switch action {
             case .send:
                 for payment in [deposit, payment].compactMap(\.self) {
@@ -39,10 +44,25 @@ extension Buyer {
                     return .nothingNew
                 }
                 guard let anew else { return .disbelieved(why) }
-                payment = anew
+                prepared = .signed(anew)
                 return .renewed
-            case .rest, .end: return .rested
+            case .prepare, .rest, .end: return .rested
             }
+        }
+        return try await self.purchase(end, prepared, last)
+    }
+
+    private func deposit(under payment: JournalledPayment) async throws -> JournalledPayment? {
+        guard payment.channel != nil else { return nil }
+        return try await self.ledger.read { try $0.deposit(under: payment) }
+    }
+
+    /// The end of a payment as the end of its purchase.
+    private func purchase(
+        _ end: Purchasing.End, _ prepared: Preparation?, _ last: WebResponse?
+    ) async throws -> PurchaseEnd {
+        guard case .signed(let payment)? = prepared else {
+            return prepared?.end ?? .unpaid(reason: "nothing was prepared")
         }
         switch end {
         case .answered:
@@ -53,6 +73,7 @@ extension Buyer {
         case .open(let reason):
             try await self.ledger.markUnknown(payment.intent, reason: reason)
             return .open(payment.intent, reason: reason)
+        case .stopped: return .unpaid(reason: "nothing was sent")
         }
     }
 

@@ -41,13 +41,15 @@ public struct Buyer: Sendable {
             let payment = try await self.ledger.peek({ try $0.payment(known) })
         {
             let rail = try self.rail(of: payment.proposal.asset)
-            return try await rail.alone(with: payment) { try await self.follow(payment, order, on: rail) }
+            return try await rail.alone(with: payment) {
+                try await self.follow(order, on: rail) { .signed(payment) }
+            }
         }
         switch try await self.quote(order) {
         case .ended(let purchase): return purchase
         case .priced(let way):
             let rail = try self.rail(of: way.quote.asset)
-            return try await way.pay(for: order) { try await self.follow($0, order, on: rail) }
+            return try await way.pay(for: order) { try await self.follow(order, on: rail, $0) }
         }
     }
 

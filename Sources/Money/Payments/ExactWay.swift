@@ -109,6 +109,9 @@ package enum Preparation: Sendable {
     /// Nothing was signed.
     case stopped(PurchaseEnd)
 
+    /// Reserves, has signed and journals, once.
+    package typealias Maker = () async throws -> Preparation
+
     /// Asks the ledger, which reserves; what it allows, and what is not signed yet, `sign` drafts, has signed
     /// and journals.
     package static func of(
@@ -125,12 +128,10 @@ package enum Preparation: Sendable {
         }
     }
 
-    /// Goes on with what is on disk.
-    package func followed(
-        by follow: (JournalledPayment) async throws -> PurchaseEnd
-    ) async throws -> PurchaseEnd {
+    /// How it ended before anything was sent; nil for what goes on.
+    package var end: PurchaseEnd? {
         switch self {
-        case .signed(let payment): try await follow(payment)
+        case .signed: nil
         case .paid(let record): .unanswered(record.id, reason: "paid before")
         case .stopped(let end): end
         }
@@ -154,8 +155,8 @@ package struct ExactWay<Exact: ExactRail>: Way {
     }
 
     package func pay(
-        for order: Order, then follow: (JournalledPayment) async throws -> PurchaseEnd
+        for order: Order, _ body: (Preparation.Maker) async throws -> PurchaseEnd
     ) async throws -> PurchaseEnd {
-        try await self.rail.prepare(self.quote).followed(by: follow)
+        try await body { try await self.rail.prepare(self.quote) }
     }
 }

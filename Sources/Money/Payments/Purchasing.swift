@@ -1,11 +1,11 @@
 package import World
 
-/// A payment whose exact bytes are on disk, on its way to an end, as a value: it takes what happened and says
-/// what to do next. It knows no clock, no socket and no chain; what it asks for is done by one performer,
-/// ``follow(_:on:_:)``.
+/// A payment from the wish to its end, as a value: it takes what happened and says what to do next. It knows
+/// no clock, no socket and no chain; what it asks for is done by one performer, ``follow(_:on:_:)``.
 ///
-/// Only the same bytes are ever sent. A payment ends as paid when the chain shows it (a voucher: when its
-/// payee accepts it), as unpaid when the chain proves that it never can be, and otherwise as open.
+/// Nothing is sent before the exact bytes are on disk, and only the same bytes ever are. A payment ends as
+/// paid when the chain shows it (a voucher: when its payee accepts it), as unpaid when the chain proves that
+/// it never can be, and otherwise as open.
 package struct Purchasing: Sendable {
     /// Whose word ends a payment.
     package enum Course: Sendable, Hashable {
@@ -68,6 +68,13 @@ package struct Purchasing: Sendable {
 
     package enum Event: Sendable, Hashable {
         case begun
+        /// The bytes are on disk.
+        /// - looksFirst: whether the chain is asked before anything is sent: it may have landed in an earlier
+        ///   life.
+        /// - isPaid: whether its end is known already, and only the answer is missing.
+        case prepared(Course, looksFirst: Bool = false, isPaid: Bool = false)
+        /// Nothing is to be sent: it was refused, or paid before.
+        case stopped
         case replied(Reply)
         /// Nobody answered, and why.
         case silent(String)
@@ -86,6 +93,8 @@ package struct Purchasing: Sendable {
     }
 
     package enum Action: Sendable, Hashable {
+        /// Have it authorised, signed and written down.
+        case prepare
         /// Send the bytes that are on disk.
         case send
         /// Ask the chain what became of the payment, or of the deposit under it.
@@ -101,6 +110,8 @@ package struct Purchasing: Sendable {
     }
 
     package enum End: Sendable, Hashable {
+        /// Nothing was sent; whoever prepared it knows why.
+        case stopped
         /// Paid, and the last reply is what was bought.
         case answered
         /// Paid, and no good reply.
@@ -111,31 +122,25 @@ package struct Purchasing: Sendable {
         case open(reason: String)
     }
 
-    private(set) var course: Course
+    private var course: Course?
     private let patience: Patience
-    private let looksFirst: Bool
     private var attempt = 0
     private var reply: Reply?
     private var isSent = false
-    private var isSettled: Bool
+    private var isSettled = false
     private var isRenewed = false
     private var reason = ""
 
-    /// - Parameters:
-    ///   - looksFirst: whether the chain is asked before anything is sent: it may have landed in an earlier
-    ///     life.
-    ///   - isPaid: whether its end is known already, and only the answer is missing.
-    package init(_ course: Course, _ patience: Patience, looksFirst: Bool = false, isPaid: Bool = false) {
-        self.course = course
-        self.looksFirst = looksFirst
-        self.isSettled = isPaid
-        self.patience = patience
-    }
+    package init(_ patience: Patience) { self.patience = patience }
 
     /// - Parameter now: uptime.
     package mutating func handle(_ event: Event, at now: Duration) -> Action {
         switch event {
-        case .begun: return self.looksFirst ? .look(hint: nil) : .send
+        case .begun: return .prepare
+        case .prepared(let course, let looksFirst, let isPaid):
+            (self.course, self.isSettled) = (course, isPaid)
+            return looksFirst ? .look(hint: nil) : .send
+        case .stopped: return .end(.stopped)
         case .replied(let reply):
             if !reply.isGood { self.reason = reply.reason }
             return self.heard(reply, at: now)

@@ -110,9 +110,9 @@ package protocol Way: Sendable {
 
     /// The message that would be signed now, and the channel that it is about.
     func preview(for order: Order) async throws -> (message: [UInt8], channel: String?)
-    /// Reserves, signs and journals, and hands on what may be sent.
+    /// Does `body` with what reserves, has signed and journals, while nobody else works with the channel.
     func pay(
-        for order: Order, then follow: (JournalledPayment) async throws -> PurchaseEnd
+        for order: Order, _ body: (Preparation.Maker) async throws -> PurchaseEnd
     ) async throws -> PurchaseEnd
 }
 

@@ -16,10 +16,19 @@ import World
         _ course: Purchasing.Course, within patience: Purchasing.Patience = .tries(2),
         looksFirst: Bool = false, _ steps: [Step]
     ) {
-        var machine = Purchasing(course, patience, looksFirst: looksFirst)
+        var machine = Purchasing(patience)
+        #expect(machine.handle(.begun, at: .zero) == .prepare)
         for (number, step) in steps.enumerated() {
-            #expect(machine.handle(step.event, at: .zero) == step.action, "step \(number)")
+            // It goes on when the bytes are on disk.
+            let event = step.event == .begun ? .prepared(course, looksFirst: looksFirst) : step.event
+            #expect(machine.handle(event, at: .zero) == step.action, "step \(number)")
         }
+    }
+
+    @Test func `what is refused before it is signed ends without a byte`() {
+        var machine = Purchasing(.tries(5))
+        #expect(machine.handle(.begun, at: .zero) == .prepare)
+        #expect(machine.handle(.stopped, at: .zero) == .end(.stopped))
     }
 
     @Test func `a transfer ends with the seller's answer once the chain shows it`() {
@@ -48,8 +57,8 @@ import World
         let opens: [Purchasing.Finding] = [.open, .absent, .silent("nobody")]
         for finding in opens {
             for reply in [Self.good, Self.bad, .silent("timed out")] {
-                var machine = Purchasing(.transfer, .tries(1))
-                _ = machine.handle(.begun, at: .zero)
+                var machine = Purchasing(.tries(1))
+                _ = machine.handle(.prepared(.transfer), at: .zero)
                 _ = machine.handle(reply, at: .zero)
                 guard case .end(.open) = machine.handle(.found(finding), at: .zero) else {
                     Issue.record("\(finding) after \(reply) ended a payment")
@@ -85,13 +94,13 @@ import World
     /// The seller showed a voucher that it took in silence: that one is paid, and only its answer is missing.
     @Test func `what is paid already is asked for, and not paid or judged again`() {
         for course in [Purchasing.Course.voucher(hasDeposit: false), .transfer] {
-            var machine = Purchasing(course, .tries(2), isPaid: true)
-            #expect(machine.handle(.begun, at: .zero) == .send)
+            var machine = Purchasing(.tries(2))
+            #expect(machine.handle(.prepared(course, isPaid: true), at: .zero) == .send)
             #expect(machine.handle(Self.bad, at: .zero) == Self.pause)
             #expect(machine.handle(.rested, at: .zero) == .send)
             #expect(machine.handle(Self.good, at: .zero) == .end(.answered))
-            machine = Purchasing(course, .tries(1), isPaid: true)
-            _ = machine.handle(.begun, at: .zero)
+            machine = Purchasing(.tries(1))
+            _ = machine.handle(.prepared(course, isPaid: true), at: .zero)
             #expect(machine.handle(Self.bad, at: .zero) == .end(.paid(reason: "status 500")))
         }
     }
@@ -219,16 +228,21 @@ import World
             .transfer, .plain, .closing, .voucher(hasDeposit: true), .voucher(hasDeposit: false),
         ]
         let course = courses.randomElement(using: &random) ?? .plain
-        var machine = Purchasing(
-            course, .tries(Int.random(in: 1...6, using: &random)), looksFirst: .random(using: &random))
+        var machine = Purchasing(.tries(Int.random(in: 1...6, using: &random)))
         var event = Purchasing.Event.begun
-        var isProved = false
+        var (isProved, isPrepared) = (false, false)
         for _ in 0..<100 {
             switch machine.handle(event, at: .zero) {
             case .end(.unpaid): return #expect(isProved, "seed \(seed)")
-            case .end: return
+            case .end(let end): return #expect((end == .stopped) == !isPrepared, "seed \(seed)")
             case .rest: event = .rested
+            case .prepare:
+                #expect(!isPrepared, "seed \(seed)")
+                isPrepared = Int.random(in: 0..<10, using: &random) > 0
+                event =
+                    isPrepared ? .prepared(course, looksFirst: .random(using: &random)) : .stopped
             case .send:
+                #expect(isPrepared, "seed \(seed)")
                 event =
                     [
                         Self.good, Self.bad, .silent("no"),

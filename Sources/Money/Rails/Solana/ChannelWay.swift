@@ -56,30 +56,33 @@ struct ChannelWay: Way {
     }
 
     func pay(
-        for order: Order, then follow: (JournalledPayment) async throws -> PurchaseEnd
+        for order: Order, _ body: (Preparation.Maker) async throws -> PurchaseEnd
     ) async throws -> PurchaseEnd {
         if case .spend(let record, let terms) = self.plan {
             return try await self.rail.locks.alone(record.id) {
-                try await self.spend(record.id, terms, follow)
+                try await body { try await self.spend(record.id, terms) }
             }
         }
         guard let recent = try? await self.rail.rpc.latestBlockhash(.confirmed) else {
             return SolanaRail.silentChain
         }
         guard case .topUp(let record, let terms, let amount) = self.plan else {
-            return try await self.open(for: order, recent, follow)
+            return try await self.open(for: order, recent, body)
         }
         let series = try await self.rail.ledger.read {
             try $0.lastSeries(of: .deposit(channel: record.id))
         }
         return try await self.rail.locks.alone(record.id) {
-            try await self.fill(
-                try Address(record.id), terms, amount, (series ?? 0) + 1, recent, order, follow)
+            try await body {
+                try await self.fill(
+                    try Address(record.id), terms, amount, (series ?? 0) + 1, recent, order)
+            }
         }
     }
 
     private func open(
-        for order: Order, _ recent: LatestBlockhash, _ follow: (JournalledPayment) async throws -> PurchaseEnd
+        for order: Order, _ recent: LatestBlockhash,
+        _ body: (Preparation.Maker) async throws -> PurchaseEnd
     ) async throws -> PurchaseEnd {
         guard case .open(let deposit) = self.plan else { return .unpaid(reason: "no channel is opened") }
         let terms = try self.rail.terms(self.quote, at: order.request.url, recent)
@@ -93,31 +96,29 @@ struct ChannelWay: Way {
         return try await self.rail.locks.alone(id.description) {
             try await self.rail.ledger.prepareChannel(
                 id.description, payee: self.quote.proposal.payee, asset: self.quote.asset, terms: terms.bytes)
-            let purchase = try await self.fill(id, terms, deposit, 0, recent, order, follow)
+            let purchase = try await body { try await self.fill(id, terms, deposit, 0, recent, order) }
             try await self.rail.ledger.dropUnsignedDeposit(into: id.description)
             return purchase
         }
     }
 
     /// Pays with the next voucher of an open channel.
-    private func spend(
-        _ id: String, _ terms: ChannelTerms, _ follow: (JournalledPayment) async throws -> PurchaseEnd
-    ) async throws -> PurchaseEnd {
+    private func spend(_ id: String, _ terms: ChannelTerms) async throws -> Preparation {
         try await Preparation.of(self.quote.proposal, from: id, in: self.rail.ledger) { authorization in
             let intent = authorization.intent
             return .signed(
                 try await self.rail.sign(authorization, id) {
                     self.rail.payload(self.quote, .voucher, terms, $0, intent)
                 })
-        }.followed(by: follow)
+        }
     }
 
     /// Pays with a deposit and the voucher that spends the first of it: both are reserved before either is
     /// signed, and both are on disk before one byte leaves.
     private func fill(
         _ id: Address, _ terms: ChannelTerms, _ amount: UInt64, _ series: UInt32,
-        _ recent: LatestBlockhash, _ order: Order, _ follow: (JournalledPayment) async throws -> PurchaseEnd
-    ) async throws -> PurchaseEnd {
+        _ recent: LatestBlockhash, _ order: Order
+    ) async throws -> Preparation {
         let quote = self.quote
         let proposal = Proposal(
             Purchase(.deposit(channel: id.description), series: series),
@@ -127,19 +128,19 @@ struct ChannelWay: Way {
         do {
             try await self.rail.foresee(message)
         } catch let error as X402Error {
-            return .unpaid(reason: "\(error)")
+            return .stopped(.unpaid(reason: "\(error)"))
         } catch is ChainNodeError {
-            return SolanaRail.silentChain
+            return .stopped(SolanaRail.silentChain)
         }
         let deposit: Authorization
         switch try await self.rail.ledger.authorize(proposal) {
         case .authorized(let authorization): deposit = authorization
-        case .denied(let denial): return .denied(denial)
+        case .denied(let denial): return .stopped(.denied(denial))
         // The address of a channel is good for minutes: who approves it would come too late.
-        case .waiting(_, let denial): return .denied(denial)
-        case .differs(let record): return .denied(record.difference)
-        case .inFlight: return .unpaid(reason: "the channel is being filled already")
-        case .settled: return .unpaid(reason: "the channel is filled already")
+        case .waiting(_, let denial): return .stopped(.denied(denial))
+        case .differs(let record): return .stopped(.denied(record.difference))
+        case .inFlight: return .stopped(.unpaid(reason: "the channel is being filled already"))
+        case .settled: return .stopped(.unpaid(reason: "the channel is filled already"))
         }
         let voucher: Authorization
         let decision: Decision
@@ -154,22 +155,22 @@ struct ChannelWay: Way {
         case .authorized(let authorization): voucher = authorization
         case .denied(let denial):
             try await self.rail.ledger.release(deposit, reason: "the purchase is not allowed: \(denial)")
-            return .denied(denial)
+            return .stopped(.denied(denial))
         case .waiting(let id, let denial):
             try await self.rail.ledger.release(deposit, reason: "the purchase waits: \(denial)")
-            return .waiting(id, denial)
+            return .stopped(.waiting(id, denial))
         case .differs(let record):
             try await self.rail.ledger.release(deposit, reason: "the purchase is made on other terms")
-            return .denied(record.difference)
+            return .stopped(.denied(record.difference))
         case .inFlight(let payment):
             try await self.rail.ledger.release(deposit, reason: "the purchase is on its way already")
-            return .open(payment.intent, reason: "the same purchase is on its way already")
+            return .stopped(.open(payment.intent, reason: "the same purchase is on its way already"))
         case .settled(let record):
             try await self.rail.ledger.release(deposit, reason: "the purchase is made already")
-            return .unanswered(record.id, reason: "paid before")
+            return .paid(record)
         }
-        let payment = try await self.rail.sign(deposit, voucher, quote, id, terms, message, recent)
-        return try await follow(payment)
+        return .signed(
+            try await self.rail.sign(deposit, voucher, quote, id, terms, message, recent))
     }
 
     /// The message that fills a channel, read back from its bytes by a decoder that shares no code with the

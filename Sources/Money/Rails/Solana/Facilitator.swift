@@ -139,30 +139,22 @@ public struct Facilitator: Sendable {
         let payer = (payer ?? self.feePayer).description
         let proposal = self.fee(for: transaction, cost: cost, payer: payer)
         let height = try await self.rpc.blockHeight(.confirmed)
-        let prepared = try await Preparation.of(proposal, in: self.ledger) { authorization in
-            let signed = try await self.wallet.sign(
-                CheckedMessage(
-                    transaction.messageBytes, for: authorization, of: self.wallet,
-                    by: SolanaReader(network: self.network)))
-            var complete = transaction
-            try complete.place(signed.signature, of: self.feePayer)
-            try complete.verifySignatures()
-            // Later than any blockhash that is valid now.
-            let horizon = Horizon(last: height + Blockhash.lifetimeBlocks)
-            return .signed(
-                try await self.ledger.journal(signed, payload: complete.bytes, horizon: horizon))
+        let prepare: Preparation.Maker = {
+            try await Preparation.of(proposal, in: self.ledger) { authorization in
+                let signed = try await self.wallet.sign(
+                    CheckedMessage(
+                        transaction.messageBytes, for: authorization, of: self.wallet,
+                        by: SolanaReader(network: self.network)))
+                var complete = transaction
+                try complete.place(signed.signature, of: self.feePayer)
+                try complete.verifySignatures()
+                // Later than any blockhash that is valid now.
+                let horizon = Horizon(last: height + Blockhash.lifetimeBlocks)
+                return .signed(
+                    try await self.ledger.journal(signed, payload: complete.bytes, horizon: horizon))
+            }
         }
-        switch prepared {
-        case .signed(let sponsored): return try await self.send(sponsored, payer: payer)
-        case .paid(let record):
-            let id = record.transaction ?? ""
-            return try await self.response(about: id, payer: payer) ?? self.pending(id, payer)
-        case .stopped(let end):
-            return SettlementResponse(
-                failure: "unexpected_settle_error",
-                message: "the facilitator does not sponsor: \(end.reason)", payer: payer,
-                network: self.network.chainID)
-        }
+        return try await self.follow(prepare, payer: payer)
     }
 
     /// Reads the transaction of a payload and applies every rule; of the chain only the token's program is
@@ -208,20 +200,20 @@ public struct Facilitator: Sendable {
         return (transaction, payment)
     }
 
-    /// Sends the exact journalled bytes and follows them.
-    private func send(_ sponsored: JournalledPayment, payer: String) async throws -> SettlementResponse {
-        guard let id = try Transaction(decoding: sponsored.payload).id else {
-            throw X402Error.malformed("the sponsor's signature is missing")
-        }
-        try await self.ledger.markSubmitted(sponsored)
+    /// Sends the exact journalled bytes until the chain has decided, or patience ends.
+    private func follow(_ prepare: Preparation.Maker, payer: String) async throws -> SettlementResponse {
         let books = Reconciler(ledger: self.ledger, rpc: self.rpc)
-        var (isTaken, isRefused) = (false, false)
-        let machine = Purchasing(
-            .plain, .until(self.timeline.uptime + self.patience, every: .milliseconds(200)),
-            looksFirst: sponsored.state != .signed)
+        var (prepared, isTaken, isRefused): (Preparation?, Bool, Bool) = (nil, false, false)
+        let machine = Purchasing(.until(self.timeline.uptime + self.patience, every: .milliseconds(200)))
         let end = try await Purchasing.follow(machine, on: self.timeline) { action in
-            guard case .send = action else {
-                return .found(try await books.reconcileFee(sponsored, mayBeDead: isRefused))
+            if action == .prepare { prepared = try await prepare() }
+            guard case .signed(let sponsored)? = prepared else { return .stopped }
+            switch action {
+            case .prepare:
+                try await self.ledger.markSubmitted(sponsored)
+                return .prepared(.plain, looksFirst: sponsored.state != .signed)
+            case .look: return .found(try await books.reconcileFee(sponsored, mayBeDead: isRefused))
+            default: break
             }
             do throws(ChainNodeError) {
                 _ = try await self.rpc.send(sponsored.payload, skipPreflight: false, maxRetries: 0)
@@ -237,14 +229,35 @@ public struct Facilitator: Sendable {
                         isGood: false, reason: "the chain refuses: \(reason.text)", isRefusal: !isTaken))
             }
         }
-        switch end {
-        case .answered, .paid:
-            return SettlementResponse(transaction: id, payer: payer, network: self.network.chainID)
-        case .unpaid(let reason):
-            return SettlementResponse(
-                failure: "invalid_transaction_state", message: reason, transaction: id, payer: payer,
-                network: self.network.chainID)
-        case .open(let reason): return self.pending(id, payer, reason.isEmpty ? nil : reason)
+        return try await self.response(to: end, prepared, payer: payer)
+    }
+
+    private func response(
+        to end: Purchasing.End, _ prepared: Preparation?, payer: String
+    ) async throws -> SettlementResponse {
+        let network = self.network.chainID
+        func failure(_ code: String, _ message: String, _ id: String = "") -> SettlementResponse {
+            SettlementResponse(
+                failure: code, message: message, transaction: id, payer: payer, network: network)
+        }
+        switch prepared {
+        case .signed(let sponsored)?:
+            guard let id = try Transaction(decoding: sponsored.payload).id else {
+                throw X402Error.malformed("the sponsor's signature is missing")
+            }
+            switch end {
+            case .answered, .paid:
+                return SettlementResponse(transaction: id, payer: payer, network: network)
+            case .unpaid(let reason): return failure("invalid_transaction_state", reason, id)
+            case .open(let reason): return self.pending(id, payer, reason.isEmpty ? nil : reason)
+            case .stopped: return self.pending(id, payer)
+            }
+        case .paid(let record)?:
+            let id = record.transaction ?? ""
+            return try await self.response(about: id, payer: payer) ?? self.pending(id, payer)
+        case .stopped(let stop)?:
+            return failure("unexpected_settle_error", "the facilitator does not sponsor: \(stop.reason)")
+        case nil: return failure("unexpected_settle_error", "nothing was prepared")
         }
     }
 

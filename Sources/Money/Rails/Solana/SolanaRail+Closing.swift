@@ -36,8 +36,9 @@ extension SolanaRail {
             return .refused(reason: "the seller never accepted a voucher; nothing shows it what is due")
         }
         var (last, isTaken, closing): (WebResponse?, Bool, ChannelClosing?) = (nil, false, nil)
-        let end = try await Purchasing.follow(Purchasing(.closing, .tries(3)), on: self.timeline) { action in
+        let end = try await Purchasing.follow(Purchasing(.tries(3)), on: self.timeline) { action in
             switch action {
+            case .prepare: return .prepared(.closing)
             case .look(let hint):
                 closing = try await self.ended(
                     record, redeemed: isTaken ? voucher.voucher.cumulative : nil, transaction: hint)
@@ -68,7 +69,7 @@ extension SolanaRail {
         if let closing { return closing }
         switch end {
         case .open(let reason), .unpaid(let reason), .paid(let reason): return .refused(reason: reason)
-        case .answered: return .refused(reason: "")
+        case .answered, .stopped: return .refused(reason: "")
         }
     }
 

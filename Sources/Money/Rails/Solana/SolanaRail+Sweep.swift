@@ -43,7 +43,7 @@ extension SolanaRail {
             return (open, free, try view.lastSeries(of: .surplus(asset: asset.id)))
         }
         if let open, let payment = try await self.ledger.read({ try $0.payment(open) }) {
-            return try await self.finish(payment)
+            return try await self.sweep(asset) { .signed(payment) }
         }
         guard let mint = SolanaNames.mint(of: asset, on: self.chain),
             let payTo = SolanaNames.owner(of: rule.account, on: self.chain)
@@ -79,23 +79,25 @@ extension SolanaRail {
         let quote = Quote(
             required: PaymentRequired(resource: proposal.purchase.subject.text, accepts: [requirements]),
             requirements: requirements, ceiling: proposal.amount, proposal: proposal)
-        switch try await self.prepare(quote) {
-        case .signed(let payment): return try await self.finish(payment)
-        case .paid: return .waits(asset: asset, reason: "paid before")
-        case .stopped(let end): return .waits(asset: asset, reason: end.reason)
-        }
+        return try await self.sweep(asset) { try await self.prepare(quote) }
     }
 
-    /// Sends the journalled bytes until the chain has answered, or patience ends.
-    private func finish(_ payment: JournalledPayment) async throws -> Sweeping {
-        let asset = payment.proposal.asset
-        let payload = try PaymentPayload(bytes: payment.payload)
-        let end = try await Purchasing.follow(Purchasing(.plain, .tries(3)), on: self.timeline) { action in
-            guard case .look(let hint) = action else {
+    /// Sends what is prepared until the chain has answered, or patience ends.
+    private func sweep(_ asset: Asset, _ prepare: Preparation.Maker) async throws -> Sweeping {
+        var prepared: Preparation?
+        let end = try await Purchasing.follow(Purchasing(.tries(3)), on: self.timeline) { action in
+            if action == .prepare { prepared = try await prepare() }
+            guard case .signed(let payment)? = prepared else { return .stopped }
+            switch action {
+            case .prepare: return .prepared(.plain)
+            case .look(let hint): return .found(try await self.finding(of: payment, hint: hint))
+            default:
                 try await self.ledger.markSubmitted(payment)
-                return try await Self.present(payload, to: self.sponsor)
+                return try await Self.present(try PaymentPayload(bytes: payment.payload), to: self.sponsor)
             }
-            return .found(try await self.finding(of: payment, hint: hint))
+        }
+        guard case .signed(let payment)? = prepared else {
+            return .waits(asset: asset, reason: prepared?.end?.reason ?? "nothing was prepared")
         }
         switch end {
         case .answered, .paid:
@@ -104,6 +106,7 @@ extension SolanaRail {
         case .open(let reason):
             try await self.ledger.markUnknown(payment.intent, reason: reason)
             return .waits(asset: asset, reason: reason)
+        case .stopped: return .waits(asset: asset, reason: "nothing was sent")
         }
     }
 
