@@ -8,7 +8,7 @@ internal import World
 ///
 /// Of `batch-settlement` it takes what clients sign: deposits, vouchers, and to verify refunds. Claims and
 /// closes are the shop's own business, for which it needs no interface; nobody else pays for them with our
-/// lamports.
+/// money.
 extension Shop {
     var supported: JSON { FacilitatorSupport.json(self.rails.map(\.supported)) }
 
@@ -122,8 +122,7 @@ extension Shop {
     }
 
     /// Applies the rules that a sale applies, without moving anything.
-    /// - Returns: the channel as it is, or would be with its deposit, and the lamports that the deposit
-    /// takes.
+    /// - Returns: the channel as it is, or would be with its deposit, and what the deposit takes from us.
     func inspect(
         _ payment: VoucherPayment, _ payload: PaymentPayload, _ requirements: PaymentRequirements,
         _ channels: any ChannelSelling
