@@ -49,6 +49,7 @@ struct Depaid {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await robot.runBuses() }
             group.addTask { try await robot.agent.run() }
+            group.addTask { try await Self.keepSmall() }
             group.addTask {
                 for await signal in signals {
                     logger.info("ending", metadata: ["signal": "\(signal)"])
@@ -65,6 +66,18 @@ struct Depaid {
             while let result = await group.nextResult() {
                 if case .failure(let error) = result, !(error is CancellationError) { throw error }
             }
+        }
+    }
+}
+
+extension Depaid {
+    /// Gives back the code that the start needed, and later what a rare piece of work did.
+    private static func keepSmall() async throws {
+        var pause = Duration.seconds(5)
+        while true {
+            try await SystemTimeline().sleep(for: pause)
+            CodePages.release()
+            pause = .seconds(3_600)
         }
     }
 }
