@@ -21,7 +21,7 @@ public enum CodePages {
         guard words.count >= 6, words[5].hasPrefix("/"),
             words[1] == "r-xp" || words[1] == "r--p" && words[2] == "00000000"
         else { return nil }
-        let ends = words[0].split(separator: "-").map { UInt($0, radix: 16) }  // bounded: nil where it is no number
+        let ends = words[0].split(separator: "-").map { UInt($0, radix: 16) }  // bounded: or nil
         guard ends.count == 2, let start = ends[0], let end = ends[1], start < end else { return nil }
         return start..<end
     }
