@@ -19,6 +19,8 @@ import World
         struct Faults {
             /// The facilitator is not there.
             var isAway = false
+            /// What it says instead of an answer.
+            var noise: String?
             /// It does its work, and its answer is lost.
             var losesAnswers = false
             /// It says that it sent what it keeps.
@@ -49,6 +51,9 @@ import World
             }
             let faults = self.faults.withLock { $0 }
             if faults.isAway { throw .unreachable(request.url) }
+            if let noise = faults.noise {
+                return WebResponse(status: 200, headers: [], body: Array(noise.utf8))
+            }
             let what = String(request.url.dropFirst("http://facilitator/".count))
             if faults.lies, what == "settle" {
                 let id = String(repeating: "ab", count: 32)
@@ -215,14 +220,18 @@ import World
         }
     }
 
-    @Test func `without a facilitator nothing is sold and nothing is written down`() async throws {
+    @Test(arguments: [nil, "<html>", "[]", #"{"isValid":"yes"}"#, #"{"isValid":false}"#])
+    func `without a facilitator nothing is sold and nothing is written down`(noise: String?) async throws {
         try await self.with { town in
             let (_, robot) = (try await town.openShop(), try await town.ledger())
-            town.fault { $0.isAway = true }
+            town.fault { ($0.isAway, $0.noise) = (noise == nil, noise) }
             if case .answered = try await town.buy(with: robot) { Issue.record("it was sold") }
             #expect(try await town.scene.holdings() == [StellarScene.money, 0])
+            // Its words are no fault of the customer's.
+            let status = try await town.theft(of: "another map").status
+            #expect(status == (noise?.contains("false") == true ? 402 : 503))
             // What was signed is still good, and buys the same.
-            town.fault { $0.isAway = false }
+            town.fault { $0 = .init() }
             try self.expectSold(try await town.buy(with: robot), town)
             #expect(try await town.scene.holdings() == [StellarScene.money - 10_000, 10_000])
         }

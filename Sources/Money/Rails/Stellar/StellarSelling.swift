@@ -112,8 +112,8 @@ package struct StellarSelling: SellingRail {
         }
         do {
             try await self.facilitator.verify(payload, requirements)
-        } catch let error as WebError {
-            throw FacilitatorSilence(reason: "\(error)")
+        } catch  where error is WebError || error is JSONError {
+            throw FacilitatorSilence(reason: "\(error)", isCancelled: error as? WebError == .cancelled)
         }
     }
 
@@ -166,10 +166,11 @@ package struct StellarSelling: SellingRail {
     package func sweep() async throws -> [BookFault] { [] }
 }
 
-/// The facilitator gives no answer: nothing was asked of the network, and the customer may come again.
+/// The facilitator gives no answer, or none that can be read: nothing was asked of the network, and the
+/// customer may come again.
 private struct FacilitatorSilence: ChainError, CustomStringConvertible {
     let reason: String
-    let isCancelled = false
+    let isCancelled: Bool
     let isOtherNetwork = false
-    var description: String { "the facilitator does not answer: \(self.reason)" }
+    var description: String { "the facilitator gives no usable answer: \(self.reason)" }
 }
