@@ -160,9 +160,7 @@ extension StellarFacilitator {
     ///
     /// - Parameter what: the last part of the path.
     /// - Throws: `JSONError` for what is no such request.
-    package func respond(
-        to what: String, _ body: [UInt8], timeline: (any Timeline)? = nil
-    ) async throws -> [UInt8] {
+    package func respond(to what: String, _ body: [UInt8]) async throws -> [UInt8] {
         let root = JSONField(try JSON.read(body, limits: JSON.Limits(bytes: 256 << 10)))
         let (text, terms) = try (
             root["paymentPayload"]["payload"]["transaction"].string(),
@@ -174,7 +172,7 @@ extension StellarFacilitator {
             if let reason { answer["invalidReason"] = .string(reason) }
             return Array(answer.text.utf8)
         }
-        let outcome = try await self.settle(text, against: terms, timeline: timeline)
+        let outcome = try await self.settle(text, against: terms)
         var answer: JSON = [
             "success": .bool(outcome.errorReason == nil), "transaction": .string(outcome.transaction),
             "network": .string(await self.node.ledger.network.chainID),

@@ -8,19 +8,14 @@ extension Buyer {
     func follow(
         _ order: Order, on rail: any Rail, _ prepare: Preparation.Maker
     ) async throws -> PurchaseEnd {
-        var (prepared, deposit): (Preparation?, JournalledPayment?)
-        var last: WebResponse?
-        let end = try await Purchasing.follow(Purchasing(.tries(order.tries)), on: self.timeline) { action in
-            if action == .prepare {
-                let made = try await prepare()
-                prepared = made
-                guard case .signed(let payment) = made else { return .stopped }
-                deposit = try await self.deposit(under: payment)
-                let course: Purchasing.Course =
-                    payment.channel == nil ? .transfer : .voucher(hasDeposit: deposit != nil)
-                return .prepared(course, isPaid: payment.state == .settled)
-            }
-            guard case .signed(let payment)? = prepared else { return .stopped }
+        var (deposit, last): (JournalledPayment?, WebResponse?)
+        let patience = Purchasing.Patience.tries(order.tries)
+        let outcome = try await Purchasing.follow(patience, prepare, on: self.timeline) { payment in
+            deposit = try await self.deposit(under: payment)
+            let course: Purchasing.Course =
+                payment.channel == nil ? .transfer : .voucher(hasDeposit: deposit != nil)
+            return .prepared(course, isPaid: payment.state == .settled)
+        } _: { action, payment in
             switch action {
             case .send:
                 for payment in [deposit, payment].compactMap(\.self) {
@@ -44,12 +39,15 @@ extension Buyer {
                     return .nothingNew
                 }
                 guard let anew else { return .disbelieved(why) }
-                prepared = .signed(anew)
+                payment = anew
                 return .renewed
-            case .prepare, .rest, .end: return .rested
+            case .prepare, .rest, .end, .stop: return .rested
             }
         }
-        return try await self.purchase(end, prepared, last)
+        switch outcome {
+        case .unsent(let prepared): return prepared.end ?? .unpaid(reason: "nothing was sent")
+        case .ended(let payment, let end): return try await self.purchase(end, of: payment, last)
+        }
     }
 
     private func deposit(under payment: JournalledPayment) async throws -> JournalledPayment? {
@@ -59,11 +57,8 @@ extension Buyer {
 
     /// The end of a payment as the end of its purchase.
     private func purchase(
-        _ end: Purchasing.End, _ prepared: Preparation?, _ last: WebResponse?
+        _ end: Purchasing.End, of payment: JournalledPayment, _ last: WebResponse?
     ) async throws -> PurchaseEnd {
-        guard case .signed(let payment)? = prepared else {
-            return prepared?.end ?? .unpaid(reason: "nothing was prepared")
-        }
         switch end {
         case .answered:
             if let last { return .answered(payment.intent, last) }
@@ -73,7 +68,6 @@ extension Buyer {
         case .open(let reason):
             try await self.ledger.markUnknown(payment.intent, reason: reason)
             return .open(payment.intent, reason: reason)
-        case .stopped: return .unpaid(reason: "nothing was sent")
         }
     }
 

@@ -1,3 +1,4 @@
+package import Ledger
 package import World
 
 /// A payment from the wish to its end, as a value: it takes what happened and says what to do next. It knows
@@ -107,11 +108,11 @@ package struct Purchasing: Sendable {
         case agree
         case rest(Duration)
         case end(End)
+        /// Nothing is to be sent; whoever prepared it knows why.
+        case stop
     }
 
     package enum End: Sendable, Hashable {
-        /// Nothing was sent; whoever prepared it knows why.
-        case stopped
         /// Paid, and the last reply is what was bought.
         case answered
         /// Paid, and no good reply.
@@ -140,7 +141,7 @@ package struct Purchasing: Sendable {
         case .prepared(let course, let looksFirst, let isPaid):
             (self.course, self.isSettled) = (course, isPaid)
             return looksFirst ? .look(hint: nil) : .send
-        case .stopped: return .end(.stopped)
+        case .stopped: return .stop
         case .replied(let reply):
             if !reply.isGood { self.reason = reply.reason }
             return self.heard(reply, at: now)
@@ -222,17 +223,52 @@ package struct Purchasing: Sendable {
 }
 
 extension Purchasing {
-    /// Does what the machine asks for until it ends: what only takes time here, the rest by whoever can.
+    /// What became of a payment.
+    package enum Outcome: Sendable {
+        /// It was on its way, as it was signed last.
+        case ended(JournalledPayment, End)
+        /// Nothing was sent.
+        case unsent(Preparation)
+    }
+
+    /// Has a payment prepared, and does what the machine asks for then: what only takes time here, the rest
+    /// by whoever can.
+    ///
+    /// - Parameters:
+    ///   - begin: says how what is on disk goes on.
+    ///   - perform: sends, looks, books; gives what came of it. What it has signed anew it puts in the place
+    ///     of the payment that it is given.
+    package static func follow(
+        _ patience: Patience, _ prepare: Preparation.Maker, on timeline: any Timeline,
+        begin: (JournalledPayment) async throws -> Event,
+        _ perform: (Action, inout JournalledPayment) async throws -> Event
+    ) async throws -> Outcome {
+        var prepared = Preparation.stopped(.unpaid(reason: "nothing was prepared"))
+        let end = try await Self.follow(Purchasing(patience), on: timeline) { action in
+            if action == .prepare { prepared = try await prepare() }
+            guard case .signed(var payment) = prepared else { return .stopped }
+            guard action != .prepare else { return try await begin(payment) }
+            let event = try await perform(action, &payment)
+            prepared = .signed(payment)
+            return event
+        }
+        guard let end, case .signed(let payment) = prepared else { return .unsent(prepared) }
+        return .ended(payment, end)
+    }
+
+    /// Does what a machine asks for until it ends.
     ///
     /// - Parameter perform: sends, looks, books; gives what came of it.
+    /// - Returns: nil where nothing was to be sent.
     package static func follow(
         _ machine: Purchasing, on timeline: any Timeline, _ perform: (Action) async throws -> Event
-    ) async throws -> End {
+    ) async throws -> End? {
         var machine = machine
         var event = Event.begun
         while true {
             switch machine.handle(event, at: timeline.uptime) {
             case .end(let end): return end
+            case .stop: return nil
             case .rest(let pause):
                 try await timeline.sleep(for: pause)
                 event = .rested

@@ -186,8 +186,12 @@ package struct VoucherPayment: Sendable {
         self.transaction = transaction
     }
 
-    /// How both sides name what it pays for.
-    package var commitment: String { "\(self.channel):\(self.cumulative)" }
+    package var commitment: String { Self.commitment(self.channel, self.cumulative) }
+
+    /// How both sides name what a voucher pays for: channel and cumulative amount.
+    package static func commitment(_ channel: String, _ cumulative: UInt64) -> String {
+        "\(channel):\(cumulative)"
+    }
 }
 
 /// A channel as its chain shows it.

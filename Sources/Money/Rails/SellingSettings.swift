@@ -36,12 +36,7 @@ public struct SellingSettings: Sendable {
     public init(_ root: JSONField) throws {
         self.chain = try ChainSettings(root)
         try root["asset"].only(["mint", "symbol", "decimals"])
-        let mint = try root["asset"]["mint"].string()
-        do throws(DecodingError) {
-            self.mint = try Address(mint)
-        } catch {
-            throw root["asset"]["mint"].fault("\(error)")
-        }
+        self.mint = try root["asset"]["mint"].address()
         self.symbol = try root["asset"]["symbol"].string()
         self.decimals = try root["asset"]["decimals"].integer(in: 0...18)
         self.channels = try root["channels"].ifPresent.map { try ChannelSales(settings: $0) }

@@ -50,7 +50,7 @@ extension ChainNodeError {
 
 extension JSONField {
     /// A Base58 address.
-    func address() throws(JSONError) -> Address {
+    package func address() throws(JSONError) -> Address {
         let text = try self.string()
         do throws(DecodingError) { return try Address(text) } catch { throw self.fault(error.description) }
     }

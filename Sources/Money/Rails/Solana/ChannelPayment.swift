@@ -93,9 +93,6 @@ public struct SignedVoucher: Sendable, Hashable {
         ]
     }
 
-    /// How both sides name what it pays for: channel and cumulative amount.
-    public var commitment: String { "\(self.voucher.channel):\(self.voucher.cumulative)" }
-
     public func isSigned(by signer: Address) -> Bool {
         signer.publicKey?.verifies(self.signature, over: self.voucher.bytes) ?? false
     }

@@ -203,17 +203,15 @@ public struct Facilitator: Sendable {
     /// Sends the exact journalled bytes until the chain has decided, or patience ends.
     private func follow(_ prepare: Preparation.Maker, payer: String) async throws -> SettlementResponse {
         let books = Reconciler(ledger: self.ledger, rpc: self.rpc)
-        var (prepared, isTaken, isRefused): (Preparation?, Bool, Bool) = (nil, false, false)
-        let machine = Purchasing(.until(self.timeline.uptime + self.patience, every: .milliseconds(200)))
-        let end = try await Purchasing.follow(machine, on: self.timeline) { action in
-            if action == .prepare { prepared = try await prepare() }
-            guard case .signed(let sponsored)? = prepared else { return .stopped }
-            switch action {
-            case .prepare:
-                try await self.ledger.markSubmitted(sponsored)
-                return .prepared(.plain, looksFirst: sponsored.state != .signed)
-            case .look: return .found(try await books.reconcileFee(sponsored, mayBeDead: isRefused))
-            default: break
+        var (isTaken, isRefused) = (false, false)
+        let patience = Purchasing.Patience.until(
+            self.timeline.uptime + self.patience, every: .milliseconds(200))
+        let outcome = try await Purchasing.follow(patience, prepare, on: self.timeline) { sponsored in
+            try await self.ledger.markSubmitted(sponsored)
+            return .prepared(.plain, looksFirst: sponsored.state != .signed)
+        } _: { action, sponsored in
+            guard case .send = action else {
+                return .found(try await books.reconcileFee(sponsored, mayBeDead: isRefused))
             }
             do throws(ChainNodeError) {
                 _ = try await self.rpc.send(sponsored.payload, skipPreflight: false, maxRetries: 0)
@@ -229,19 +227,19 @@ public struct Facilitator: Sendable {
                         isGood: false, reason: "the chain refuses: \(reason.text)", isRefusal: !isTaken))
             }
         }
-        return try await self.response(to: end, prepared, payer: payer)
+        return try await self.response(to: outcome, payer: payer)
     }
 
     private func response(
-        to end: Purchasing.End, _ prepared: Preparation?, payer: String
+        to outcome: Purchasing.Outcome, payer: String
     ) async throws -> SettlementResponse {
         let network = self.network.chainID
         func failure(_ code: String, _ message: String, _ id: String = "") -> SettlementResponse {
             SettlementResponse(
                 failure: code, message: message, transaction: id, payer: payer, network: network)
         }
-        switch prepared {
-        case .signed(let sponsored)?:
+        switch outcome {
+        case .ended(let sponsored, let end):
             guard let id = try Transaction(decoding: sponsored.payload).id else {
                 throw X402Error.malformed("the sponsor's signature is missing")
             }
@@ -250,14 +248,13 @@ public struct Facilitator: Sendable {
                 return SettlementResponse(transaction: id, payer: payer, network: network)
             case .unpaid(let reason): return failure("invalid_transaction_state", reason, id)
             case .open(let reason): return self.pending(id, payer, reason.isEmpty ? nil : reason)
-            case .stopped: return self.pending(id, payer)
             }
-        case .paid(let record)?:
+        case .unsent(.paid(let record)):
             let id = record.transaction ?? ""
             return try await self.response(about: id, payer: payer) ?? self.pending(id, payer)
-        case .stopped(let stop)?:
-            return failure("unexpected_settle_error", "the facilitator does not sponsor: \(stop.reason)")
-        case nil: return failure("unexpected_settle_error", "nothing was prepared")
+        case .unsent(let prepared):
+            let reason = prepared.end?.reason ?? "nothing was sent"
+            return failure("unexpected_settle_error", "the facilitator does not sponsor: \(reason)")
         }
     }
 

@@ -157,7 +157,7 @@ extension SolanaRail {
 
     package func commitment(of payment: JournalledPayment) throws -> String {
         let voucher = try ChannelVoucher(decoding: payment.message)
-        return "\(voucher.channel):\(voucher.cumulative)"
+        return VoucherPayment.commitment(voucher.channel.description, voucher.cumulative)
     }
 
     /// When the seller's books know of a voucher whose answer we never got, this purchase is signed anew

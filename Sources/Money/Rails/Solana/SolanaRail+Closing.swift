@@ -69,7 +69,7 @@ extension SolanaRail {
         if let closing { return closing }
         switch end {
         case .open(let reason), .unpaid(let reason), .paid(let reason): return .refused(reason: reason)
-        case .answered, .stopped: return .refused(reason: "")
+        case .answered, nil: return .refused(reason: "")
         }
     }
 

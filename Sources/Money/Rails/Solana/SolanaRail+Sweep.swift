@@ -84,29 +84,24 @@ extension SolanaRail {
 
     /// Sends what is prepared until the chain has answered, or patience ends.
     private func sweep(_ asset: Asset, _ prepare: Preparation.Maker) async throws -> Sweeping {
-        var prepared: Preparation?
-        let end = try await Purchasing.follow(Purchasing(.tries(3)), on: self.timeline) { action in
-            if action == .prepare { prepared = try await prepare() }
-            guard case .signed(let payment)? = prepared else { return .stopped }
-            switch action {
-            case .prepare: return .prepared(.plain)
-            case .look(let hint): return .found(try await self.finding(of: payment, hint: hint))
-            default:
+        let outcome = try await Purchasing.follow(.tries(3), prepare, on: self.timeline) { _ in
+            .prepared(.plain)
+        } _: { action, payment in
+            guard case .look(let hint) = action else {
                 try await self.ledger.markSubmitted(payment)
                 return try await Self.present(try PaymentPayload(bytes: payment.payload), to: self.sponsor)
             }
+            return .found(try await self.finding(of: payment, hint: hint))
         }
-        guard case .signed(let payment)? = prepared else {
-            return .waits(asset: asset, reason: prepared?.end?.reason ?? "nothing was prepared")
-        }
-        switch end {
-        case .answered, .paid:
+        switch outcome {
+        case .unsent(let prepared):
+            return .waits(asset: asset, reason: prepared.end?.reason ?? "nothing was sent")
+        case .ended(let payment, .answered), .ended(let payment, .paid):
             return .swept(amount: payment.proposal.amount, asset: asset, to: payment.proposal.payee)
-        case .unpaid(let reason): return .waits(asset: asset, reason: reason)
-        case .open(let reason):
+        case .ended(_, .unpaid(let reason)): return .waits(asset: asset, reason: reason)
+        case .ended(let payment, .open(let reason)):
             try await self.ledger.markUnknown(payment.intent, reason: reason)
             return .waits(asset: asset, reason: reason)
-        case .stopped: return .waits(asset: asset, reason: "nothing was sent")
         }
     }
 

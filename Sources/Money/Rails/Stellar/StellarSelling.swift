@@ -129,7 +129,7 @@ package struct StellarSelling: SellingRail {
         let payment = try self.payment(payload)
         let search = try self.search(payment)
         var answer: SettlementResponse?
-        if try await !self.knows(payload) {
+        if try await !self.rpc.isUsed(nonce: payment.nonce, of: payment.from) {
             // Silence says nothing: it may have sent the payment.
             answer = try? await self.facilitator.settle(payload, requirements)
         }
